@@ -1,0 +1,1 @@
+"""CLAP: a coarse-to-fine, language-aligned manipulation policy, and the worlds it acts in."""

@@ -1,0 +1,1 @@
+"""Worlds: one protocol, several places to act in."""

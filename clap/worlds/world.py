@@ -1,0 +1,127 @@
+"""The protocol that every world follows, and the typed results of acting in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from clap.geometry import Pose, Workspace
+from clap.observation import Observation
+
+
+@dataclass(frozen=True)
+class Action:
+    """A keyframe action: the pose of the tool centre point to reach, then the state of the gripper there.
+
+    The gripper keeps its former state during the motion, as in RLBench's MoveArmThenGripper.
+    """
+
+    pose: Pose
+    gripper_open: bool
+
+
+class MotionOutcome(str, Enum):
+    """How a motion ended."""
+
+    REACHED = "reached"
+    UNREACHABLE = "unreachable pose"
+    FELL_SHORT = "pose not reached"
+    STOPPED = "stopped by operator"
+
+
+@dataclass(frozen=True)
+class MotionReport:
+    """What really happened: the pose reached, the errors left, and why it fell short.
+
+    ``position_error`` metres, ``rotation_error`` radians, ``duration`` seconds of the world's time.
+    """
+
+    outcome: MotionOutcome
+    reached: Pose
+    gripper_open: float
+    position_error: float
+    rotation_error: float
+    duration: float
+    reason: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome is MotionOutcome.REACHED
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """A task that a world offers: a stable key, a title, whether it was trained on, and example instructions."""
+
+    key: str
+    title: str
+    trained: bool
+    variations: int
+    examples: tuple[str, ...] = field(default=())
+
+
+ShouldStop = Callable[[], bool]
+OnTick = Callable[[Observation | None, Pose, float], None]
+"""Called during a motion at about 10 Hz of wall time with (None, gripper pose, gripper opening)."""
+
+
+class World(Protocol):
+    """A place where a policy acts. All methods must be called from the thread that made the world."""
+
+    workspace: Workspace
+    is_real: bool
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        """The tasks on offer; empty for a world without tasks, such as a real table."""
+        ...
+
+    def conditions(self) -> tuple[str, ...]:
+        """Perturbations on offer, for instance ("none", "table colour")."""
+        ...
+
+    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> str:
+        """Set up an episode and return its instruction. ``variation`` None draws one from the seed.
+
+        Raises WorldError for an unknown task, variation or condition, naming those that exist.
+        """
+        ...
+
+    def observe(self) -> Observation:
+        """Capture all cameras and the robot's state now."""
+        ...
+
+    def state(self) -> tuple[Pose, float]:
+        """Gripper pose and opening, without rendering."""
+        ...
+
+    def reachable(self, pose: Pose) -> bool:
+        """True if inverse kinematics finds joint angles for the pose."""
+        ...
+
+    def execute(
+        self,
+        action: Action,
+        should_stop: ShouldStop = lambda: False,
+        on_tick: OnTick | None = None,
+        speed: float = 0.0,
+    ) -> MotionReport:
+        """Move to the pose, then set the gripper. Never raises for a pose it cannot reach: it reports.
+
+        ``should_stop`` is polled every control tick (20 ms): once it is true the motion halts where it is.
+        ``speed`` 0 runs as fast as it can; 1 paces to real time, 0.5 to half of it (simulation only).
+        """
+        ...
+
+    def success(self) -> bool:
+        """True if the task's goal holds in the physics state now."""
+        ...
+
+    def home(self, should_stop: ShouldStop = lambda: False) -> MotionReport:
+        """Open the gripper and return to the home posture."""
+        ...
+
+    def close(self) -> None:
+        """Release renderers and devices."""
+        ...
