@@ -114,8 +114,12 @@ class World(Protocol):
         """
         ...
 
-    def success(self) -> bool:
-        """True if the task's goal holds in the physics state now."""
+    def follow(self, instruction: str) -> bool:
+        """Let ``success`` judge this instruction instead of the one that ``reset`` gave. False if it cannot."""
+        ...
+
+    def success(self) -> bool | None:
+        """True if the instruction's goal holds in the physics state now; None if the world cannot judge it."""
         ...
 
     def home(self, should_stop: ShouldStop = lambda: False) -> MotionReport:

@@ -1,0 +1,216 @@
+"""Motion of the simulated arm: a straight line where inverse kinematics follows it, else a joint-space move."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from clap.geometry import Pose
+from clap.worlds.tabletop.kinematics import InverseKinematics
+from clap.worlds.tabletop.robot import (
+    ARM_JOINTS,
+    FINGER_JOINTS,
+    FINGER_TRAVEL,
+    GRIPPER_ACTUATOR,
+    GRIPPER_OPEN_CTRL,
+    HOME_JOINTS,
+)
+from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
+
+Array = NDArray[np.floating]
+
+CONTROL_PERIOD = 0.02
+TICKS_PER_REPORT = 5
+LINEAR_SPEED, ANGULAR_SPEED, JOINT_SPEED = 0.3, 1.8, 1.6
+POSITION_TOLERANCE, ROTATION_TOLERANCE = 0.015, 0.15
+GRIPPER_SECONDS, SETTLE_SECONDS = 0.4, 0.6
+
+
+class Stopped(Exception):
+    """Raised inside a motion when the operator stops it; the arm then holds where it is."""
+
+
+def _ease(u: float) -> float:
+    """Quintic time scaling: zero velocity and acceleration at both ends."""
+    return u**3 * (10 - 15 * u + 6 * u * u)
+
+
+class Arm:
+    """Drives the FR3 of one compiled model. Keeps the commanded joint angles between motions."""
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, kinematics: InverseKinematics):
+        self.model, self.data, self.kinematics = model, data, kinematics
+        self._qpos = [model.joint(name).qposadr[0] for name in ARM_JOINTS]
+        self._qvel = [model.joint(name).dofadr[0] for name in ARM_JOINTS]
+        self._ctrl = [model.actuator(name).id for name in ARM_JOINTS]
+        self._fingers = [model.joint(name).qposadr[0] for name in FINGER_JOINTS]
+        self._hand = model.actuator(GRIPPER_ACTUATOR).id
+        self._tcp = model.site("tcp").id
+        self._substeps = max(1, round(CONTROL_PERIOD / model.opt.timestep))
+        self.commanded = HOME_JOINTS.copy()
+        self._tick_hook: Callable[[], None] = lambda: None
+
+    def place_at_home(self) -> None:
+        """Set the joint state (no motion) to the home posture with an open gripper."""
+        self.data.qpos[self._qpos] = HOME_JOINTS
+        self.data.qpos[self._fingers] = FINGER_TRAVEL
+        self.data.ctrl[self._ctrl] = HOME_JOINTS
+        self.data.ctrl[self._hand] = GRIPPER_OPEN_CTRL
+        self.commanded = HOME_JOINTS.copy()
+
+    def pose(self) -> Pose:
+        """Pose of the tool centre point now, world frame."""
+        return Pose.from_rotation(
+            self.data.site_xpos[self._tcp], self.data.site_xmat[self._tcp].reshape(3, 3)
+        )
+
+    def gripper_open(self) -> float:
+        """Opening from 0 to 1."""
+        return float(np.clip(self.data.qpos[self._fingers].sum() / (2 * FINGER_TRAVEL), 0, 1))
+
+    def joints(self) -> tuple[Array, Array]:
+        """Joint positions (7,) rad and velocities (7,) rad/s."""
+        return self.data.qpos[self._qpos].copy(), self.data.qvel[self._qvel].copy()
+
+    @property
+    def time(self) -> float:
+        return float(self.data.time)
+
+    def tick(self, count: int = 1) -> None:
+        """Advance the physics by ``count`` control periods of 20 ms."""
+        for _ in range(count):
+            mujoco.mj_step(self.model, self.data, self._substeps)
+            self._tick_hook()
+
+    def execute(self, action: Action, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
+        """Move to the pose, then set the gripper; see ``World.execute``."""
+        started = self.time
+        path = self._plan(action.pose)
+        if path is None:
+            return self._report(MotionOutcome.UNREACHABLE, action, started, "No joint angles reach this pose.")
+        try:
+            self._tick_hook = self._hook(should_stop, on_tick, speed)
+            for q in path:
+                self.data.ctrl[self._ctrl] = self.commanded = q
+                self.tick()
+            self._settle()
+            self._set_gripper(action.gripper_open)
+        except Stopped:
+            self._hold()
+            return self._report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
+        finally:
+            self._tick_hook = lambda: None
+        report = self._report(MotionOutcome.REACHED, action, started, "")
+        if report.position_error > POSITION_TOLERANCE or report.rotation_error > ROTATION_TOLERANCE:
+            return self._report(MotionOutcome.FELL_SHORT, action, started, self._why_short(report))
+        return report
+
+    def _hook(self, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> Callable[[], None]:
+        wall_start, sim_start, count = time.monotonic(), self.time, 0
+
+        def hook() -> None:
+            nonlocal count
+            count += 1
+            if should_stop():
+                raise Stopped
+            if on_tick is not None and count % TICKS_PER_REPORT == 0:
+                on_tick(None, self.pose(), self.gripper_open())
+            if speed > 0:
+                ahead = (self.time - sim_start) / speed - (time.monotonic() - wall_start)
+                if ahead > 0:
+                    time.sleep(ahead)
+
+        return hook
+
+    def _plan(self, target: Pose) -> list[Array] | None:
+        """Joint angles for every control tick: a straight line if it can be followed, else a joint move."""
+        goal = self.kinematics.solve_from_anywhere(target, self.commanded)
+        if goal is None:
+            return None
+        return self._line(target) or self._joint_move(goal)
+
+    def _line(self, target: Pose) -> list[Array] | None:
+        start = self._commanded_pose()
+        quaternion, axis_angle, turned, rotation = np.zeros(4), np.zeros(3), np.zeros(4), np.zeros(9)
+        mujoco.mju_mat2Quat(quaternion, (target.rotation @ start.rotation.T).flatten())
+        mujoco.mju_quat2Vel(axis_angle, quaternion, 1.0)
+        angle = float(np.linalg.norm(axis_angle))
+        axis = axis_angle / angle if angle > 1e-9 else np.array([0.0, 0, 1])
+        delta = np.asarray(target.position) - start.position
+        duration = max(0.3, 1.9 * np.linalg.norm(delta) / LINEAR_SPEED, 1.9 * angle / ANGULAR_SPEED)
+        steps = int(np.ceil(duration / CONTROL_PERIOD))
+        q, path, start_rotation = self.commanded, [], start.rotation
+        for k in range(1, steps + 1):
+            u = _ease(k / steps)
+            mujoco.mju_axisAngle2Quat(turned, axis, u * angle)
+            mujoco.mju_quat2Mat(rotation, turned)
+            waypoint = Pose.from_rotation(start.position + u * delta, rotation.reshape(3, 3) @ start_rotation)
+            q_next = self.kinematics.solve(waypoint, q, iterations=15)
+            if q_next is None or np.abs(q_next - q).max() > 0.2:
+                return None
+            path.append(q_next)
+            q = q_next
+        return path
+
+    def _joint_move(self, goal: Array) -> list[Array]:
+        start = self.commanded
+        duration = max(0.3, 1.9 * float(np.abs(goal - start).max()) / JOINT_SPEED)
+        steps = int(np.ceil(duration / CONTROL_PERIOD))
+        return [start + _ease(k / steps) * (goal - start) for k in range(1, steps + 1)]
+
+    def _commanded_pose(self) -> Pose:
+        return self.kinematics.forward(self.commanded)
+
+    def _settle(self) -> None:
+        for _ in range(int(SETTLE_SECONDS / CONTROL_PERIOD)):
+            self.tick()
+            if np.abs(self.data.qvel[self._qvel]).max() < 0.01:
+                break
+
+    def _set_gripper(self, open_: bool) -> None:
+        target = GRIPPER_OPEN_CTRL if open_ else 0.0
+        start = float(self.data.ctrl[self._hand])
+        if start == target:
+            return
+        steps = int(GRIPPER_SECONDS / CONTROL_PERIOD)
+        if open_:
+            # A sudden opening flings what is held towards one finger: start from the width that is really open.
+            start = max(start, (self.gripper_open() - 0.01) * GRIPPER_OPEN_CTRL)
+        for k in range(1, steps + 1):
+            self.data.ctrl[self._hand] = start + (target - start) * (_ease(k / steps) if open_ else 1.0)
+            self.tick()
+
+    def _hold(self) -> None:
+        """Command the present joint angles and damp out what motion is left."""
+        self._tick_hook = lambda: None
+        self.commanded = self.data.qpos[self._qpos].copy()
+        self.data.ctrl[self._ctrl] = self.commanded
+        self.tick(5)
+
+    def _report(self, outcome: MotionOutcome, action: Action, started: float, reason: str) -> MotionReport:
+        reached = self.pose()
+        position_error, rotation_error = reached.distance(action.pose)
+        return MotionReport(
+            outcome, reached, self.gripper_open(), position_error, rotation_error, self.time - started, reason
+        )
+
+    def _why_short(self, report: MotionReport) -> str:
+        touched = sorted(self._touching())
+        by = f" The arm touches: {', '.join(touched)}." if touched else ""
+        return f"The arm ended {100 * report.position_error:.1f} cm from the target.{by}"
+
+    def _touching(self) -> set[str]:
+        """Names of the bodies in contact with the arm or hand (fingers excluded: they hold things)."""
+        robot = {k for k in range(self.model.nbody) if self.model.body(k).name.startswith(("fr3_", "hand"))}
+        names = set()
+        for contact in self.data.contact[: self.data.ncon]:
+            pair = [self.model.geom_bodyid[g] for g in (contact.geom1, contact.geom2)]
+            inside = [body in robot for body in pair]
+            if inside[0] != inside[1]:
+                other = self.model.body(pair[inside.index(False)]).name
+                names.add("table" if other == "world" else other.replace("_", " "))
+        return names

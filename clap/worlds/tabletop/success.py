@@ -1,0 +1,41 @@
+"""Success predicates on the physics state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clap.worlds.tabletop.objects import CABINET_HEIGHT, CUP_HEIGHT, CUP_RADIUS, SORTER_CELL, SORTER_HEIGHT, SORTER_LID
+from clap.worlds.tabletop.phrasing import DRAWER, SORTER
+from clap.worlds.tabletop.tasks import OPENED, Subtask
+
+if TYPE_CHECKING:
+    from clap.worlds.tabletop.world import TabletopWorld
+
+RELEASED = 0.5
+"""The gripper counts as open above this opening."""
+
+
+def holds(world: TabletopWorld, subtask: Subtask) -> bool:
+    """True if the sub-task's goal holds now: the drawer is open, or the thing rests in its container, let go."""
+    if subtask.opens_drawer:
+        return world.drawer_opening() >= OPENED
+    if world.arm.gripper_open() < RELEASED:
+        return False
+    point = world.positions()[subtask.thing]
+    if subtask.container == DRAWER:
+        return _in_drawer(world, point)
+    frame = world.body_pose(subtask.container)
+    local = frame.rotation.T @ (point - np.asarray(frame.position))
+    if subtask.container == SORTER:
+        hole = world.hole(subtask.thing)
+        below_lid = local[2] < SORTER_HEIGHT - SORTER_LID
+        return bool(below_lid and np.abs(point[:2] - hole[:2]).max() < SORTER_CELL / 2)
+    return bool(np.hypot(local[0], local[1]) < CUP_RADIUS and 0 < local[2] < CUP_HEIGHT)
+
+
+def _in_drawer(world: TabletopWorld, point: np.ndarray) -> bool:
+    tray = world.data.body("drawer")
+    local = tray.xmat.reshape(3, 3).T @ (point - tray.xpos)
+    return bool(abs(local[0]) < 0.09 and abs(local[1]) < 0.085 and 0 < local[2] < CABINET_HEIGHT - 0.03)

@@ -1,0 +1,226 @@
+"""The eight tasks of the paper's table 3: what stands on the table, what is asked, and the sub-tasks behind it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from clap.failures import WorldError
+from clap.worlds.tabletop.layout import Layout
+from clap.worlds.tabletop.objects import HANDLES, RGB, SHAPE_COLORS, Placement, Thing
+from clap.worlds.tabletop.phrasing import (
+    BLOCK_COLORS,
+    DISTRACTORS,
+    DRAWER,
+    OPEN_DRAWER_STEPS,
+    SHAPES,
+    SORTER,
+    block,
+    cup,
+    instruction_templates,
+    pick_and_place_steps,
+)
+from clap.worlds.tabletop.robot import Lighting
+from clap.worlds.world import TaskInfo
+
+OPENED = 0.10
+"""A drawer counts as open when it is pulled out this far, metres."""
+
+CONDITIONS = ("none", "table colour", "distractors", "light strength")
+TABLE_COLORS = ((0.25, 0.42, 0.30), (0.30, 0.33, 0.45), (0.80, 0.78, 0.72), (0.22, 0.20, 0.20), (0.55, 0.25, 0.25))
+LIGHT_STRENGTHS = (0.45, 0.6, 1.35, 1.55)
+
+
+@dataclass(frozen=True)
+class Subtask:
+    """One skill sequence: opening the drawer (``thing`` empty), or bringing ``thing`` into ``container``."""
+
+    thing: str = ""
+    container: str = DRAWER
+
+    @property
+    def opens_drawer(self) -> bool:
+        return not self.thing
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The step instructions of this sub-task."""
+        return OPEN_DRAWER_STEPS if self.opens_drawer else pick_and_place_steps(self.thing, self.container)
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The task-relevant objects, in the order in which the planner names them."""
+        return ("drawer handle",) if self.opens_drawer else (self.thing, self.container)
+
+
+OPEN_DRAWER = Subtask()
+
+
+@dataclass(frozen=True)
+class TaskSetup:
+    """A sampled episode: the things and light, the instruction, and the sub-tasks that fulfil it."""
+
+    task: str
+    seed: int
+    variation: int
+    condition: str
+    instruction: str
+    subtasks: tuple[Subtask, ...]
+    things: tuple[Thing, ...]
+    lighting: Lighting
+
+
+_PAIRS = tuple(itertools.permutations(BLOCK_COLORS, 2))
+_SHAPE_CUPS = tuple(itertools.product(SHAPES, BLOCK_COLORS))
+
+_TITLES: dict[str, tuple[str, bool, int]] = {
+    "shape_in_sorter": ("Place shape in shape sorter", True, len(SHAPES)),
+    "block_in_same_cup": ("Put block in cup of the same colour", True, len(BLOCK_COLORS)),
+    "open_drawer": ("Open drawer", True, len(HANDLES)),
+    "block_in_open_drawer": ("Put block in open drawer", True, len(BLOCK_COLORS)),
+    "block_in_other_cup": ("Put block in cup of another colour", False, len(_PAIRS)),
+    "shape_in_open_drawer": ("Put shape in open drawer", False, len(SHAPES)),
+    "shape_in_cup": ("Put shape in cup", False, len(_SHAPE_CUPS)),
+    "block_in_closed_drawer": ("Put block in closed drawer", False, len(BLOCK_COLORS)),
+}
+TASK_KEYS = tuple(_TITLES)
+
+
+def _goal(task: str, variation: int) -> tuple[str, str, str]:
+    """(thing, container, colour word) of a task's variation."""
+    if task == "shape_in_sorter":
+        return SHAPES[variation], SORTER, ""
+    if task == "block_in_same_cup":
+        color = BLOCK_COLORS[variation]
+        return block(color), cup(color), color
+    if task == "open_drawer":
+        return "", DRAWER, ""
+    if task in ("block_in_open_drawer", "block_in_closed_drawer"):
+        color = BLOCK_COLORS[variation]
+        return block(color), DRAWER, color
+    if task == "block_in_other_cup":
+        first, second = _PAIRS[variation]
+        return block(first), cup(second), first
+    if task == "shape_in_open_drawer":
+        return SHAPES[variation], DRAWER, ""
+    shape, color = _SHAPE_CUPS[variation]
+    return shape, cup(color), color
+
+
+def task_infos() -> tuple[TaskInfo, ...]:
+    """All tasks with two example instructions each."""
+    infos = []
+    for key, (title, trained, variations) in _TITLES.items():
+        examples = []
+        for k, template in enumerate(instruction_templates(key)[:2]):
+            thing, container, color = _goal(key, k % variations)
+            examples.append(template.format(thing=thing, container=container, color=color))
+        infos.append(TaskInfo(key, title, trained, variations, tuple(examples)))
+    return tuple(infos)
+
+
+def _stream(*words: object) -> np.random.Generator:
+    """A random stream of its own for each purpose, so that one choice never shifts another."""
+    return np.random.default_rng([zlib.crc32(str(word).encode()) for word in words])
+
+
+def sample_task(task: str, seed: int, variation: int | None = None, condition: str = "none") -> TaskSetup:
+    """Draw an episode. The same arguments give the same episode; conditions leave the layout as it is.
+
+    Raises WorldError for an unknown task, variation or condition.
+    """
+    if task not in _TITLES:
+        raise WorldError(f"There is no task '{task}'. Tasks: {', '.join(_TITLES)}.")
+    if condition not in CONDITIONS:
+        raise WorldError(f"There is no condition '{condition}'. Conditions: {', '.join(CONDITIONS)}.")
+    count = _TITLES[task][2]
+    if variation is None:
+        variation = int(_stream(task, seed, "variation").integers(count))
+    if not 0 <= variation < count:
+        raise WorldError(f"Task '{task}' has variations 0..{count - 1}, not {variation}.")
+    thing, container, color = _goal(task, variation)
+    layout = Layout(_stream(task, seed, variation, "layout"))
+    _furnish(layout, task, variation, thing, container)
+    lighting = Lighting()
+    rng = _stream(task, seed, variation, condition)
+    if condition == "table colour":
+        lighting = Lighting(table_color=TABLE_COLORS[rng.integers(len(TABLE_COLORS))])
+    elif condition == "light strength":
+        lighting = Lighting(strength=LIGHT_STRENGTHS[rng.integers(len(LIGHT_STRENGTHS))])
+    elif condition == "distractors":
+        layout.rng = rng
+        for name in rng.permutation(DISTRACTORS)[: rng.integers(2, 4)]:
+            layout.add_distractor(str(name), optional=True)
+    templates = instruction_templates(task)
+    template = templates[_stream(task, seed, variation, "words").integers(len(templates))]
+    subtasks = _subtasks(task, thing, container)
+    words = template.format(thing=thing, container=container, color=color)
+    return TaskSetup(task, seed, variation, condition, words, subtasks, tuple(layout.things), lighting)
+
+
+def _subtasks(task: str, thing: str, container: str) -> tuple[Subtask, ...]:
+    if task == "open_drawer":
+        return (OPEN_DRAWER,)
+    if task == "block_in_closed_drawer":
+        return (OPEN_DRAWER, Subtask(thing, container))
+    return (Subtask(thing, container),)
+
+
+def _furnish(layout: Layout, task: str, variation: int, thing: str, container: str) -> None:
+    """Put the containers, the thing that is asked for, and others of its kind on the table."""
+    rng = layout.rng
+    if container == SORTER:
+        layout.add_sorter()
+    elif container == DRAWER:
+        handle = HANDLES[variation] if task == "open_drawer" else HANDLES[rng.integers(len(HANDLES))]
+        layout.add_cabinet(handle, float(rng.uniform(0.125, 0.15)) if "_open_drawer" in task else 0.0)
+    else:
+        wanted = container.split()[0]
+        others = [c for c in BLOCK_COLORS if c != wanted]
+        if task == "block_in_other_cup":
+            # The cup of the block's own colour is there too: habit alone must not succeed.
+            own = thing.split()[0]
+            others = [own] + [c for c in others if c != own][: rng.integers(0, 2)]
+        else:
+            others = [str(c) for c in rng.permutation(others)[: rng.integers(1, 3)]]
+        for color in rng.permutation([wanted, *others]):
+            layout.add_cup(str(color))
+    if thing in SHAPES:
+        for shape in rng.permutation(SHAPES):
+            layout.add_shape(str(shape))
+    elif thing:
+        others = [c for c in BLOCK_COLORS if c != thing.split()[0]]
+        for color in rng.permutation([thing.split()[0], *rng.permutation(others)[: rng.integers(1, 3)]]):
+            layout.add_block(str(color))
+    else:
+        for color in rng.permutation(BLOCK_COLORS)[: rng.integers(0, 3)]:
+            layout.add_block(str(color))
+
+
+def understand(instruction: str, things: tuple[Thing, ...]) -> tuple[Subtask, ...] | None:
+    """The sub-tasks that an instruction asks for on this table, if it follows one of the tasks' phrasings.
+
+    This is how the world judges success, and what the scripted expert follows; CLAP never sees it. None if the
+    phrasing is not one of the world's own, or names something that is not on the table.
+    """
+    words = " ".join(re.findall(r"[a-z,]+", instruction.lower()))
+    names = {name for thing in things for name in (thing.name, *(("drawer",) if thing.kind == "cabinet" else ()))}
+    drawer = next((thing for thing in things if thing.kind == "cabinet"), None)
+    for task in TASK_KEYS:
+        for variation in range(_TITLES[task][2]):
+            thing, container, color = _goal(task, variation)
+            if ({thing, container} - {""}) - names:
+                continue
+            if "open_drawer" in task and task != "open_drawer" and drawer and drawer.opening < OPENED:
+                continue
+            for template in instruction_templates(task):
+                if template.format(thing=thing, container=container, color=color) == words:
+                    return _subtasks(task, thing, container)
+    return None
+
+
+__all__ = ["CONDITIONS", "RGB", "SHAPE_COLORS", "Placement", "TaskSetup", "sample_task", "task_infos"]

@@ -1,0 +1,162 @@
+"""The embedded simulator: seeded tasks, RGB-D observations, motions and success on the physics state."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from clap.failures import WorldError
+from clap.geometry import Pose, Workspace
+from clap.observation import Observation
+from clap.worlds.tabletop.cameras import CameraRig, RenderContext
+from clap.worlds.tabletop.kinematics import InverseKinematics
+from clap.worlds.tabletop.motion import Arm
+from clap.worlds.tabletop.objects import Thing, add_thing, named_points, sorter_hole
+from clap.worlds.tabletop.phrasing import DRAWER, SORTER
+from clap.worlds.tabletop.robot import HOME_JOINTS, TABLE_HEIGHT, Lighting, table_spec
+from clap.worlds.tabletop.success import holds
+from clap.worlds.tabletop.tasks import CONDITIONS, Subtask, TaskSetup, sample_task, task_infos, understand
+from clap.worlds.world import Action, MotionReport, OnTick, ShouldStop, TaskInfo
+
+
+class TabletopWorld:
+    """The MuJoCo tabletop; see ``clap.worlds.world.World`` for the protocol.
+
+    Everything in it, the OpenGL context included, belongs to the thread that made it. Time is simulated time.
+    """
+
+    is_real = False
+
+    def __init__(self) -> None:
+        self.workspace = Workspace()
+        self._context = RenderContext()
+        self._kinematics = InverseKinematics()
+        self._rig: CameraRig | None = None
+        self.setup: TaskSetup | None = None
+        self._goal: tuple[Subtask, ...] | None = None
+        self.reset("block_in_same_cup", seed=0)
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        return task_infos()
+
+    def conditions(self) -> tuple[str, ...]:
+        return CONDITIONS
+
+    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> str:
+        setup = sample_task(task, seed, variation, condition)
+        self.load(setup.things, setup.lighting)
+        self.setup, self._goal = setup, setup.subtasks
+        return setup.instruction
+
+    def load(self, things: tuple[Thing, ...], lighting: Lighting) -> None:
+        """Set the table with these things, the robot at home; raises WorldError if they interpenetrate."""
+        spec = table_spec(lighting)
+        for thing in things:
+            add_thing(spec, thing)
+        self.model = spec.compile()
+        self.data = mujoco.MjData(self.model)
+        self.things = things
+        self.setup = self._goal = None
+        self._rig = None
+        self.arm = Arm(self.model, self.data, self._kinematics)
+        self.arm.place_at_home()
+        for thing in things:
+            if thing.kind == "cabinet":
+                self.data.joint("drawer_joint").qpos[0] = thing.opening
+        mujoco.mj_forward(self.model, self.data)
+        deepest = min((contact.dist for contact in self.data.contact[: self.data.ncon]), default=0.0)
+        if deepest < -0.002:
+            raise WorldError(f"Objects interpenetrate by {-1000 * deepest:.1f} mm after placing them.")
+        self.arm.tick(10)
+
+    def follow(self, instruction: str) -> bool:
+        """Make ``success`` judge this instruction. False if the world cannot judge it (success is then None)."""
+        self._goal = understand(instruction, self.things)
+        return self._goal is not None
+
+    @property
+    def goal(self) -> tuple[Subtask, ...] | None:
+        """The sub-tasks that the instruction asks for, or None if the world does not know its phrasing."""
+        return self._goal
+
+    def observe(self) -> Observation:
+        if self._rig is None:
+            self._rig = CameraRig(self.model, self._context)
+        positions, velocities = self.arm.joints()
+        return Observation(
+            self._rig.capture(self.data),
+            self.arm.pose(),
+            self.arm.gripper_open(),
+            positions,
+            velocities,
+            self.arm.time,
+        )
+
+    def state(self) -> tuple[Pose, float]:
+        return self.arm.pose(), self.arm.gripper_open()
+
+    def reachable(self, pose: Pose) -> bool:
+        return self._kinematics.solve_from_anywhere(pose, self.arm.commanded) is not None
+
+    def execute(
+        self,
+        action: Action,
+        should_stop: ShouldStop = lambda: False,
+        on_tick: OnTick | None = None,
+        speed: float = 0.0,
+    ) -> MotionReport:
+        return self.arm.execute(action, should_stop, on_tick, speed)
+
+    def success(self) -> bool | None:
+        """True if the goal holds now; None if the world cannot judge the instruction."""
+        if self._goal is None:
+            return None
+        return all(holds(self, subtask) for subtask in self._goal)
+
+    def home(self, should_stop: ShouldStop = lambda: False) -> MotionReport:
+        pose = self._kinematics.forward(HOME_JOINTS)
+        return self.arm.execute(Action(pose, gripper_open=True), should_stop, None, 0.0)
+
+    def close(self) -> None:
+        self._rig = None
+        self._context.close()
+
+    # What only the simulator knows: read by the expert, the data generator and the success predicates, never by CLAP.
+
+    def positions(self) -> dict[str, NDArray[np.floating]]:
+        """Every named point on the table: name -> (3,) world metres."""
+        out = {}
+        for thing in self.things:
+            for name, (body, local) in named_points(thing).items():
+                out[name] = self._point(body, local)
+        return out
+
+    def body_pose(self, name: str) -> Pose:
+        """Pose of the body of a named thing, world frame."""
+        body = self.data.body(self.thing(name).body)
+        return Pose.from_rotation(body.xpos, body.xmat.reshape(3, 3))
+
+    def thing(self, name: str) -> Thing:
+        """The thing of that name; the drawer and its handle belong to the cabinet. Raises WorldError if absent."""
+        for thing in self.things:
+            if name in named_points(thing) or name == thing.name:
+                return thing
+        present = ", ".join(sorted(self.positions()))
+        raise WorldError(f"There is no '{name}' on the table. There are: {present}.")
+
+    def drawer_opening(self) -> float:
+        """How far the drawer is pulled out, metres."""
+        return float(self.data.joint("drawer_joint").qpos[0])
+
+    def hole(self, shape: str) -> NDArray[np.floating]:
+        """(3,) world centre of the hole for a shape in the sorter's lid."""
+        x, y = sorter_hole(shape)
+        return self._point(self.thing(SORTER).body, (x, y, self.positions()[SORTER][2] - TABLE_HEIGHT))
+
+    def _point(self, body: str, local: tuple[float, float, float]) -> NDArray[np.floating]:
+        frame = self.data.body(body)
+        return frame.xpos + frame.xmat.reshape(3, 3) @ np.asarray(local)
+
+
+__all__ = ["DRAWER", "TabletopWorld"]
