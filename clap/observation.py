@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clap.compiled import compiled
 from clap.failures import EmptyCloudError
 from clap.geometry import Pose, Workspace
+
+OPEN_FROM = 0.8
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Observation:
     joint_velocities: NDArray[np.floating]
     timestamp: float
 
+    @property
+    def gripper_is_open(self) -> bool:
+        """True from an opening of 0.8 on: what the gripper holds keeps it between 0.3 and 0.65."""
+        return self.gripper_open > OPEN_FROM
+
 
 @dataclass(frozen=True)
 class PointCloud:
@@ -66,34 +73,62 @@ class PointCloud:
         return PointCloud(self.points[keep], self.colors[keep])
 
 
-@functools.lru_cache(maxsize=16)
-def _rays(height: int, width: int, fx: float, fy: float, cx: float, cy: float) -> NDArray[np.float32]:
-    """(H * W, 3) camera-frame directions with z = 1 through the pixel centres."""
-    v, u = np.mgrid[0:height, 0:width].astype(np.float32)
-    rays = np.stack([(u + 0.5 - cx) / fx, (v + 0.5 - cy) / fy, np.ones_like(u)], -1)
-    return rays.reshape(-1, 3).astype(np.float32)
-
-
-def frame_points(frame: CameraFrame) -> NDArray[np.float32]:
-    """Unproject every pixel of a frame: (H * W, 3) float32 world metres; invalid depth gives NaN."""
-    height, width = frame.depth.shape
-    k = frame.intrinsics
-    rays = _rays(height, width, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]))
-    depth = frame.depth.reshape(-1, 1)
-    rotation = frame.cam2world[:3, :3].astype(np.float32)
-    points = (rays * depth) @ rotation.T + frame.cam2world[:3, 3].astype(np.float32)
-    points[~(depth[:, 0] > 0)] = np.nan
-    return points
-
-
 def fuse(observation: Observation, workspace: Workspace) -> PointCloud:
-    """Fuse all cameras into one cloud in the world frame, cropped to the workspace.
+    """Fuse all cameras into one cloud in the world frame, cropped to the workspace (bounds included).
 
-    Raises EmptyCloudError if no valid point lies inside (in RVT's code this passes silently and the arm swings
-    down; see its issue 67).
+    Pixels without a valid depth (0, negative, NaN or infinite) give no point; the others keep the order of the
+    cameras and of their pixels, row by row. Raises EmptyCloudError if no valid point lies inside (in RVT's code
+    this passes silently and the arm swings down; see its issue 67).
     """
     if not observation.frames:
         raise EmptyCloudError("The observation has no camera frame.")
-    points = np.concatenate([frame_points(frame) for frame in observation.frames])
-    colors = np.concatenate([frame.rgb.reshape(-1, 3) for frame in observation.frames])
-    return PointCloud(points, colors).crop(workspace)
+    pixels = sum(frame.depth.size for frame in observation.frames)
+    points, colors = np.empty((pixels, 3), np.float32), np.empty((pixels, 3), np.uint8)
+    low, high = np.asarray(workspace.low, float), np.asarray(workspace.high, float)
+    count = 0
+    for frame in observation.frames:
+        if frame.rgb.shape != (*frame.depth.shape, 3):
+            raise ValueError(f"camera {frame.name}: depth {frame.depth.shape} does not match rgb {frame.rgb.shape}")
+        count = _unproject(
+            np.ascontiguousarray(frame.rgb, np.uint8),
+            np.ascontiguousarray(frame.depth, np.float32),
+            np.ascontiguousarray(frame.intrinsics, np.float64),
+            np.ascontiguousarray(frame.cam2world, np.float64),
+            low,
+            high,
+            points,
+            colors,
+            count,
+        )
+    if count == 0:
+        raise EmptyCloudError(
+            f"None of the {pixels:,} camera pixels has a valid depth inside the workspace "
+            f"{list(workspace.low)} .. {list(workspace.high)} m."
+        )
+    return PointCloud(points[:count], colors[:count])
+
+
+@compiled
+def _unproject(rgb, depth, intrinsics, cam2world, low, high, points, colors, count):
+    """Append the world points of a frame that lie inside the box to ``points`` from ``count`` on; the new count."""
+    fx, fy, cx, cy = intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2]
+    point = np.empty(3, np.float32)
+    for row in range(depth.shape[0]):
+        y_ray = (row + 0.5 - cy) / fy
+        for column in range(depth.shape[1]):
+            z = depth[row, column]
+            # Written so that NaN fails it; infinite points fail the box below.
+            if not z > 0:
+                continue
+            x, y = (column + 0.5 - cx) / fx * z, y_ray * z
+            inside = True
+            for a in range(3):
+                value = cam2world[a, 0] * x + cam2world[a, 1] * y + cam2world[a, 2] * z + cam2world[a, 3]
+                point[a] = value
+                inside = inside and low[a] <= point[a] <= high[a]
+            if inside:
+                for a in range(3):
+                    points[count, a] = point[a]
+                    colors[count, a] = rgb[row, column, a]
+                count += 1
+    return count

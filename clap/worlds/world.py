@@ -122,8 +122,10 @@ class World(Protocol):
         """True if the instruction's goal holds in the physics state now; None if the world cannot judge it."""
         ...
 
-    def home(self, should_stop: ShouldStop = lambda: False) -> MotionReport:
-        """Open the gripper and return to the home posture."""
+    def home(
+        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
+    ) -> MotionReport:
+        """Open the gripper where it is, then return to the home posture; arguments as for ``execute``."""
         ...
 
     def close(self) -> None:

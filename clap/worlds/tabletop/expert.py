@@ -27,7 +27,7 @@ HOVER, LIFT_HEIGHT = 0.10, 0.20
 RELEASE_GAP = 0.012
 DRAWER_WALL_TOP = 0.12
 APPROACH_PITCH = np.deg2rad(45)
-APPROACH_DISTANCE, RETREAT_DISTANCE, OPEN_TO = 0.10, 0.18, 0.135
+APPROACH_DISTANCE, RETREAT_DISTANCE, OPEN_TO = 0.08, 0.18, 0.135
 
 
 def top_down(position: Array, yaw: float) -> Pose:
@@ -59,6 +59,23 @@ def _aligned_yaw(thing: str, yaw: float) -> float:
     """Gripper yaw for a thing (or its hole) at ``yaw``: one canonical choice among the equivalent ones."""
     period = _symmetry(thing)
     return fold(yaw, period) if period else 0.0
+
+
+def canonical_action(subtask: Subtask, index: int, pose: Pose) -> Pose:
+    """The expert's choice among poses that are equivalent to ``pose`` for this step.
+
+    Training turns whole scenes about the vertical; a cube's grasp then has to be folded back into the range that the
+    expert uses, and a release over a round cup keeps the gripper's yaw at zero, whatever the scene's turn.
+    """
+    if subtask.opens_drawer or index == 2:
+        return pose
+    period = _symmetry(subtask.thing)
+    if index == 3 and subtask.container not in (SORTER, DRAWER):
+        period = 0.0
+    elif index == 3 and subtask.container == DRAWER:
+        period = np.pi / 2
+    yaw = _yaw_of(pose)
+    return top_down(pose.position, fold(yaw, period) if period else 0.0)
 
 
 def grasp_height(thing: str) -> float:

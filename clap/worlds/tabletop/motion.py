@@ -54,13 +54,21 @@ class Arm:
         self.commanded = HOME_JOINTS.copy()
         self._tick_hook: Callable[[], None] = lambda: None
 
-    def place_at_home(self) -> None:
-        """Set the joint state (no motion) to the home posture with an open gripper."""
-        self.data.qpos[self._qpos] = HOME_JOINTS
+    def home(self, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
+        """Open the gripper where it is, then move to the home posture."""
+        opened = self.execute(Action(self.pose(), gripper_open=True), should_stop, on_tick, speed)
+        if opened.outcome is MotionOutcome.STOPPED:
+            return opened
+        pose = self.kinematics.forward(HOME_JOINTS)
+        return self.execute(Action(pose, gripper_open=True), should_stop, on_tick, speed)
+
+    def place_at(self, joints: Array) -> None:
+        """Set the joint state (no motion) to joint angles (7,) rad, with an open gripper."""
+        self.data.qpos[self._qpos] = joints
         self.data.qpos[self._fingers] = FINGER_TRAVEL
-        self.data.ctrl[self._ctrl] = HOME_JOINTS
+        self.data.ctrl[self._ctrl] = joints
         self.data.ctrl[self._hand] = GRIPPER_OPEN_CTRL
-        self.commanded = HOME_JOINTS.copy()
+        self.commanded = np.array(joints, float)
 
     def pose(self) -> Pose:
         """Pose of the tool centre point now, world frame."""
@@ -181,7 +189,7 @@ class Arm:
             # A sudden opening flings what is held towards one finger: start from the width that is really open.
             start = max(start, (self.gripper_open() - 0.01) * GRIPPER_OPEN_CTRL)
         for k in range(1, steps + 1):
-            self.data.ctrl[self._hand] = start + (target - start) * (_ease(k / steps) if open_ else 1.0)
+            self.data.ctrl[self._hand] = start + (target - start) * (_ease(min(1.0, k / (0.6 * steps))) if open_ else 1.0)
             self.tick()
 
     def _hold(self) -> None:
@@ -189,7 +197,7 @@ class Arm:
         self._tick_hook = lambda: None
         self.commanded = self.data.qpos[self._qpos].copy()
         self.data.ctrl[self._ctrl] = self.commanded
-        self.tick(5)
+        self._settle()
 
     def _report(self, outcome: MotionOutcome, action: Action, started: float, reason: str) -> MotionReport:
         reached = self.pose()

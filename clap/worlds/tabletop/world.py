@@ -60,7 +60,7 @@ class TabletopWorld:
         self.setup = self._goal = None
         self._rig = None
         self.arm = Arm(self.model, self.data, self._kinematics)
-        self.arm.place_at_home()
+        self.arm.place_at(HOME_JOINTS)
         for thing in things:
             if thing.kind == "cabinet":
                 self.data.joint("drawer_joint").qpos[0] = thing.opening
@@ -114,13 +114,23 @@ class TabletopWorld:
             return None
         return all(holds(self, subtask) for subtask in self._goal)
 
-    def home(self, should_stop: ShouldStop = lambda: False) -> MotionReport:
-        pose = self._kinematics.forward(HOME_JOINTS)
-        return self.arm.execute(Action(pose, gripper_open=True), should_stop, None, 0.0)
+    def home(
+        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
+    ) -> MotionReport:
+        return self.arm.home(should_stop, on_tick, speed)
 
     def close(self) -> None:
         self._rig = None
         self._context.close()
+
+    def teleport(self, pose: Pose) -> bool:
+        """Put the arm at a pose without moving there (for data generation). False if it cannot be reached."""
+        joints = self._kinematics.solve_from_anywhere(pose, HOME_JOINTS)
+        if joints is None:
+            return False
+        self.arm.place_at(joints)
+        mujoco.mj_forward(self.model, self.data)
+        return True
 
     # What only the simulator knows: read by the expert, the data generator and the success predicates, never by CLAP.
 

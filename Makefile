@@ -1,0 +1,63 @@
+# The first use of a command installs what it needs; after that it starts at once. `make` alone lists the commands.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format train-mini install install-tests clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+# One thread a process: on few cores, OpenMP's busy waiting makes a forward pass of the small models several times slower.
+export OMP_NUM_THREADS ?= 1
+export GRADIO_ANALYTICS_ENABLED ?= False
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo "Options of a command go in ARGS, for instance: make run ARGS='--port 7861'"
+
+run: install ## serve the console; ARGS='--help' lists its options
+	$(PY) app.py $(ARGS)
+
+test: install-tests lint ## lint, then all tests; ARGS='-k geometry' takes some
+	$(PY) -m pytest $(ARGS)
+
+lint: install-tests ## style, types, and the direction of the imports
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+format: install-tests ## put the code into its standard form
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+train-mini: install ## generate data, train clap-mini on two cores, evaluate it; ARGS='--resume' goes on
+	$(PY) -m training.mini $(ARGS)
+
+clean: ## remove the virtual environment and all caches; data and runs stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: $(VENV)/.debian-packages $(VENV)/.requirements
+
+install-tests: install $(VENV)/.requirements-dev $(VENV)/.chromium
+
+$(PY): | tools/make-venv.sh
+	@tools/make-venv.sh $(VENV)
+
+$(VENV)/.requirements: requirements.txt $(PY)
+	@echo "Installing requirements.txt (the first time takes some minutes) ..."
+	$(PY) -m pip install --progress-bar off --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
+	$(PY) -m pip install --progress-bar off --quiet -r requirements-dev.txt
+	@touch $@
+
+# Where packages cannot be installed, the script says which are missing, and make goes on: the app names what it lacks.
+$(VENV)/.debian-packages: packages.txt $(PY)
+	@if tools/debian-packages.sh $$(cat packages.txt); then touch $@; fi
+
+$(VENV)/.chromium: $(PY)
+	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null || tools/debian-packages.sh chromium; \
+	then touch $@; fi

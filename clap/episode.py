@@ -1,0 +1,230 @@
+"""One instruction's run under an operator: verbs that return at once, events that tell the rest.
+
+The world is made on the episode's worker thread and touched nowhere else (MuJoCo's model and its EGL context belong
+to one thread); commands run there one after the other, and subscribers are called there. Stop is no command: it
+takes effect from whatever thread calls it, at the next control tick of a motion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from clap.episode_board import Board
+from clap.episode_run import EpisodeRun, PolicyFactory, WorldFactory
+from clap.episode_state import EpisodeSnapshot, EpisodeState, Failure, PlanStep, SceneFrame
+from clap.episode_worker import Worker
+from clap.events import OnEvent, Refused, Stopped
+from clap.safety import Decision
+from clap.worlds.world import TaskInfo
+
+__all__ = ["Episode", "EpisodeSnapshot", "EpisodeState", "Failure", "PlanStep", "SceneFrame"]
+
+_WAITING = (EpisodeState.AWAITING, EpisodeState.PAUSED)
+
+
+class Episode:
+    """A world, a choice of policies, and the run of one instruction at a time. Any thread may call any verb.
+
+    A verb returns True if it is accepted; the state is then already the busy one that it leads to. Else it returns
+    False, and a ``Refused`` event says why and what is possible.
+    """
+
+    def __init__(
+        self, world_factory: WorldFactory, policies: Mapping[str, PolicyFactory], policy: str, speed: float = 1.0
+    ):
+        if policy not in policies:
+            raise ValueError(f'there is no policy "{policy}"; there are: {", ".join(policies)}')
+        self._board = Board(EpisodeSnapshot(policy=policy, speed=speed))
+        self._worker = Worker(self._board)
+        self._run = EpisodeRun(self._worker, world_factory, policies)
+        self._policy_names = tuple(policies)
+        self._worker.begin(self._run.start, self._run.finish)
+
+    # What anyone may read
+
+    def snapshot(self) -> EpisodeSnapshot:
+        """The episode as it is now."""
+        return self._board.snapshot
+
+    def subscribe(self, callback: OnEvent) -> Callable[[], None]:
+        """Call ``callback`` with every event from now on, on the worker thread; the result unsubscribes it."""
+        return self._board.subscribe(callback)
+
+    def wait(self, until: Callable[[EpisodeSnapshot], bool], timeout: float = 60.0) -> EpisodeSnapshot:
+        """Block until a snapshot satisfies ``until``, and return it. Raises TimeoutError. Not for subscribers."""
+        return self._board.wait(until, timeout)
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        """The world's tasks; empty while it starts."""
+        return self._run.tasks
+
+    def conditions(self) -> tuple[str, ...]:
+        """The world's perturbations; empty while it starts."""
+        return self._run.conditions
+
+    def policy_names(self) -> tuple[str, ...]:
+        """The policies to choose from."""
+        return self._policy_names
+
+    # Verbs
+
+    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> bool:
+        """Set the scene up anew and forget the instruction's run."""
+        return self._command(EpisodeState.STARTING, lambda: self._run.reset(task, seed, variation, condition))
+
+    def plan(self, instruction: str) -> bool:
+        """Begin an instruction: ask round one for the plan of its first sub-task."""
+        return self._command(EpisodeState.PLANNING, lambda: self._run.plan(instruction), self._cannot_act)
+
+    def predict(self) -> bool:
+        """Predict the next step and judge it; it then waits for approval."""
+        return self._command(EpisodeState.PREDICTING, self._run.predict, self._cannot_predict)
+
+    def redo(self) -> bool:
+        """Throw the pending prediction away and predict again."""
+        return self.predict()
+
+    def approve(self) -> bool:
+        """Carry the pending prediction out, unless its verdict is to refuse it. Where it is to ask, this is the yes."""
+        return self._command(EpisodeState.MOVING, self._run.approve, self._cannot_approve, keep=True)
+
+    def skip(self) -> bool:
+        """Count the predicted step as done without moving."""
+        return self._command(EpisodeState.PLANNING, self._run.skip, self._cannot_skip, keep=True)
+
+    def run(self) -> bool:
+        """Predict and execute until the instruction is complete; wait for approval where the verdict is to ask.
+
+        A pending prediction that is not refused is taken up; a fresh scene's own instruction is planned first.
+        """
+        with self._board.lock:
+            resume = self._cannot_approve() is None
+            instruction = self._run.given_instruction if self._run.rollout is None else None
+            return self._command(
+                EpisodeState.PREDICTING,
+                lambda: self._run.run(instruction, resume),
+                self._cannot_act if instruction else self._cannot_predict,
+                keep=resume,
+                running=True,
+            )
+
+    def pause(self) -> bool:
+        """Let the present motion (or prediction) end, then wait."""
+        with self._board.lock:
+            state = self.snapshot().state
+            if state is EpisodeState.AWAITING and self._run.running:
+                self._run.running = False
+                self._board.update(state=EpisodeState.PAUSED)
+                self._worker.wake()
+                return True
+            if state is EpisodeState.MOVING or (self._run.running and state.busy):
+                self._run.pause = True
+                return True
+            return self._refuse("Nothing is under way that could be paused.")
+
+    def stop(self) -> bool:
+        """Halt now: a motion stops at its next control tick, and all queued commands are dropped."""
+        with self._board.lock:
+            self._run.running = self._run.pause = False
+            if self._run.world is not None and not self._worker.closed:
+                self._board.update(state=EpisodeState.STOPPED)
+                self._board.post(Stopped)
+                self._worker.interrupt()
+            return True
+
+    def home(self) -> bool:
+        """Open the gripper and return to the home posture; a pending prediction is dropped."""
+        return self._command(EpisodeState.MOVING, self._run.home, self._no_scene)
+
+    def set_policy(self, name: str) -> bool:
+        """Change the policy; it is loaded when it is first chosen. A pending prediction is dropped."""
+        with self._board.lock:
+            if name not in self._policy_names:
+                return self._refuse(f'There is no policy "{name}". There are: {", ".join(self._policy_names)}.')
+            return self._command(EpisodeState.STARTING, lambda: self._run.set_policy(name))
+
+    def set_speed(self, speed: float) -> bool:
+        """The pace of the motions from the next one on: 1 is real time, 0 as fast as possible."""
+        with self._board.lock:
+            if not (math.isfinite(speed) and speed >= 0):
+                return self._refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
+            self._board.update(speed=float(speed))
+            return True
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Stop, release the world, and end the worker thread."""
+        self._worker.close(timeout)
+
+    # Accepting and refusing
+
+    def _command(
+        self,
+        busy: EpisodeState,
+        work: Callable[[], None],
+        objection: Callable[[], str | None] = lambda: None,
+        keep: bool = False,
+        running: bool | None = None,
+    ) -> bool:
+        """Accept a command and enter its busy state, or refuse it.
+
+        ``keep`` leaves the pending prediction, and with it a run that waits for approval; otherwise both end.
+        """
+        with self._board.lock:
+            sentence = self._not_now() or objection()
+            if sentence is not None:
+                return self._refuse(sentence)
+            if running is None:
+                running = keep and self._run.running and self.snapshot().state is EpisodeState.AWAITING
+            self._run.running, self._run.pause = running, False
+            dropped: dict[str, Any] = {} if keep else {"prediction": None, "verdict": None}
+            self._board.update(state=busy, failure=None, **dropped)
+            self._worker.submit(work)
+            return True
+
+    def _refuse(self, sentence: str) -> bool:
+        self._board.post(Refused, sentence=sentence)
+        self._worker.wake()
+        return False
+
+    def _not_now(self) -> str | None:
+        snapshot = self.snapshot()
+        if self._worker.closed:
+            return "The episode is closed."
+        if snapshot.state.busy:
+            return f"The episode is {snapshot.state.value}. Wait until that is done, or press stop."
+        if self._run.world is None:
+            return f"There is no world to act in. {snapshot.failure.sentence if snapshot.failure else ''}".strip()
+        return None
+
+    def _no_scene(self) -> str | None:
+        if self._run.tasks and not self.snapshot().task:
+            return "There is no scene yet. Choose a task and reset first."
+        return None
+
+    def _cannot_act(self) -> str | None:
+        if self.snapshot().policy not in self._run.loaded:
+            return "No policy is loaded. Choose another one."
+        return self._no_scene()
+
+    def _cannot_predict(self) -> str | None:
+        rollout = self._run.rollout
+        if rollout is None:
+            return self._cannot_act() or "There is no plan yet. Give an instruction first."
+        if rollout.complete:
+            return "The instruction is finished. Give another one, or reset."
+        return self._cannot_act()
+
+    def _cannot_approve(self) -> str | None:
+        snapshot = self.snapshot()
+        if snapshot.state not in _WAITING or snapshot.prediction is None or snapshot.verdict is None:
+            return "There is no prediction to approve. Predict first."
+        if snapshot.verdict.decision is Decision.REFUSE:
+            return f"This prediction cannot be approved. {snapshot.verdict.sentence} Predict again, or skip the step."
+        return None
+
+    def _cannot_skip(self) -> str | None:
+        if self.snapshot().prediction is None:
+            return "There is no predicted step to skip. Predict first."
+        return self._cannot_predict()

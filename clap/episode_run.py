@@ -1,0 +1,312 @@
+"""What an episode's commands do, on its worker thread: the rollout step by step, everything told as it happens."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from clap.checklist import Checklist
+from clap.episode_state import EpisodeState as State
+from clap.episode_state import SceneFrame
+from clap.episode_worker import Interrupted, Worker
+from clap.events import (
+    Approved,
+    Finished,
+    Moved,
+    Planned,
+    PoseUpdated,
+    Predicted,
+    Reset,
+    SceneUpdated,
+    StepDone,
+    TextWritten,
+)
+from clap.failures import ClapError
+from clap.geometry import Pose
+from clap.observation import Observation, fuse
+from clap.policy import INITIAL_STEP, OnText, Policy
+from clap.rollout import Decided, MotionFailedError, RefusedPredictionError, Rollout
+from clap.safety import Decision
+from clap.views import CanonicalViews, render_views
+from clap.worlds.world import MotionOutcome, MotionReport, TaskInfo, World
+
+log = logging.getLogger(__name__)
+
+SCENE_PERIOD = 0.5
+"""Seconds of wall time between two looks at the scene during a motion."""
+
+WorldFactory = Callable[[], World]
+PolicyFactory = Callable[[World], Policy]
+
+
+class EpisodeRun:
+    """The world, the policies and the present rollout; all methods but the constructor run on the worker thread.
+
+    ``running``: the episode goes on by itself after each step. ``pause``: it is to rest after the present motion.
+    Both are set by the verbs, under the board's lock.
+    """
+
+    def __init__(self, worker: Worker, world_factory: WorldFactory, policies: Mapping[str, PolicyFactory]):
+        self.worker = worker
+        self.running = False
+        self.pause = False
+        self.world: World | None = None
+        self.tasks: tuple[TaskInfo, ...] = ()
+        self.conditions: tuple[str, ...] = ()
+        self.given_instruction = ""
+        self.rollout: Rollout | None = None
+        self.loaded: dict[str, Policy] = {}
+        self._world_factory = world_factory
+        self._factories = dict(policies)
+        self._checklist = Checklist()
+        self._decided: Decided | None = None
+        self._looked_at = 0.0
+        self._scenes = 0
+
+    # Commands
+
+    def start(self) -> None:
+        """Make the world and the first policy."""
+        self.world = self._world_factory()
+        self.tasks, self.conditions = self.world.tasks(), self.world.conditions()
+        if not self.tasks:
+            self._look()
+        self._load_policy(self.worker.board.snapshot.policy)
+        self.worker.enter(State.READY)
+
+    def finish(self) -> None:
+        """Release the world."""
+        if self.world is not None:
+            self.world.close()
+
+    def reset(self, task: str, seed: int, variation: int | None, condition: str) -> None:
+        """Set the scene up anew."""
+        self.rollout, self.given_instruction = None, ""
+        self.worker.note(task="", instruction="", scene=None, **self._nothing_done())
+        self.given_instruction = self._world().reset(task, seed, variation, condition)
+        self.worker.note(task=task, seed=seed, condition=condition, instruction=self.given_instruction)
+        self.worker.tell(Reset, task=task, seed=seed, instruction=self.given_instruction)
+        self._look()
+        self.worker.enter(State.READY)
+
+    def plan(self, instruction: str) -> None:
+        """Begin an instruction with the plan of its first sub-task."""
+        if self._begin(instruction):
+            self.worker.enter(State.PLANNED)
+
+    def predict(self) -> None:
+        """Predict the next step, which then waits for the operator."""
+        self._decide()
+
+    def approve(self) -> None:
+        """Execute the pending prediction, and go on if the episode runs."""
+        self._go_on(self._pending(), by="operator")
+
+    def skip(self) -> None:
+        """Count the pending prediction's step as done, and go on if the episode runs."""
+        step = self._pending().prediction.step
+        self._present().remember(step)
+        self._step_done(step, skipped=True)
+        if self._ask_plan() and self._rest_or_go_on():
+            self._go_on(self._decide())
+
+    def run(self, instruction: str | None, resume: bool) -> None:
+        """Go on by itself; ``instruction`` begins one first, ``resume`` takes the pending prediction up."""
+        if instruction is not None and not self._begin(instruction):
+            return
+        self._go_on(self._settle(self._pending()) if resume else self._decide())
+
+    def home(self) -> None:
+        """Move the arm home."""
+        report = self._world().home(self.worker.interrupted)
+        self._moved(report)
+        self._end_if_stopped(report)
+        if not report.ok:
+            raise MotionFailedError(report)
+        self.rest()
+
+    def set_policy(self, name: str) -> None:
+        """Load and choose a policy; the instruction goes on with it."""
+        self._load_policy(name)
+        if self.rollout is not None:
+            self.rollout.policy = self.loaded[name]
+        self.rest()
+
+    def rest(self) -> None:
+        """Enter the resting state: an instruction is under way, or none is."""
+        under_way = self.rollout is not None and not self.rollout.complete
+        self.worker.enter(State.PLANNED if under_way else State.READY)
+
+    # The rollout, step by step
+
+    def _begin(self, instruction: str) -> bool:
+        """A new rollout and its first plan. False if there is nothing to do."""
+        policy = self.loaded[self.worker.board.snapshot.policy]
+        self._world().follow(instruction)
+        self.rollout = Rollout(self._world(), policy, instruction.strip())
+        self._checklist = Checklist()
+        self.worker.note(instruction=instruction.strip(), **self._nothing_done())
+        return self._ask_plan()
+
+    def _go_on(self, decided: Decided | None, by: str = "verdict") -> None:
+        """Execute what was decided, and decide and execute further while the episode runs."""
+        while decided is not None:
+            self._execute(decided, by)
+            if not self._ask_plan() or not self._rest_or_go_on():
+                return
+            decided, by = self._decide(), "verdict"
+
+    def _rest_or_go_on(self) -> bool:
+        """After a step: True to go on by itself, else the resting state is entered."""
+        if self.pause:
+            self.running = False
+            self.worker.enter(State.PAUSED)
+        elif not self.running:
+            self.worker.enter(State.PLANNED)
+        return self.running
+
+    def _ask_plan(self) -> bool:
+        """Round one. False if nothing is left to do: the instruction is then finished."""
+        rollout = self._present()
+        self.worker.enter(State.PLANNING)
+        begun = time.perf_counter()
+        plan = rollout.ask_plan(self._writer("plan"))
+        self.worker.note_seconds(plan=time.perf_counter() - begun)
+        self._checklist.show(plan)
+        self.worker.note(plan=self._checklist.lines(complete=rollout.complete), plan_raw=plan.raw)
+        self.worker.tell(Planned, plan=plan)
+        if rollout.complete:
+            success = self._world().success()
+            self.running = False
+            self.worker.enter(State.DONE, success=success)
+            self.worker.tell(Finished, success=success)
+        return not rollout.complete
+
+    def _decide(self) -> Decided | None:
+        """Round two. The result is what the episode may execute by itself; None if it waits or is finished."""
+        rollout = self._present()
+        if rollout.plan is None and not self._ask_plan():
+            return None
+        self.worker.enter(State.PREDICTING)
+        self._decided = decided = rollout.decide(self._writer("reason"))
+        self.worker.note_seconds(**decided.prediction.seconds)
+        self._show(decided.observation, decided.prediction.views)
+        return self._settle(decided)
+
+    def _settle(self, decided: Decided) -> Decided | None:
+        """Show a prediction with its verdict, and wait for the operator unless it may be executed at once."""
+        prediction, verdict = decided.prediction, decided.verdict
+        pause = self.pause
+        alone = self.running and not pause and verdict.decision is not Decision.ASK
+        plan = self._checklist.lines(prediction.step)
+        state = State.PREDICTING if alone else State.PAUSED if pause else State.AWAITING
+        if pause:
+            self.running = False
+        self.worker.enter(state, prediction=prediction, verdict=verdict, plan=plan)
+        self.worker.tell(Predicted, prediction=prediction, verdict=verdict)
+        if alone and verdict.decision is Decision.REFUSE:
+            raise RefusedPredictionError(verdict)
+        return decided if alone else None
+
+    def _execute(self, decided: Decided, by: str) -> None:
+        """Carry a prediction out. The verdict is taken again: on a real table its frames have aged meanwhile."""
+        rollout = self._present()
+        verdict = rollout.judge(decided.prediction, decided.observation)
+        self.worker.enter(State.MOVING, verdict=verdict)
+        if verdict.decision is Decision.REFUSE:
+            raise RefusedPredictionError(verdict)
+        self.worker.tell(Approved, step=decided.prediction.step, by=by)
+        begun = time.perf_counter()
+        speed = self.worker.board.snapshot.speed
+        try:
+            report = rollout.execute(decided.prediction, self.worker.interrupted, self._on_tick, speed)
+        except MotionFailedError as error:
+            self._moved(error.report)
+            raise
+        self.worker.note_seconds(motion=time.perf_counter() - begun)
+        self._moved(report)
+        self._end_if_stopped(report)
+        self._step_done(decided.prediction.step)
+
+    def _step_done(self, step: str, skipped: bool = False) -> None:
+        rollout = self._present()
+        self._checklist.mark(step, "skipped" if skipped else "done")
+        done: dict[str, Any] = {"last_step": rollout.last_step, "steps_done": rollout.steps_done}
+        self.worker.note(prediction=None, verdict=None, plan=self._checklist.lines(), **done)
+        self.worker.tell(StepDone, step=step, skipped=skipped)
+
+    def _moved(self, report: MotionReport) -> None:
+        """Tell how a motion ended, and look."""
+        self.worker.tell(Moved, report=report)
+        self._look()
+
+    def _end_if_stopped(self, report: MotionReport) -> None:
+        if report.outcome is MotionOutcome.STOPPED:
+            self.worker.enter(State.STOPPED)
+            raise Interrupted
+
+    # The world and the policies
+
+    def _world(self) -> World:
+        assert self.world is not None, "verbs are refused without a world"
+        return self.world
+
+    def _present(self) -> Rollout:
+        assert self.rollout is not None, "verbs that need an instruction are refused without one"
+        return self.rollout
+
+    def _pending(self) -> Decided:
+        assert self._decided is not None, "verbs that need a prediction are refused without one"
+        return self._decided
+
+    def _nothing_done(self) -> dict[str, Any]:
+        """The snapshot's fields at the beginning of an instruction."""
+        return {
+            "plan": (),
+            "plan_raw": "",
+            "round_texts": MappingProxyType({}),
+            "last_step": INITIAL_STEP,
+            "steps_done": 0,
+            "success": None,
+        }
+
+    def _load_policy(self, name: str) -> None:
+        if name not in self.loaded:
+            self.loaded[name] = self._factories[name](self._world())
+        self.worker.note(policy=name, policy_is_expert=self.loaded[name].is_expert)
+
+    def _look(self, observation: Observation | None = None) -> None:
+        """Refresh the scene. A scene that cannot be seen is no reason to stop: predicting will say what is wrong."""
+        try:
+            observation = observation or self._world().observe()
+            self._show(observation, None)
+        except ClapError as error:
+            log.warning("The scene could not be shown: %s", error)
+
+    def _show(self, observation: Observation, views: CanonicalViews | None) -> None:
+        workspace = self._world().workspace
+        cloud = fuse(observation, workspace)
+        self._scenes += 1
+        views = views or render_views(cloud, workspace)
+        scene = SceneFrame(self._scenes, observation.timestamp, observation, cloud, views)
+        self._looked_at = time.monotonic()
+        self.worker.note(scene=scene)
+        self.worker.tell(SceneUpdated, scene=scene)
+
+    def _on_tick(self, observation: Observation | None, pose: Pose, gripper_open: float) -> None:
+        self.worker.tell(PoseUpdated, pose=pose, gripper_open=gripper_open)
+        if not self.worker.interrupted() and time.monotonic() - self._looked_at > SCENE_PERIOD:
+            self._look(observation)
+
+    def _writer(self, name: str) -> OnText:
+        """Publishes a round's text as it is written."""
+
+        def write(text: str) -> None:
+            texts = self.worker.board.snapshot.round_texts
+            self.worker.note(round_texts=MappingProxyType({**texts, name: text}))
+            self.worker.tell(TextWritten, round=name, text=text)
+
+        return write

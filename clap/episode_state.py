@@ -1,0 +1,104 @@
+"""What an episode shows of itself: its state, the plan as a checklist, the latest look, and the snapshot of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from clap.failures import ClapError
+from clap.observation import Observation, PointCloud
+from clap.policy import INITIAL_STEP
+from clap.prediction import Prediction
+from clap.safety import Verdict
+from clap.views import CanonicalViews
+
+
+class EpisodeState(str, Enum):
+    """Where an episode stands. In the busy states the worker has something to do."""
+
+    STARTING = "starting"
+    READY = "ready"
+    PLANNING = "planning"
+    PLANNED = "planned"
+    PREDICTING = "predicting"
+    AWAITING = "awaiting approval"
+    MOVING = "moving"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def busy(self) -> bool:
+        """True while a command is being carried out."""
+        return self in _BUSY
+
+
+_BUSY = frozenset({EpisodeState.STARTING, EpisodeState.PLANNING, EpisodeState.PREDICTING, EpisodeState.MOVING})
+
+
+@dataclass(frozen=True)
+class PlanStep:
+    """A line of the checklist. ``status`` is "done", "current", "todo" or "skipped"; sub-tasks count from 0."""
+
+    text: str
+    status: str
+    subtask: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failure as the operator sees it: a stable name, what happened, and what to do next."""
+
+    name: str
+    sentence: str
+    next_move: str
+
+    @staticmethod
+    def of(error: ClapError) -> Failure:
+        """The failure that an error describes."""
+        return Failure(error.name, error.sentence, error.next_move)
+
+
+@dataclass(frozen=True)
+class SceneFrame:
+    """The latest look at the world. ``timestamp`` is the observation's; ``cloud`` is cropped to the workspace."""
+
+    seq: int
+    timestamp: float
+    observation: Observation
+    cloud: PointCloud
+    views: CanonicalViews
+
+
+@dataclass(frozen=True)
+class EpisodeSnapshot:
+    """Everything that an onlooker may show, at one instant; ``seq`` grows with every change.
+
+    ``round_texts`` holds what the planner has written so far, by round ("plan", "reason"). ``seconds`` holds the
+    latest wall time by stage (plan, views, planner, predictor, motion). ``success`` is None until the instruction
+    is finished, and stays None where the world cannot tell.
+    """
+
+    state: EpisodeState = EpisodeState.STARTING
+    instruction: str = ""
+    task: str = ""
+    seed: int = 0
+    condition: str = "none"
+    policy: str = ""
+    policy_is_expert: bool = False
+    plan: tuple[PlanStep, ...] = ()
+    plan_raw: str = ""
+    round_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    last_step: str = INITIAL_STEP
+    steps_done: int = 0
+    prediction: Prediction | None = None
+    verdict: Verdict | None = None
+    failure: Failure | None = None
+    success: bool | None = None
+    seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    scene: SceneFrame | None = None
+    speed: float = 1.0
+    seq: int = 0

@@ -1,0 +1,130 @@
+"""The worker thread of an episode: commands one after the other, and a stop that no queue can delay.
+
+Every stop starts a new epoch. A command belongs to the epoch in which it was submitted: one of an older epoch is
+dropped, and one under way finds itself interrupted, so that a verb after a stop never revives what was stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+from clap.episode_board import Board
+from clap.episode_state import EpisodeState, Failure
+from clap.events import Event, Failed
+from clap.failures import ClapError
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], None]
+
+
+class Interrupted(Exception):
+    """Stop was pressed, or the episode closed, while the present command was under way."""
+
+
+class Worker:
+    """Runs ``start`` once, then commands until it is closed, then ``finish``, all on one daemon thread."""
+
+    def __init__(self, board: Board):
+        self.board = board
+        self.closed = False
+        self._epoch = 0
+        self._present_epoch = 0
+        self._commands: queue.SimpleQueue[tuple[int, Work] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name="episode", daemon=True)
+        self._start: Work = lambda: None
+        self._finish: Work = lambda: None
+
+    def begin(self, start: Work, finish: Work) -> None:
+        """Start the thread."""
+        self._start, self._finish = start, finish
+        self._thread.start()
+
+    # From any thread
+
+    def submit(self, work: Work) -> None:
+        """Queue a command in the present epoch."""
+        self._commands.put((self._epoch, work))
+
+    def wake(self) -> None:
+        """Let an idle worker hand out what was posted on the board."""
+        self._commands.put(None)
+
+    def interrupt(self) -> None:
+        """Start a new epoch: what is under way is interrupted, what is queued is dropped. Hold the board's lock."""
+        self._epoch += 1
+        self.wake()
+
+    def close(self, timeout: float) -> None:
+        """Interrupt, and end the thread."""
+        with self.board.lock:
+            self.closed = True
+            self.interrupt()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    # On the worker thread
+
+    def interrupted(self) -> bool:
+        """True once the present command belongs to the past."""
+        return self._epoch != self._present_epoch
+
+    def enter(self, state: EpisodeState, **changes: Any) -> None:
+        """Go to a state as part of the present command. Raises Interrupted if stop came first."""
+        with self.board.lock:
+            if self.interrupted():
+                raise Interrupted
+            self.board.update(state=state, **changes)
+        self.board.deliver()
+
+    def note(self, **facts: Any) -> None:
+        """Record what has happened: true even if stop was pressed meanwhile."""
+        self.board.update(**facts)
+        self.board.deliver()
+
+    def note_seconds(self, **seconds: float) -> None:
+        """Record wall times by stage."""
+        self.note(seconds=MappingProxyType({**self.board.snapshot.seconds, **seconds}))
+
+    def tell(self, kind: type[Event], **fields: Any) -> None:
+        """Post an event and hand it out."""
+        self.board.post(kind, **fields)
+        self.board.deliver()
+
+    def _loop(self) -> None:
+        self._perform(self._epoch, self._start)
+        try:
+            while not self.closed:
+                command = self._commands.get()
+                if command is not None and command[0] == self._epoch:
+                    self._perform(*command)
+                self.board.deliver()
+        finally:
+            self._finish()
+
+    def _perform(self, epoch: int, work: Work) -> None:
+        """Carry a command out; whatever goes wrong becomes a failure that the operator sees."""
+        self._present_epoch = epoch
+        try:
+            work()
+        except Interrupted:
+            log.info("A command was interrupted by stop.")
+        except ClapError as error:
+            log.warning("%s: %s", error.name, error)
+            self._fail(Failure.of(error))
+        except Exception as error:
+            log.exception("A command failed")
+            sentence = f"Something unexpected went wrong ({type(error).__name__}: {error})."
+            self._fail(Failure("internal error", sentence, ClapError.default_next_move))
+        self.board.deliver()
+
+    def _fail(self, failure: Failure) -> None:
+        with self.board.lock:
+            if not self.interrupted():
+                self.board.update(state=EpisodeState.FAILED, failure=failure)
+                self.board.post(Failed, failure=failure)

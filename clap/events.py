@@ -1,0 +1,127 @@
+"""What an episode tells its subscribers: one frozen dataclass per kind of event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clap.episode_state import EpisodeState, Failure, SceneFrame
+from clap.geometry import Pose
+from clap.prediction import Plan, Prediction
+from clap.safety import Verdict
+from clap.worlds.world import MotionReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """``seq`` counts the events of one episode from 1; ``time`` is wall time, seconds since the epoch."""
+
+    seq: int
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateChanged(Event):
+    """The episode entered a state."""
+
+    state: EpisodeState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reset(Event):
+    """The world was set up anew; ``instruction`` is the one that the world gave."""
+
+    task: str
+    seed: int
+    instruction: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneUpdated(Event):
+    """The cameras were looked at."""
+
+    scene: SceneFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseUpdated(Event):
+    """The gripper is on its way: its pose and its opening from 0 to 1, about ten times a second."""
+
+    pose: Pose
+    gripper_open: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextWritten(Event):
+    """The planner wrote on; ``text`` is all it wrote so far in this ``round`` ("plan" or "reason")."""
+
+    round: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned(Event):
+    """Round one answered."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted(Event):
+    """Round two and the fine stage answered, and the prediction was judged."""
+
+    prediction: Prediction
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approved(Event):
+    """A step may be carried out; ``by`` is "operator", or "verdict" while the episode runs by itself."""
+
+    step: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved(Event):
+    """A motion ended, in whatever way."""
+
+    report: MotionReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone(Event):
+    """A step counts as done: executed, or skipped by the operator."""
+
+    step: str
+    skipped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """Something failed; the operator decides what comes next."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused(Event):
+    """A command was not accepted in the present state."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    """The planner says that nothing is left to do; ``success`` is the world's answer, None if it cannot tell."""
+
+    success: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """The operator pressed stop."""
+
+
+OnEvent = Callable[[Event], None]
+"""A subscriber: called on the episode's worker thread, must be quick."""

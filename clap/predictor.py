@@ -1,0 +1,247 @@
+"""Fine action predictor: step instruction and three zoomed views to position, rotation and gripper (section 4.2).
+
+``FineActionNetwork`` is the network, ``FineActionPredictor`` the network with its tokenizer and its folder on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from clap.encoders import EncoderConfig, ViewEncoder
+from clap.failures import CheckpointError
+from clap.geometry import VIEWS, Array
+from clap.heatmap import ConvexUpsampler, decode_position
+from clap.multiview import MultiViewConfig, MultiViewTransformer
+from clap.rotation import AXES, BIN_COUNT, bins_to_quaternion
+from clap.views import CanonicalViews
+
+FORMAT = "clap fine action predictor 1"
+
+
+@dataclass(frozen=True)
+class PredictorConfig:
+    """Sizes of the whole fine stage. ``hidden`` is the width inside the upsampler and the heads."""
+
+    encoders: EncoderConfig
+    transformer: MultiViewConfig
+    hidden: int
+
+    @staticmethod
+    def mini(vocabulary: int) -> PredictorConfig:
+        """clap-mini: about 3 M parameters, trained from scratch on two cores."""
+        return PredictorConfig(EncoderConfig.mini(vocabulary), MultiViewConfig(layers=4, heads=4), hidden=128)
+
+    @staticmethod
+    def paper() -> PredictorConfig:
+        """The paper's inputs and encoders with RVT-2's transformer: 8 layers, width 512, 8 heads."""
+        return PredictorConfig(EncoderConfig.paper(), MultiViewConfig(layers=8, heads=8, expansion=4), hidden=256)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> PredictorConfig:
+        """Inverse of ``to_dict``."""
+        return PredictorConfig(
+            EncoderConfig(**values["encoders"]), MultiViewConfig(**values["transformer"]), values["hidden"]
+        )
+
+
+@dataclass(frozen=True)
+class FineInputs:
+    """A batch for the network; shapes and units as in ``ViewEncoder.forward``."""
+
+    rgb: Tensor
+    depth: Tensor
+    text_ids: Tensor
+    text_mask: Tensor
+    gripper: Tensor
+
+
+@dataclass(frozen=True)
+class FinePrediction:
+    """One fine-stage decision.
+
+    ``position`` (3,) world metres; ``quaternion`` (4,) xyzw; ``heatmaps`` (3, S, S) float32, each summing to one;
+    ``support`` (3,) share of each view's heatmap near the position; ``rotation_confidence`` (3,) probability of the
+    bin chosen about x, y, z; ``gripper_confidence`` probability of the state chosen.
+    """
+
+    position: Array
+    quaternion: Array
+    gripper_open: bool
+    heatmaps: NDArray[np.float32]
+    support: Array
+    rotation_confidence: Array
+    gripper_confidence: float
+
+
+def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(),
+                         nn.Linear(hidden, outputs))  # fmt: skip
+
+
+def _bin_features(bins: Tensor) -> Tensor:
+    """(B,) bins to (B, 8): sines and cosines of the first four harmonics of the angle."""
+    angle = bins[:, None] * (2 * torch.pi / BIN_COUNT) * torch.arange(1, 5, device=bins.device)
+    return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+class RotationHead(nn.Module):
+    """Euler bins predicted in sequence: x, then y given x, then z given x and y (RVT-2's order)."""
+
+    def __init__(self, features: int, hidden: int):
+        super().__init__()
+        self.heads = nn.ModuleList(_mlp(features + 8 * given, hidden, BIN_COUNT) for given in range(len(AXES)))
+
+    def forward(self, features: Tensor, given: Tensor | None = None) -> Tensor:
+        """Features (B, F) to logits (B, 3, 72); ``given`` (B, 3) bins condition the later axes, else their argmax."""
+        logits: list[Tensor] = []
+        for axis, head in enumerate(self.heads):
+            logits.append(head(features))
+            bins = logits[-1].argmax(-1) if given is None else given[:, axis]
+            features = torch.cat([features, _bin_features(bins).to(features.dtype)], -1)
+        return torch.stack(logits, 1)
+
+
+class FineActionNetwork(nn.Module):
+    """Encoders, Multi-View Transformer, heatmaps, and the heads for rotation and gripper."""
+
+    def __init__(self, config: PredictorConfig):
+        super().__init__()
+        self.config = config
+        width, features = config.encoders.width, 2 * len(VIEWS) * config.encoders.width
+        self.encoder = ViewEncoder(config.encoders)
+        self.transformer = MultiViewTransformer(width, config.transformer)
+        self.upsampler = ConvexUpsampler(width, config.encoders.patch_size, config.hidden)
+        self.feature_norm = nn.LayerNorm(features)
+        self.rotation = RotationHead(features, config.hidden)
+        self.gripper = _mlp(features, config.hidden, 2)
+
+    def forward(self, inputs: FineInputs) -> tuple[Tensor, Tensor]:
+        """Logits of the heatmaps (B, 3, S, S) float32 and fused tokens (B, 3, N, width)."""
+        tokens, words = self.encoder(inputs.rgb, inputs.depth, inputs.text_ids, inputs.text_mask, inputs.gripper)
+        tokens = self.transformer(tokens, words, inputs.text_mask)
+        return self.upsampler(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2]), tokens
+
+    def act(self, tokens: Tensor, waypoint: Tensor, bins: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Rotation logits (B, 3, 72) and gripper logits (B, 2: closed, open).
+
+        The global feature is each view's maximum over its tokens and its token at ``waypoint`` (B, 3) local, linearly
+        interpolated: ground truth in training, predicted at test. ``bins`` (B, 3) as in ``RotationHead``.
+        """
+        batch, views, _, width = tokens.shape
+        grid = self.config.encoders.grid
+        axes = [[view.u_axis, view.v_axis] for view in VIEWS]
+        signs = waypoint.new_tensor([[view.u_sign, view.v_sign] for view in VIEWS])
+        where = waypoint[:, axes] * signs
+        maps = tokens.float().flatten(0, 1).transpose(1, 2).unflatten(2, (grid, grid))
+        at = F.grid_sample(
+            maps, where.float().reshape(batch * views, 1, 1, 2), padding_mode="border", align_corners=False
+        )
+        features = torch.cat([tokens.float().amax(2).flatten(1), at.view(batch, views * width)], -1)
+        features = self.feature_norm(features)
+        return self.rotation(features, bins).float(), self.gripper(features).float()
+
+
+class FineActionPredictor:
+    """The fine stage as the policy uses it. Loads from and saves to a folder; nothing is unpickled."""
+
+    def __init__(self, network: FineActionNetwork, tokenizer: PreTrainedTokenizerBase):
+        self.network = network.eval()
+        self.tokenizer = tokenizer
+
+    @property
+    def config(self) -> PredictorConfig:
+        return self.network.config
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels at which the zoomed views must be rendered."""
+        return self.config.encoders.image_size
+
+    def tokenize(self, steps: list[str]) -> tuple[Tensor, Tensor]:
+        """Step instructions to ids and mask (B, T)."""
+        limit = int(self.config.encoders.siglip["text_config"]["max_position_embeddings"])
+        return tokenize(self.tokenizer, steps, limit)
+
+    @torch.inference_mode()
+    def predict(self, zoomed: CanonicalViews, step: str, gripper_open: float) -> FinePrediction:
+        """The action that carries out ``step``, seen in the ``zoomed`` views with the gripper open in [0, 1].
+
+        Raises ValueError if the views were not rendered at ``image_size``.
+        """
+        if zoomed.size != self.image_size:
+            raise ValueError(f"the predictor needs views of {self.image_size} px, got {zoomed.size} px")
+        rgb = torch.from_numpy(np.ascontiguousarray(zoomed.rgb)).permute(0, 3, 1, 2)[None].float() / 255
+        edge = 2 * zoomed.workspace.half_extent
+        depth = torch.from_numpy(np.where(zoomed.mask, zoomed.depth, 0).astype(np.float32) / np.float32(edge))[None]
+        ids, mask = self.tokenize([step])
+        logits, tokens = self.network(FineInputs(rgb, depth, ids, mask, torch.tensor([gripper_open]).float()))
+        log_heatmaps = logits[0].flatten(1).log_softmax(1).view(logits.shape[1:]).numpy()
+        decoded = decode_position(log_heatmaps)
+        rotation, gripper = self.network.act(tokens, torch.from_numpy(decoded.local).float()[None])
+        bin_odds, bins = rotation[0].softmax(-1).max(-1)
+        gripper_odds, state = gripper[0].softmax(-1).max(-1)
+        return FinePrediction(
+            position=zoomed.workspace.to_world(decoded.local),
+            quaternion=bins_to_quaternion(bins.numpy()),
+            gripper_open=bool(state),
+            heatmaps=np.exp(log_heatmaps),
+            support=decoded.support,
+            rotation_confidence=bin_odds.numpy().astype(float),
+            gripper_confidence=float(gripper_odds),
+        )
+
+    def save(self, folder: Path | str) -> None:
+        """Write ``model.safetensors``, ``config.json`` and ``tokenizer/`` into the folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        partial = folder / "model.safetensors.partial"
+        save_file(weights, partial)
+        os.replace(partial, folder / "model.safetensors")
+        self.tokenizer.save_pretrained(folder / "tokenizer")
+        (folder / "config.json").write_text(json.dumps({"format": FORMAT, **self.config.to_dict()}, indent=1) + "\n")
+
+    @staticmethod
+    def load(folder: Path | str) -> FineActionPredictor:
+        """Read a folder written by ``save``. Raises CheckpointError if it is missing, incomplete or malformed."""
+        folder = Path(folder)
+        for name in ("config.json", "model.safetensors", "tokenizer"):
+            if not (folder / name).exists():
+                raise CheckpointError(f"The fine predictor's folder {folder} has no {name}.")
+        try:
+            values = json.loads((folder / "config.json").read_text("utf-8"))
+            if values.get("format") != FORMAT:
+                raise CheckpointError(f"{folder / 'config.json'} is not of the format “{FORMAT}”.")
+            network = FineActionNetwork(PredictorConfig.from_dict(values))
+            network.load_state_dict(load_file(folder / "model.safetensors"))
+            tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
+            first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise CheckpointError(f"The fine predictor in {folder} cannot be read: {first_line}") from error
+        return FineActionPredictor(network, tokenizer)
+
+
+def tokenize(tokenizer: PreTrainedTokenizerBase, steps: list[str], limit: int) -> tuple[Tensor, Tensor]:
+    """Step instructions to padded ids (B, T) and bool mask (B, T), T at most ``limit``."""
+    encoded = tokenizer(
+        [step.lower() for step in steps], padding=True, truncation=True, max_length=limit, return_tensors="pt"
+    )
+    mask = encoded.get("attention_mask", torch.ones_like(encoded["input_ids"]))
+    return encoded["input_ids"], mask.bool()

@@ -1,0 +1,1 @@
+"""Demonstrations: what a person or a policy did, recorded for training."""

@@ -1,0 +1,18 @@
+"""Settings of the whole test run: few threads, no network, and property tests that a slow machine does not fail."""
+
+from __future__ import annotations
+
+import os
+
+# Set before the first import of torch, gradio or transformers, which read them once. With two cores, OpenMP's busy
+# waiting makes a forward pass of the small models several times slower than one thread.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import hypothesis
+
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")

@@ -1,0 +1,174 @@
+"""A world without physics: coloured boxes on a table, seen by one camera, and a gripper that follows its commands.
+
+It moves in ticks that it counts, so that tests of the episode's order, its refusals and its stop are exact and quick.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from clap.failures import InvalidInstructionError, WorldError
+from clap.geometry import Pose, Workspace, lift, to_pixels
+from clap.observation import CameraFrame, Observation, fuse
+from clap.policy import INITIAL_STEP, OnText
+from clap.prediction import LocatedObject, Plan, PlanStatus, Prediction
+from clap.views import render_views
+from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop, TaskInfo
+
+DOWN = np.array([1.0, 0.0, 0.0, 0.0])
+HOME = Pose(np.array([0.2, 0.0, 1.2]), DOWN)
+BOXES = {"red block": np.array([0.25, 0.1, 0.78]), "red cup": np.array([0.25, -0.15, 0.80])}
+SEEN_FROM = np.array([0.25, 0.0, 1.55])
+CAMERA_SIZE, FOCAL = 96, 80.0
+STEP_METRES = 0.01
+
+
+class KinematicWorld:
+    """Follows the World protocol. ``tick_seconds`` is the wall time of a tick; ``reach`` limits the arm, metres."""
+
+    is_real = False
+
+    def __init__(self, tick_seconds: float = 0.0, reach: float = 5.0, clock: Callable[[], float] | None = None):
+        self.workspace = Workspace()
+        self.tick_seconds = tick_seconds
+        self.reach = reach
+        self.is_real = clock is not None
+        self.clock = clock or (lambda: 0.02 * self.ticks)
+        self.ticks = 0
+        self.blocked = False
+        self.closed = False
+        self.pose, self.opening = HOME, 1.0
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        return (TaskInfo("touch", "Touch the block, then the cup", True, 1, ("touch the block",)),)
+
+    def conditions(self) -> tuple[str, ...]:
+        return ("none",)
+
+    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> str:
+        if task != "touch":
+            raise WorldError(f"There is no task '{task}'. Tasks: touch.")
+        self.pose, self.opening, self.blocked = HOME, 1.0, False
+        return "touch the block"
+
+    def follow(self, instruction: str) -> bool:
+        return True
+
+    def observe(self) -> Observation:
+        now = self.clock()
+        return Observation((self._camera(now),), self.pose, self.opening, np.zeros(7), np.zeros(7), now)
+
+    def _camera(self, now: float) -> CameraFrame:
+        """Looks straight down: one ray per pixel against every box, the nearest surface wins."""
+        centre = CAMERA_SIZE / 2
+        v, u = np.mgrid[0:CAMERA_SIZE, 0:CAMERA_SIZE] + 0.5
+        rays = np.stack([(u - centre) / FOCAL, -(v - centre) / FOCAL, -np.ones_like(u)], -1)
+        depth = np.full(u.shape, SEEN_FROM[2] - 0.752)
+        rgb = np.full((*u.shape, 3), 90, np.uint8)
+        for box in BOXES.values():
+            face = SEEN_FROM[2] - (box[2] + 0.03)
+            inside = np.all(np.abs((SEEN_FROM + rays * face - box)[..., :2]) < 0.03, -1)
+            depth[inside], rgb[inside] = face, (200, 30, 30)
+        cam2world = np.eye(4)
+        cam2world[:3, :3], cam2world[:3, 3] = np.diag([1.0, -1.0, -1.0]), SEEN_FROM
+        intrinsics = np.array([[FOCAL, 0, centre], [0, FOCAL, centre], [0, 0, 1.0]])
+        return CameraFrame("top", rgb, depth.astype(np.float32), intrinsics, cam2world, now)
+
+    def state(self) -> tuple[Pose, float]:
+        return self.pose, self.opening
+
+    def reachable(self, pose: Pose) -> bool:
+        return float(np.linalg.norm(pose.position)) < self.reach
+
+    def execute(
+        self,
+        action: Action,
+        should_stop: ShouldStop = lambda: False,
+        on_tick: OnTick | None = None,
+        speed: float = 0.0,
+    ) -> MotionReport:
+        started = self.ticks
+        while not self.blocked and self.pose.distance(action.pose)[0] > 1e-9:
+            if should_stop():
+                return self._report(MotionOutcome.STOPPED, action, started)
+            way = np.asarray(action.pose.position) - self.pose.position
+            step = way * min(1.0, STEP_METRES / np.linalg.norm(way))
+            self.pose = Pose(self.pose.position + step, action.pose.quaternion)
+            self.ticks += 1
+            time.sleep(self.tick_seconds)
+            if on_tick is not None:
+                on_tick(None, self.pose, self.opening)
+        if self.blocked:
+            return self._report(MotionOutcome.FELL_SHORT, action, started)
+        self.opening = float(action.gripper_open)
+        return self._report(MotionOutcome.REACHED, action, started)
+
+    def _report(self, outcome: MotionOutcome, action: Action, started: int) -> MotionReport:
+        metres, radians = self.pose.distance(action.pose)
+        reason = "Something is in the way." if outcome is MotionOutcome.FELL_SHORT else ""
+        return MotionReport(outcome, self.pose, self.opening, metres, radians, 0.02 * (self.ticks - started), reason)
+
+    def success(self) -> bool | None:
+        return bool(np.linalg.norm(self.pose.position - BOXES["red cup"]) < 0.06)
+
+    def home(self, should_stop: ShouldStop = lambda: False) -> MotionReport:
+        return self.execute(Action(HOME, gripper_open=True), should_stop)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+SUBTASKS = (
+    ("the robot moves above the red block", "the robot touches the red block"),
+    ("the robot moves above the red cup", "the robot touches the red cup"),
+)
+STEPS = SUBTASKS[0] + SUBTASKS[1]
+
+
+class TouchPolicy:
+    """Two sub-tasks of two steps, from the boxes' known places. Its fields bend single predictions for a test."""
+
+    name = "touch"
+    is_expert = True
+
+    def __init__(self, world: KinematicWorld):
+        self.world = world
+        self.offset = np.zeros(3)
+        self.keypoint_shift = 0
+        self.stuck = False
+
+    def plan(self, instruction: str, last_step: str, on_text: OnText | None = None) -> Plan:
+        if not instruction:
+            raise InvalidInstructionError("The instruction is empty.")
+        if "touch" not in instruction:
+            return Plan(PlanStatus.UNCLEAR, raw="unclear")
+        done = 0 if last_step == INITIAL_STEP else STEPS.index(last_step) + 1
+        if done == len(STEPS):
+            return Plan(PlanStatus.COMPLETE, raw="complete")
+        steps = SUBTASKS[done // 2]
+        if on_text:
+            on_text("; ".join(steps))
+        return Plan(PlanStatus.STEPS, steps, "; ".join(steps))
+
+    def predict(
+        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+    ) -> Prediction:
+        done = 0 if last_step == INITIAL_STEP or self.stuck else STEPS.index(last_step) + 1
+        name = list(BOXES)[done // 2]
+        target = BOXES[name] + [0, 0, 0.15 if done % 2 == 0 else 0.05] + self.offset
+        pixels = to_pixels(BOXES[name], self.world.workspace)
+        seen = pixels + np.array([[0, 0], [0, 0], [self.keypoint_shift, 0]])
+        views = render_views(fuse(observation, self.world.workspace), self.world.workspace)
+        return Prediction(
+            step=STEPS[done],
+            objects=(LocatedObject(name, pixels, lift(pixels + 0.5, self.world.workspace)),),
+            keypoint=lift(seen + 0.5, self.world.workspace),
+            keypoint_pixels=seen,
+            window=Workspace(),
+            action=Action(Pose(target, DOWN), gripper_open=done % 2 == 0),
+            views=views,
+            seconds={"views": 0.001},
+        )

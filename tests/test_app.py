@@ -1,0 +1,96 @@
+"""Starting the console wrongly ends with code 2 and a sentence that says what to do; nothing hangs or dumps a trace."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import app
+from ui.ports import PortError, listen
+
+ROOT = Path(app.__file__).parent
+
+
+def message_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert app.main(arguments) == 2
+    return capsys.readouterr().err
+
+
+def test_a_busy_port_is_named_with_a_free_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        message = message_of(["--port", str(port)], capsys)
+    assert f"Port {port} is in use" in message
+    free = int(message.rsplit("--port ", 1)[1])
+    assert free > port
+    listen("127.0.0.1", free).close()
+
+
+def test_an_unknown_checkpoint_is_named_with_a_way_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = message_of(["--port", "0", "--checkpoint", str(tmp_path / "nowhere")], capsys)
+    assert str(tmp_path / "nowhere") in message
+    assert "--policy expert" in message
+
+
+def test_an_incomplete_checkpoint_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "planner/" in message_of(["--port", "0", "--checkpoint", str(tmp_path)], capsys)
+
+
+def test_a_host_that_is_not_this_machine_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    message = message_of(["--host", "192.0.2.1", "--port", "0"], capsys)
+    assert "192.0.2.1" in message
+    assert "--host" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--port", "http"], "a port is a whole number"),
+        (["--port", "70000"], "a port is a whole number"),
+        (["--policy", "magic"], "clap"),
+        (["--world", "moon"], "tabletop"),
+    ],
+)
+def test_wrong_options_say_what_was_expected(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app.parse(arguments)
+    assert ended.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_without_clap_mini_the_expert_drives_and_the_console_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clap.checkpoint.default_checkpoint", lambda: tmp_path / "clap-mini")
+    monkeypatch.setattr(app, "default_checkpoint", lambda: tmp_path / "clap-mini")
+    policies = app.find_policies(None, None)
+    assert policies.first == app.EXPERT
+    assert "clap-mini" in policies.clap_missing
+    assert "make train-mini" in policies.clap_missing
+    with pytest.raises(app.CannotStartError, match="--policy expert"):
+        app.find_policies("clap", None)
+
+
+def test_missing_graphics_are_a_sentence_that_names_packages() -> None:
+    environment = {**os.environ, "MUJOCO_GL": "nothing-like-it"}
+    command = [sys.executable, "app.py", "--policy", "expert", "--port", "0"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert "libegl1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_port_without_permission_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> socket.socket:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ui.ports.socket.create_server", refuse)
+    with pytest.raises(PortError, match="above 1023"):
+        listen("127.0.0.1", 80)

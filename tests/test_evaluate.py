@@ -1,0 +1,144 @@
+"""Evaluation: honest intervals, unattended runs through the episode's own loop, and resuming after a kill."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kinematic_world import STEPS, KinematicWorld, TouchPolicy
+
+from clap.failures import WorldError
+from clap.rollout import MAX_STEPS, run_unattended
+from clap.worlds.tabletop.tasks import task_infos
+from training.evaluate import choose_tasks, main, read_records
+from training.evaluation_report import markdown, summary, wilson
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilsons_interval_holds_the_rate_and_mirrors(counts):
+    successes, episodes = counts
+    low, high = wilson(successes, episodes)
+    assert 0 <= low <= successes / episodes + 1e-12
+    assert successes / episodes - 1e-12 <= high <= 1
+    mirrored = wilson(episodes - successes, episodes)
+    assert mirrored == pytest.approx((1 - high, 1 - low))
+
+
+def test_wilsons_interval_for_known_counts():
+    assert wilson(15, 25) == pytest.approx((0.4074, 0.7660), abs=1e-4)
+    assert wilson(25, 25) == pytest.approx((0.8668, 1.0), abs=1e-4)
+
+
+def test_an_unattended_run_takes_every_step_and_succeeds():
+    world = KinematicWorld()
+    result = run_unattended(world, TouchPolicy(world), world.reset("touch", 0))
+    assert result.success and result.goal_holds and result.failure is None
+    assert [step.step for step in result.log] == list(STEPS)
+    assert {step.outcome for step in result.log} == {"reached"}
+
+
+@pytest.mark.parametrize(
+    ("bend", "name", "outcomes"),
+    [
+        (lambda world, policy: setattr(policy, "offset", np.array([0, 0, 2.0])), "out of the workspace", ["not moved"]),
+        (lambda world, policy: setattr(world, "blocked", True), "pose not reached", ["pose not reached"]),
+        (lambda world, policy: setattr(policy, "stuck", True), "step repeated without change", ["reached"] * 2),
+    ],
+)
+def test_an_unattended_run_ends_with_a_named_failure(bend, name, outcomes):
+    world = KinematicWorld()
+    policy = TouchPolicy(world)
+    instruction = world.reset("touch", 0)
+    bend(world, policy)
+    result = run_unattended(world, policy, instruction)
+    assert not result.success
+    assert result.failure.name == name
+    assert [step.outcome for step in result.log] == outcomes
+
+
+class Wanderer(TouchPolicy):
+    """Goes round and round: never the same step three times in a row, and never to the end."""
+
+    decisions = 0
+
+    def predict(self, observation, plan, last_step, on_text=None):
+        self.decisions += 1
+        return super().predict(observation, plan, STEPS[self.decisions % 3], on_text)
+
+    def plan(self, instruction, last_step, on_text=None):
+        return super().plan(instruction, STEPS[0], on_text)
+
+
+def test_an_unattended_run_ends_at_the_step_limit():
+    world = KinematicWorld()
+    result = run_unattended(world, Wanderer(world), "touch the block")
+    assert (result.failure.name, result.steps_done) == ("step limit reached", MAX_STEPS)
+
+
+def test_tasks_are_chosen_by_word_or_by_key():
+    infos = task_infos()
+    assert len(choose_tasks("all", infos)) == 8
+    assert len(choose_tasks("trained", infos)) == 4
+    assert choose_tasks("open_drawer, shape_in_cup", infos) == ["open_drawer", "shape_in_cup"]
+    with pytest.raises(WorldError, match="open_drawer"):
+        choose_tasks("opendrawer", infos)
+
+
+def test_a_line_cut_short_by_a_kill_is_dropped_and_the_rest_kept(tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"seed": 1}\n{"seed": 2}\n{"se')
+    assert read_records(path) == [{"seed": 1}, {"seed": 2}]
+    assert path.read_text() == '{"seed": 1}\n{"seed": 2}\n'
+    assert read_records(tmp_path / "none.jsonl") == []
+
+
+def record(task, seed, success):
+    failure = None if success else {"name": "pose not reached", "sentence": "", "next_move": ""}
+    about = {"policy": "clap", "model": "abc", "task": task, "condition": "none", "seed": seed}
+    return {**about, "success": success, "failure": failure, "steps": 4, "seconds": 1.0}
+
+
+def test_the_table_counts_tasks_and_averages_trained_and_untrained_apart():
+    records = [record("open_drawer", seed, seed % 2 == 0) for seed in range(10)]
+    records += [record("shape_in_cup", seed, False) for seed in range(10)]
+    result = summary(records, {info.key: info for info in task_infos()}, "the command")
+    assert result["cells"][0]["failures"] == {"pose not reached": 5}
+    assert [(a["trained"], a["successes"], a["episodes"]) for a in result["averages"]] == [
+        (True, 5, 10),
+        (False, 0, 10),
+    ]
+    text = markdown(result)
+    assert "| Open drawer | yes | 5/10 = 50 % (24 to 76) |" in text
+    assert "**average of the untrained tasks** |  | 0/10 = 0 % (0 to 28) |" in text
+    assert "`the command`" in text
+    assert "seeds 0 to 9" in text
+
+
+def test_the_command_evaluates_the_expert_and_resumes(tmp_path, capsys):
+    out = tmp_path / "results.json"
+    arguments = ["--policy", "expert", "--tasks", "block_in_same_cup", "--episodes", "1", "--out", str(out)]
+    assert main(arguments) == 0
+    first = capsys.readouterr()
+    assert "| Put block in cup of the same colour | yes | 1/1 = 100 %" in first.out
+    lines = out.with_suffix(".jsonl").read_text()
+    assert len(json.loads(lines)["log"]) == 4
+    assert main(arguments) == 0
+    assert "1 of 1 episodes are already there" in capsys.readouterr().err
+    assert out.with_suffix(".jsonl").read_text() == lines
+    assert json.loads(out.read_text())["cells"][0]["successes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--tasks", "fly"], 'no task "fly"'),
+        (["--conditions", "fog"], 'no condition "fog"'),
+        (["--checkpoint", "/nowhere"], "no checkpoint at"),
+    ],
+)
+def test_wrong_options_are_answered_with_a_sentence(tmp_path, capsys, arguments, words):
+    assert main([*arguments, "--out", str(tmp_path / "r.json")]) == 2
+    assert words in capsys.readouterr().err

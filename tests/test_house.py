@@ -1,0 +1,142 @@
+"""The house rules: what is promised in the README, the requirements and the Makefile holds in the tree."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("clap", "training", "demos", "ui")
+SOURCES = [ROOT / "app.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]
+SOURCES = [path for path in SOURCES if path.exists() and "node_modules" not in path.parts]
+
+
+def tracked_files() -> list[Path]:
+    """The files that a clone would hold: those git tracks, and new ones that it does not ignore."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a git clone: the tracked files are not known")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def requirements(name: str) -> dict[str, Requirement]:
+    """The requirement lines of a file by package name; two lines for one package must differ in their marker."""
+    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text("utf-8").splitlines()]
+    parsed = [Requirement(line) for line in lines if line and not line.startswith("-")]
+    assert len({(r.name, str(r.marker)) for r in parsed}) == len(parsed)
+    return {r.name: r for r in parsed}
+
+
+def test_torch_is_one_release():
+    assert str(requirements("requirements.txt")["torch"].specifier).startswith("==")
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_other_requirement_has_a_lowest_and_mostly_a_highest_version(name):
+    for requirement in requirements(name).values():
+        assert requirement.url is None, f"{requirement.name}: only plain packages, no addresses"
+        assert any(s.operator in (">=", "==") for s in requirement.specifier), requirement.name
+
+
+@pytest.mark.parametrize("absent", ["rlbench", "pyrep", "torchvision", "torchaudio"])
+def test_packages_that_no_plain_install_can_give_are_not_required(absent):
+    assert absent not in requirements("requirements.txt")
+
+
+def third_party_imports(path: Path) -> set[str]:
+    """Top-level names that a source file imports when it is imported itself or when a function of it runs."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - set(ROOMS) - {"app"}
+
+
+# What a required package brings along by its own contract, and optional packages imported only where they are present.
+BROUGHT_ALONG = {"fastapi": "gradio", "starlette": "gradio", "uvicorn": "gradio", "anyio": "gradio", "httpx": "gradio"}
+OPTIONAL = {"rlbench", "pyrep"}
+PACKAGE_OF_MODULE = {"PIL": "pillow", "franky_sim": "franky-sim", "open3d": "open3d-cpu"}
+
+
+def test_every_import_is_a_requirement():
+    required = set(requirements("requirements.txt"))
+    for path in SOURCES:
+        for module in third_party_imports(path) - OPTIONAL:
+            package = BROUGHT_ALONG.get(module, PACKAGE_OF_MODULE.get(module, module))
+            assert package in required, f"{path.relative_to(ROOT)} imports {module}, which requirements.txt lacks"
+
+
+def test_the_readme_names_the_two_commands():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "make run" in readme and "make test" in readme
+
+
+def test_make_alone_lists_every_command():
+    listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    phony = re.search(r"^\.PHONY:(.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert phony is not None
+    for command in set(phony.group(1).split()) - {"install", "install-tests"}:
+        assert f"make {command} " in listed.stdout
+
+
+def test_imports_point_one_way():
+    checker = Path(sys.executable).with_name("lint-imports")
+    if not checker.exists():
+        pytest.skip("import-linter is not installed beside this Python")
+    checked = subprocess.run([checker, "--no-logo"], cwd=ROOT, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_every_json_file_is_valid():
+    for path in tracked_files():
+        if path.suffix == ".json":
+            json.loads(path.read_text("utf-8"))
+        elif path.suffix == ".jsonl":
+            for line in path.read_text("utf-8").splitlines():
+                json.loads(line)
+
+
+def test_nothing_is_left_unfinished():
+    unfinished = re.compile("NotImplemented" + "Error|TO" + "DO|FIX" + "ME")
+    for path in SOURCES:
+        found = unfinished.search(path.read_text("utf-8"))
+        assert found is None, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_nothing_is_unpickled():
+    unsafe = re.compile(r"\bpickle\.load|torch\.load\((?!.*weights_only=True)|allow_pickle=True|yaml\.(unsafe_)?load\(")
+    for path in SOURCES:
+        found = unsafe.search(path.read_text("utf-8"))
+        assert found is None, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_no_file_names_a_machine_or_a_package_registry():
+    suffixes = {"", ".py", ".md", ".txt", ".toml", ".json", ".sh", ".yml", ".yaml", ".cfg", ".js", ".css", ".html"}
+    machine = re.compile(
+        r"(?<![\w.])/(?:root|home/\w+|Users/\w+)/|registry\.npmjs|files\.pythonhosted|pypi\.org/simple"
+    )
+    for path in tracked_files():
+        if path.suffix in suffixes and path != Path(__file__).resolve():
+            found = machine.search(path.read_text("utf-8", errors="ignore"))
+            assert found is None, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_scripts_are_executable():
+    for path in [ROOT / ".ci" / "run", *(ROOT / "tools").glob("*.sh")]:
+        assert os.access(path, os.X_OK), path.relative_to(ROOT)
+
+
+def test_the_clone_stays_small():
+    megabytes = sum(path.stat().st_size for path in tracked_files()) / 1e6
+    assert megabytes < 60, f"the tracked files take {megabytes:.0f} MB"

@@ -1,0 +1,214 @@
+"""The coarse task planner: checkpoints, instruction checks, constrained answers, and images as Qwen sees them."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
+
+from clap.constrained_decoding import Grammar
+from clap.failures import CheckpointError, InvalidInstructionError
+from clap.geometry import Workspace
+from clap.language import PLAN_GRAMMAR, parse_plan
+from clap.planner import IMAGE_PAD, VISION_END, VISION_START, CoarseTaskPlanner
+from clap.planner_model import PlannerModel, PlannerSettings, patchify
+from clap.policy import INITIAL_STEP
+from clap.prediction import Plan, PlanStatus
+from clap.views import CanonicalViews
+from clap.worlds.tabletop import phrasing
+from training.language_plans import phrasings
+from training.planner_model_init import new_mini_planner
+
+PLAN = Plan(PlanStatus.STEPS, phrasing.pick_and_place_steps("red block", "red cup"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def planner() -> CoarseTaskPlanner:
+    planner = new_mini_planner(phrasings(), seed=0, width=64, layers=2)
+    planner.model.eval()
+    return planner
+
+
+@pytest.fixture(scope="module")
+def views() -> CanonicalViews:
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 255, (3, 224, 224, 3), np.uint8)
+    depth = rng.uniform(0, 1, (3, 224, 224)).astype(np.float32)
+    return CanonicalViews(rgb, depth, np.zeros((3, 224, 224, 3), np.float32), depth > 0, Workspace())
+
+
+def test_even_an_untrained_planner_answers_within_the_grammar(planner, views):
+    texts: list[str] = []
+    answer = planner.reason(views, PLAN, INITIAL_STEP, texts.append)
+    assert answer.step in PLAN.steps
+    assert answer.keypoint_pixels.shape == (3, 2)
+    assert 0 <= answer.keypoint_pixels.min() <= answer.keypoint_pixels.max() <= 223
+    assert answer.objects
+    assert texts[-1] == answer.raw
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    assert isinstance(planner.plan("open the drawer", INITIAL_STEP).status, PlanStatus)
+
+
+def test_saved_planner_answers_the_same(planner, views, tmp_path):
+    planner.save(tmp_path)
+    again = CoarseTaskPlanner.load(tmp_path)
+    assert again.settings == planner.settings
+    assert again.reason(views, PLAN, INITIAL_STEP).raw == planner.reason(views, PLAN, INITIAL_STEP).raw
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
+
+
+@pytest.mark.parametrize("lost", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_incomplete_checkpoint_is_named(planner, tmp_path, lost):
+    planner.save(tmp_path)
+    (tmp_path / lost).unlink()
+    with pytest.raises(CheckpointError, match=lost):
+        CoarseTaskPlanner.load(tmp_path)
+
+
+def test_missing_and_malformed_checkpoints_are_named(planner, tmp_path):
+    with pytest.raises(CheckpointError, match="no planner checkpoint"):
+        CoarseTaskPlanner.load(tmp_path / "nowhere")
+    planner.save(tmp_path)
+    (tmp_path / "planner.json").write_text('{"color": 1}')
+    with pytest.raises(CheckpointError, match=r"planner\.json"):
+        CoarseTaskPlanner.load(tmp_path)
+    planner.save(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        CoarseTaskPlanner.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "sentence"),
+    [
+        ("", "empty"),
+        (" \n ?! ", "empty"),
+        ("put " * 500, "2,000 characters"),
+        ("ставь красный куб в чашку", "English"),
+        ("把红色方块放进杯子", "English"),
+        ("put the redd block in the quxote", r'"redd" \(did you mean red or .*\?\), "quxote"'),
+    ],
+)
+def test_instructions_that_cannot_be_read(planner, instruction, sentence):
+    with pytest.raises(InvalidInstructionError, match=sentence):
+        planner.plan(instruction, INITIAL_STEP)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Put the RED-block in the red cups, please!", "put the red block in the red cup please"),
+        ("open the drawer's handle", "open the drawer handle"),
+    ],
+)
+def test_case_punctuation_and_plurals_are_read(planner, typed, read):
+    assert planner.check_instruction(typed) == read
+
+
+def test_every_integer_is_one_token(planner):
+    ids = planner.tokenizer(" ".join(map(str, range(224))), add_special_tokens=False)["input_ids"]
+    assert ids == list(range(ids[0], ids[0] + 224))
+
+
+def test_patchify_is_what_qwen_image_processor_does():
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    rgb = np.random.default_rng(0).integers(0, 255, (3, 224, 224, 3), np.uint8)
+    processor = Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 224 * 224})
+    wanted = processor([Image.fromarray(image) for image in rgb], return_tensors="pt")
+    ours = patchify(rgb, np.zeros((3, 224, 224)), 1.0, Qwen2_5_VLConfig(), PlannerSettings())
+    assert wanted["image_grid_thw"].tolist() == [[1, 16, 16]] * 3
+    assert torch.allclose(ours, wanted["pixel_values"].float(), atol=1e-5)
+
+
+def test_position_frame_shows_pixel_and_closeness():
+    config = Qwen2_5_VLConfig(vision_config={"patch_size": 28, "spatial_merge_size": 1})
+    depth = np.zeros((1, 224, 224), np.float32)
+    depth[0, 0, 0] = 0.25
+    settings = PlannerSettings(second_frame="position", chat=False)
+    patches = patchify(np.zeros((1, 224, 224, 3), np.uint8), depth, 1.0, config, settings).view(64, 3, 2, 28, 28)
+    assert patches[0, 2, 1, 0, 0] == pytest.approx(0.75)
+    assert patches[0, 2, 1, 0, 1] == 0
+    assert patches[9, 0, 1, 0, 0] == pytest.approx(28 / 224)
+    assert patches[9, 1, 1, 5, 0] == pytest.approx(33 / 224)
+
+
+def subword_tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level subword tokenizer with Qwen's special tokens."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("r", "e"), ("t", "h"), ("th", "e"), ("Ġ", "the"), ("Ġ", "r")]
+    vocabulary = {symbol: index for index, symbol in enumerate([*alphabet, *("".join(pair) for pair in merges)])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>", VISION_START, VISION_END, IMAGE_PAD],
+    )
+
+
+def test_a_stock_checkpoint_with_subwords_loads_through_the_same_class(views, tmp_path):
+    tokenizer = subword_tokenizer()
+    token = tokenizer.convert_tokens_to_ids
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "bos_token_id": None,
+            "eos_token_id": token("<|im_end|>"),
+            "pad_token_id": token("<|endoftext|>"),
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 3, 3]},
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_heads": 2,
+            "out_hidden_size": 32,
+            "fullatt_block_indexes": [0],
+        },
+        image_token_id=token(IMAGE_PAD),
+        video_token_id=token("<|im_start|>"),
+        vision_start_token_id=token(VISION_START),
+        vision_end_token_id=token(VISION_END),
+    )
+    torch.manual_seed(0)
+    PlannerModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    mean = [0.5, 0.5, 0.5]
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": mean, "image_std": mean}))
+    planner = CoarseTaskPlanner.load(tmp_path)
+    assert planner.settings == PlannerSettings(image_mean=tuple(mean), image_std=tuple(mean))
+    assert planner.known_words == frozenset()
+    assert planner.model.model.visual.patch_embed.proj.weight.shape == (32, 3, 2, 14, 14)
+    answer = planner.reason(views, PLAN, INITIAL_STEP)
+    assert answer.step in PLAN.steps
+
+
+@pytest.mark.parametrize("kind", ["words", "subwords"])
+def test_the_grammar_lets_every_valid_plan_through(planner, kind):
+    tokenizer = planner.tokenizer if kind == "words" else subword_tokenizer()
+    processor = Grammar(tokenizer, len(tokenizer)).processor(PLAN_GRAMMAR)
+    text = "steps : " + " ; ".join(phrasing.OPEN_DRAWER_STEPS)
+    assert parse_plan(text).steps == phrasing.OPEN_DRAWER_STEPS
+    ids = [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    for count, token in enumerate(ids):
+        scores = processor(torch.tensor([[0, *ids[:count]]]), torch.zeros(1, len(tokenizer)))
+        assert scores[0, token] == 0

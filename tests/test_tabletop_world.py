@@ -1,0 +1,164 @@
+"""The simulator: same seed, same bytes; motions that report honestly; success on the physics state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clap.failures import InvalidInstructionError, WorldError
+from clap.geometry import Pose, Workspace
+from clap.observation import Observation, fuse
+from clap.policy import INITIAL_STEP
+from clap.prediction import PlanStatus
+from clap.worlds.tabletop.expert import ExpertPolicy, keyframe, top_down
+from clap.worlds.tabletop.tasks import TASK_KEYS
+from clap.worlds.tabletop.world import TabletopWorld
+from clap.worlds.world import Action, MotionOutcome
+
+
+@pytest.fixture(scope="module")
+def world():
+    world = TabletopWorld()
+    yield world
+    world.close()
+
+
+def solve(world: TabletopWorld) -> None:
+    for subtask in world.goal:
+        for index in range(len(subtask.steps)):
+            world.execute(keyframe(world, subtask, index))
+    world.arm.tick(10)
+
+
+@pytest.mark.parametrize("task", TASK_KEYS)
+def test_the_expert_solves_a_task_that_is_not_solved_at_the_start(world, task):
+    for seed in (1, 2):
+        world.reset(task, seed)
+        assert world.success() is False
+        solve(world)
+        assert world.success() is True
+
+
+def test_the_same_seed_gives_the_same_episode_bit_for_bit(world):
+    runs = []
+    for _ in range(2):
+        world.reset("block_in_open_drawer", 7)
+        solve(world)
+        observation = world.observe()
+        runs.append((world.data.qpos.tobytes(), observation.frames[0].rgb.tobytes(), observation.frames[3].depth.tobytes()))
+        world.reset("open_drawer", 3)
+    assert runs[0] == runs[1]
+
+
+def test_cameras_see_the_block_where_the_physics_says_it_is(world):
+    world.reset("block_in_same_cup", 5)
+    name = world.goal[0].thing
+    center = world.positions()[name]
+    observation = world.observe()
+    assert [frame.rgb.shape for frame in observation.frames] == [(256, 256, 3)] * 4
+    cloud = fuse(observation, Workspace())
+    near = cloud.points[np.abs(cloud.points - center).max(1) < 0.03]
+    top = near[near[:, 2] > center[2] + 0.015]
+    assert len(top) > 20
+    assert np.abs((top.min(0) + top.max(0))[:2] / 2 - center[:2]).max() < 0.006
+
+
+def test_the_four_cameras_agree_on_the_table_plane(world):
+    world.reset("open_drawer", 0)
+    seen = world.observe()
+    for frame in seen.frames[:3]:
+        alone = Observation((frame,), seen.gripper_pose, 1.0, seen.joint_positions, seen.joint_velocities, 0.0)
+        height = fuse(alone, Workspace()).points[:, 2]
+        assert abs(np.median(height[height < 0.8]) - 0.752) < 0.002
+
+
+def test_a_motion_reaches_its_pose_and_then_sets_the_gripper(world):
+    world.reset("open_drawer", 1)
+    target = top_down(np.array([0.3, 0.1, 1.0]), 0.3)
+    report = world.execute(Action(target, gripper_open=False))
+    assert report.ok and report.position_error < 0.005 and report.rotation_error < 0.02
+    assert report.gripper_open < 0.1
+    assert report.reached.distance(target)[0] == pytest.approx(report.position_error)
+
+
+def test_a_pose_out_of_reach_is_reported_and_nothing_moves(world):
+    world.reset("open_drawer", 1)
+    before = world.state()[0]
+    report = world.execute(Action(top_down(np.array([1.2, 0.0, 0.9]), 0), gripper_open=True))
+    assert report.outcome is MotionOutcome.UNREACHABLE and report.reason
+    assert world.state()[0].distance(before)[0] == 0
+    assert not world.reachable(top_down(np.array([1.2, 0.0, 0.9]), 0))
+
+
+def test_a_motion_into_the_table_falls_short_and_says_what_it_touches(world):
+    world.reset("open_drawer", 1)
+    report = world.execute(Action(top_down(np.array([0.15, 0.3, 0.70]), 0), gripper_open=True))
+    assert report.outcome is MotionOutcome.FELL_SHORT
+    assert report.position_error > 0.015 and "cm from the target" in report.reason
+
+
+def test_stop_halts_a_motion_where_it_is(world):
+    world.reset("open_drawer", 1)
+    start, polls = world.state()[0], []
+    target = top_down(np.array([0.4, -0.2, 0.9]), 0)
+    report = world.execute(Action(target, gripper_open=False), should_stop=lambda: polls.append(1) or len(polls) > 20)
+    assert report.outcome is MotionOutcome.STOPPED
+    assert len(polls) == 21
+    moved = report.reached.distance(start)[0]
+    assert 0.001 < moved < start.distance(target)[0] - 0.05
+    world.arm.tick(25)
+    assert world.state()[0].distance(report.reached)[0] < 0.005
+
+
+def test_home_opens_the_gripper_and_returns(world):
+    world.reset("open_drawer", 1)
+    home = world.state()[0]
+    world.execute(Action(top_down(np.array([0.4, -0.2, 0.95]), 0), gripper_open=False))
+    report = world.home()
+    assert report.ok and report.gripper_open > 0.9
+    assert world.state()[0].distance(home)[0] < 0.005
+
+
+def test_a_block_in_a_closed_gripper_over_the_cup_is_no_success(world):
+    world.reset("block_in_same_cup", 2)
+    subtask = world.goal[0]
+    for index in range(3):
+        world.execute(keyframe(world, subtask, index))
+    place = keyframe(world, subtask, 3)
+    lowered = Pose(np.asarray(place.pose.position) - [0, 0, 0.06], place.pose.quaternion)
+    world.execute(Action(lowered, gripper_open=False))
+    assert world.success() is False
+
+
+def test_unknown_things_name_what_is_there(world):
+    world.reset("open_drawer", 1)
+    with pytest.raises(WorldError, match="drawer handle"):
+        world.body_pose("teapot")
+
+
+def test_success_follows_the_typed_instruction(world):
+    world.reset("block_in_other_cup", 0)
+    names = {thing.kind: thing.name for thing in world.things}
+    assert world.follow(f"put the {names['block']} in the {names['cup']}")
+    assert world.success() is False
+    solve(world)
+    assert world.success() is True
+    assert world.follow("dance") is False
+    assert world.success() is None
+
+
+def test_the_expert_policy_speaks_the_two_rounds(world):
+    instruction = world.reset("block_in_closed_drawer", 3)
+    expert = ExpertPolicy(world)
+    last, steps = INITIAL_STEP, []
+    while (plan := expert.plan(instruction, last)).status is PlanStatus.STEPS:
+        prediction = expert.predict(world.observe(), plan, last)
+        assert prediction.step in plan.steps
+        assert prediction.keypoint.agreement_px <= 1
+        world.execute(prediction.action)
+        last = prediction.step
+        steps.append(last)
+    assert len(steps) == 8
+    assert world.success() is True
+    with pytest.raises(InvalidInstructionError, match="no script"):
+        expert.plan("dance a tango", INITIAL_STEP)

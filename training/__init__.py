@@ -1,0 +1,1 @@
+"""Training data, training of the planner and the predictor, and evaluation."""

@@ -1,0 +1,1 @@
+"""What `python -m training.benchmark` measures: one module a section, each with a ``rows`` function."""

@@ -1,0 +1,70 @@
+"""One CLAP decision on the first observation of a task: round one, then round two with the fine stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from clap.clap_policy import ClapPolicy
+from clap.failures import CheckpointError, ClapError, RenderingError
+from clap.policy import INITIAL_STEP
+from clap.prediction import PlanStatus
+from clap.worlds.tabletop.world import TabletopWorld
+from training.benchmarks.measure import Row, SectionUnavailable, Settings, median_cpu_ms, total
+
+LIMIT_MS = 2000.0
+TASK = "block_in_same_cup"
+NAIVE = "every token computed from the whole prompt again, images included (use_cache=False)"
+
+
+def rows(settings: Settings) -> list[Row]:
+    """Rows for both rounds with a checkpoint (the shipped one by default), and their sum, on one thread."""
+    torch.set_num_threads(1)
+    try:
+        policy = ClapPolicy.load(settings.checkpoint)
+        world = TabletopWorld()
+    except (CheckpointError, RenderingError) as error:
+        raise SectionUnavailable(str(error)) from error
+    try:
+        instruction = world.reset(TASK, seed=settings.seed)
+        observation = world.observe()
+    except RenderingError as error:
+        raise SectionUnavailable(str(error)) from error
+    finally:
+        world.close()
+
+    def first() -> object:
+        return policy.plan(instruction, INITIAL_STEP)
+
+    def second() -> object:
+        return policy.predict(observation, plan, INITIAL_STEP)
+
+    try:
+        plan = policy.plan(instruction, INITIAL_STEP)
+        if plan.status is not PlanStatus.STEPS:
+            raise SectionUnavailable(
+                f"The checkpoint answers “{instruction}” with {plan.status.value}, not with steps."
+            )
+        ours = [median_cpu_ms(function, settings.repeats) for function in (first, second)]
+        with without_cache(policy):
+            naive = [median_cpu_ms(function, max(1, settings.repeats // 5)) for function in (first, second)]
+    except ClapError as error:
+        raise SectionUnavailable(f"The checkpoint cannot decide “{instruction}”: {error}") from error
+    parts = [
+        Row("round one: the plan", ours[0], naive[0]),
+        Row("views, round two, fine stage", ours[1], naive[1]),
+    ]
+    return [*parts, total("one decision", parts, LIMIT_MS, NAIVE)]
+
+
+@contextmanager
+def without_cache(policy: ClapPolicy) -> Iterator[None]:
+    """The policy's planner with its key-value cache switched off."""
+    generation = policy.planner.model.generation_config
+    before, generation.use_cache = generation.use_cache, False
+    try:
+        yield
+    finally:
+        generation.use_cache = before

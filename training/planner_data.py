@@ -1,0 +1,200 @@
+"""Shards of scenes for the planner: reading, held-out split, and exact augmentation at load time.
+
+A data folder holds complete shards ``shard-00000/`` ... (each appears by atomic rename), and new ones may appear
+while training runs. A shard has ``views_rgb.npy`` (N, 3, S, S, 3) uint8, ``views_depth.npy`` (N, 3, S, S) float16
+metres, and ``records.jsonl`` with N lines: positions scenes (visible objects by name) and trajectory records (also
+plan, last step, step, task objects and the keypoint). Positions are world metres in the default workspace.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clap.geometry import VIEWS, Workspace, to_pixels
+from clap.language import NamedPixels
+
+HELD_OUT_SHARE = 32
+"""The last 1/32 of every shard's records (at least one) is only evaluated on: new views of partly known scenes."""
+MAX_SHIFT_PX = (24, 24, 3)
+"""Largest shift by augmentation along x, y, z: the table's height hardly varies, places on it do."""
+MARGIN = 0.02
+"""Shifted objects and keypoints stay this far inside the workspace, metres."""
+
+
+@dataclass(frozen=True)
+class StepQuery:
+    """Round two's question and answer: ``objects`` are names of scene objects, ``keypoint`` (3,) world metres."""
+
+    plan: tuple[str, ...]
+    last_step: str
+    step: str
+    step_index: int
+    objects: tuple[str, ...]
+    keypoint: NDArray[np.floating]
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One image triple with its labels: rgb (3, S, S, 3) uint8, depth (3, S, S) metres, positions (K, 3) metres."""
+
+    rgb: NDArray[np.uint8]
+    depth: NDArray[np.floating]
+    names: tuple[str, ...]
+    positions: NDArray[np.floating]
+    query: StepQuery | None
+
+    def located(self, workspace: Workspace) -> list[NamedPixels]:
+        """All objects with their pixel per view."""
+        pixels = to_pixels(self.positions, workspace, self.rgb.shape[1])
+        return [NamedPixels(name, pixel) for name, pixel in zip(self.names, pixels, strict=True)]
+
+    def query_objects(self, query: StepQuery, workspace: Workspace) -> list[NamedPixels]:
+        """A query's objects with their pixels, in the order given."""
+        located = {thing.name: thing for thing in self.located(workspace)}
+        return [located[name] for name in query.objects]
+
+
+@dataclass(frozen=True)
+class _Shard:
+    rgb: NDArray[np.uint8]
+    depth: NDArray[np.float16]
+    records: list[dict]
+
+
+class SceneStore:
+    """All shards of a folder, memory-mapped; ``refresh`` picks up new ones."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self._shards: dict[str, _Shard] = {}
+        self.trajectories: list[tuple[str, int]] = []
+        self.positions: list[tuple[str, int]] = []
+        self.held_out: list[tuple[str, int]] = []
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Open shards that have appeared since; returns how many."""
+        new = [path for path in sorted(self.folder.glob("shard-*")) if path.is_dir() and path.name not in self._shards]
+        for path in new:
+            self._add(path)
+        return len(new)
+
+    def _add(self, path: Path) -> None:
+        with (path / "records.jsonl").open(encoding="utf-8") as lines:
+            records = [json.loads(line) for line in lines]
+        shard = _Shard(
+            np.load(path / "views_rgb.npy", mmap_mode="r", allow_pickle=False),
+            np.load(path / "views_depth.npy", mmap_mode="r", allow_pickle=False),
+            records,
+        )
+        if not len(shard.rgb) == len(shard.depth) == len(records):
+            raise ValueError(f"{path}: {len(shard.rgb)} views, {len(shard.depth)} depths, {len(records)} records")
+        self._shards[path.name] = shard
+        first_held_out = len(records) - max(1, len(records) // HELD_OUT_SHARE)
+        for index, record in enumerate(records):
+            if not record["objects"]:
+                continue
+            is_trajectory = record["kind"] == "trajectory"
+            if index < first_held_out:
+                (self.trajectories if is_trajectory else self.positions).append((path.name, index))
+            elif is_trajectory:
+                self.held_out.append((path.name, index))
+
+    def __len__(self) -> int:
+        return len(self.trajectories) + len(self.positions)
+
+    def records(self, keys: Sequence[tuple[str, int]]) -> Iterator[dict]:
+        """The records as stored, without their views."""
+        return (self._shards[name].records[index] for name, index in keys)
+
+    def scene(self, key: tuple[str, int]) -> Scene:
+        """Read one scene, as recorded."""
+        shard, index = self._shards[key[0]], key[1]
+        record = shard.records[index]
+        query = None
+        names = tuple(thing["name"] for thing in record["objects"])
+        if record["kind"] == "trajectory":
+            query = StepQuery(
+                plan=tuple(record["plan"]),
+                last_step=record["last_step"],
+                step=record["step"],
+                step_index=int(record["step_index"]),
+                objects=tuple(name for name in record["task_objects"] if name in names),
+                keypoint=np.asarray(record["keypoint"], float),
+                task=record["task"],
+            )
+        positions = np.asarray([thing["position"] for thing in record["objects"]], float)
+        return Scene(np.asarray(shard.rgb[index]), np.asarray(shard.depth[index], np.float32), names, positions, query)
+
+    def draw(self, rng: np.random.Generator, positions_share: float) -> Scene:
+        """A random training scene: a positions scene with the given share, else a trajectory record; augmented."""
+        pool = self.positions if self.positions and rng.random() < positions_share else self.trajectories
+        pool = pool or self.positions
+        return augment(self.scene(pool[int(rng.integers(len(pool)))]), rng)
+
+
+def augment(scene: Scene, rng: np.random.Generator, workspace: Workspace | None = None) -> Scene:
+    """Shift the whole scene by whole pixels in 3D and drop some pixels. Colours are varied in ``color_gains``."""
+    workspace = workspace or Workspace()
+    shifted = shift_scene(scene, random_shift(scene, rng, workspace), workspace)
+    return drop_pixels(shifted, rng)
+
+
+def random_shift(scene: Scene, rng: np.random.Generator, workspace: Workspace) -> NDArray[np.int64]:
+    """A shift (3,) in pixels along x, y, z that keeps every object and the keypoint inside the workspace."""
+    points = scene.positions if scene.query is None else np.vstack([scene.positions, scene.query.keypoint])
+    per_pixel = 2 * workspace.half_extent / scene.rgb.shape[1]
+    low = np.ceil((np.asarray(workspace.low) + MARGIN - points.min(0)) / per_pixel)
+    high = np.floor((np.asarray(workspace.high) - MARGIN - points.max(0)) / per_pixel)
+    low = np.minimum(np.maximum(low, -np.asarray(MAX_SHIFT_PX)), 0).astype(int)
+    high = np.maximum(np.minimum(high, np.asarray(MAX_SHIFT_PX)), 0).astype(int)
+    return rng.integers(low, high + 1)
+
+
+def shift_scene(scene: Scene, shift: NDArray[np.integer], workspace: Workspace) -> Scene:
+    """Move the scene by ``shift`` (3,) pixels along x, y, z.
+
+    The views are orthographic, so a shift by whole pixels is an exact roll of each view with blank fill, and its
+    depth changes by the shift along the viewing axis; what leaves the workspace cube is blank.
+    """
+    size = scene.rgb.shape[1]
+    edge = 2 * workspace.half_extent
+    rgb, depth = np.zeros_like(scene.rgb), np.zeros_like(scene.depth)
+    for k, view in enumerate(VIEWS):
+        du, dv = view.u_sign * int(shift[view.u_axis]), view.v_sign * int(shift[view.v_axis])
+        (to_v, from_v), (to_u, from_u) = _overlap(dv, size), _overlap(du, size)
+        old = scene.depth[k][from_v, from_u]
+        new = old + view.depth_sign * int(shift[view.depth_axis]) * edge / size
+        seen = (old > 0) & (new > 0) & (new <= edge)
+        depth[k][to_v, to_u] = np.where(seen, new, 0)
+        rgb[k][to_v, to_u] = scene.rgb[k][from_v, from_u] * seen[..., None]
+    meters = np.asarray(shift) * edge / size
+    query = scene.query and replace(scene.query, keypoint=scene.query.keypoint + meters)
+    return replace(scene, rgb=rgb, depth=depth, positions=scene.positions + meters, query=query)
+
+
+def _overlap(offset: int, size: int) -> tuple[slice, slice]:
+    """Target and source ranges of a roll without wrap-around."""
+    return slice(max(offset, 0), size + min(offset, 0)), slice(max(-offset, 0), size + min(-offset, 0))
+
+
+def drop_pixels(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Blank up to 4 % of the pixels, as sensors and splatting do; in half of the scenes none."""
+    if rng.random() < 0.5:
+        return scene
+    share = rng.uniform(0, 0.04)
+    keep = rng.random(scene.depth.shape, np.float32) >= share
+    return replace(scene, rgb=scene.rgb * keep[..., None], depth=scene.depth * keep)
+
+
+def color_gains(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(count, 3) gains for red, green, blue: brightness within 20 %, white balance within 5 %."""
+    gains = rng.uniform(0.8, 1.2, (count, 1)) * rng.uniform(0.95, 1.05, (count, 3))
+    return gains.astype(np.float32)

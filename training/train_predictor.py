@@ -1,0 +1,265 @@
+"""Train the fine action predictor on the trajectory records' zoomed views (paper, sections 4.2 and 4.3).
+
+    python -m training.train_predictor --data data/mini --out runs/mini/predictor --minutes 30 --resume
+
+The wall time is a budget summed over resumes; new shards are taken in while it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import PreTrainedTokenizerBase
+
+from clap.encoders import EncoderConfig
+from clap.failures import CheckpointError, ClapError
+from clap.geometry import Workspace, project
+from clap.heatmap import gaussian_targets
+from clap.predictor import FineActionNetwork, FineActionPredictor, FineInputs, PredictorConfig
+from clap.rotation import BIN_COUNT
+from clap.step_vocabulary import build_tokenizer
+from training.predictor_data import Samples, ZoomData, augment
+from training.predictor_evaluation import evaluate, to_inputs
+
+LOCAL_CUBE = Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of a run. ``minutes`` is wall time over all resumes."""
+
+    data: Path
+    out: Path
+    minutes: float = 30.0
+    threads: int = 1
+    seed: int = 0
+    resume: bool = False
+    batch: int = 16
+    learning_rate: float = 2e-3
+    warmup_steps: int = 60
+    decay_share: float = 0.3
+    sigma: float = 1.75
+    checkpoint_seconds: float = 120.0
+    evaluate_seconds: float = 240.0
+    evaluate_samples: int = 256
+
+
+@dataclass
+class Progress:
+    """How far the run is: optimiser steps, samples seen, wall seconds spent."""
+
+    step: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+
+def losses(network: FineActionNetwork, inputs: FineInputs, samples: Samples, sigma: float,
+           jitter: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:  # fmt: skip
+    """Soft cross-entropy of the heatmaps, cross-entropy of rotation bins and gripper; each weighs one, as in RVT-2."""
+    logits, tokens = network(inputs)
+    pixels = torch.from_numpy(project(samples.position, LOCAL_CUBE, logits.shape[-1])).float()
+    target = gaussian_targets(pixels, logits.shape[-1], sigma)
+    heatmap = -(target * logits.flatten(2).log_softmax(-1).view_as(logits)).sum((-1, -2)).mean()
+    bins = torch.from_numpy(np.stack([target.bins for target in samples.targets]))
+    opened = torch.tensor([int(target.gripper_open) for target in samples.targets])
+    rotation, gripper = network.act(tokens, torch.from_numpy(samples.position).float(), jitter(bins))
+    return {
+        "heatmap": heatmap,
+        "rotation": 3 * F.cross_entropy(rotation.flatten(0, 1), bins.flatten()),
+        "gripper": F.cross_entropy(gripper, opened),
+    }
+
+
+def jitter_bins(bins: Tensor) -> Tensor:
+    """The ground-truth bins that condition the later axes, moved by up to two bins (RVT-2's exposure to errors)."""
+    return (bins + torch.randint(-2, 3, bins.shape)) % BIN_COUNT
+
+
+def optimizers(network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside transformer blocks, AdamW for everything else."""
+    inside = ("encoder.layers.", "encoder.layer.", "_blocks.")
+    hidden: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            (hidden if parameter.ndim == 2 and any(part in name for part in inside) else rest).append(parameter)
+    return [
+        torch.optim.Muon(hidden, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01),
+    ]
+
+
+def learning_rate_factor(step: int, share: float, settings: Settings) -> float:
+    """Warm-up by steps, flat, then linear decay over the last part of the time budget; ``share`` of it is spent."""
+    warm = min(1.0, (step + 1) / settings.warmup_steps)
+    return warm * min(1.0, max(0.0, 1 - share) / settings.decay_share + 0.01)
+
+
+class PredictorTraining:
+    """One run: network, optimisers, progress, and its folder with log, checkpoint and the exported predictor."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        torch.set_num_threads(settings.threads)
+        torch.manual_seed(settings.seed)
+        settings.out.mkdir(parents=True, exist_ok=True)
+        self.progress = Progress()
+        self.data = ZoomData(settings.data)
+        saved = self._read_checkpoint() if settings.resume else None
+        if saved is None:
+            self.tokenizer: PreTrainedTokenizerBase = build_tokenizer(self.data.steps())
+            self.config = self._config(len(self.tokenizer))
+            self.network = FineActionNetwork(self.config)
+        else:
+            self.config = PredictorConfig.from_dict(json.loads(saved["config"]))
+            self.network = FineActionNetwork(self.config)
+            self.network.load_state_dict(saved["network"])
+            self.tokenizer = FineActionPredictor.load(settings.out / "predictor").tokenizer
+            self.progress = Progress(**saved["progress"])
+        self.optimizers = optimizers(self.network, settings.learning_rate)
+        if saved is not None:
+            for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
+        self.text_limit = int(self.config.encoders.siglip["text_config"]["max_position_embeddings"])
+
+    def _config(self, vocabulary: int) -> PredictorConfig:
+        mini = PredictorConfig.mini(vocabulary)
+        if self.data.image_size == mini.encoders.image_size:
+            return mini
+        return PredictorConfig(EncoderConfig.mini(vocabulary, self.data.image_size), mini.transformer, mini.hidden)
+
+    def _read_checkpoint(self) -> dict[str, Any] | None:
+        path = self.settings.out / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, weights_only=True)
+        except Exception as error:
+            sentence = f"The checkpoint {path} cannot be read: {error}"
+            raise CheckpointError(sentence, "Delete it to start anew.") from error
+
+    def save(self) -> None:
+        """Write the checkpoint and the predictor's folder, each by an atomic rename."""
+        state = {
+            "config": json.dumps(self.config.to_dict()),
+            "network": self.network.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "progress": vars(self.progress),
+        }
+        partial = self.settings.out / f"{CHECKPOINT}.partial"
+        torch.save(state, partial)
+        FineActionPredictor(self.network, self.tokenizer).save(self.settings.out / "predictor")
+        self.network.train()
+        os.replace(partial, self.settings.out / CHECKPOINT)
+
+    def log(self, **values: Any) -> None:
+        """Append a line to ``log.jsonl`` and print it."""
+        line = json.dumps({**vars(self.progress), "seconds": round(self.progress.seconds, 1), **values})
+        with open(self.settings.out / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+    def train_step(self, indices: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+        """One optimiser step on the given training samples; returns the losses."""
+        samples = augment(self.data.read(indices), rng)
+        factor = learning_rate_factor(
+            self.progress.step, self.progress.seconds / (60 * self.settings.minutes), self.settings
+        )
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.settings.learning_rate * factor
+            optimizer.zero_grad(set_to_none=True)
+        inputs = to_inputs(samples, self.tokenizer, self.text_limit)
+        # On CPU the plain attention kernel trains a quarter faster than the fused one, whose backward is slow.
+        with torch.autocast("cpu", dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+            parts = losses(self.network, inputs, samples, self.settings.sigma, jitter_bins)
+        sum(parts.values(), torch.zeros(())).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.progress.step += 1
+        self.progress.samples += len(indices)
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    def run(self) -> dict[str, Any]:
+        """Train until the budget is spent, then evaluate on the whole held-out part and export."""
+        budget = 60 * self.settings.minutes
+        rng = np.random.default_rng([self.settings.seed, self.progress.step])
+        torch.manual_seed(self.settings.seed + self.progress.step)
+        self.network.train()
+        parameters = sum(p.numel() for p in self.network.parameters())
+        self.log(event="start", parameters=parameters, train=self.data.count(), held_out=self.data.count(True))
+        last = {"time": time.monotonic(), "save": time.monotonic(), "evaluate": time.monotonic()}
+        sums: dict[str, float] = {}
+        order = rng.permutation(self.data.count())
+        while self.progress.seconds < budget:
+            if len(order) < self.settings.batch:
+                self.data.refresh()
+                order = np.concatenate([order, rng.permutation(self.data.count())])
+            for name, value in self.train_step(order[: self.settings.batch], rng).items():
+                sums[name] = sums.get(name, 0.0) + value
+            order = order[self.settings.batch :]
+            now = time.monotonic()
+            self.progress.seconds += now - last["time"]
+            last["time"] = now
+            if self.progress.step % 50 == 0:
+                left = max(0.0, budget - self.progress.seconds)
+                self.log(
+                    **{name: round(value / 50, 4) for name, value in sums.items()},
+                    samples_per_second=round(self.progress.samples / max(self.progress.seconds, 1e-9), 1),
+                    minutes_left=round(left / 60, 1),
+                )
+                sums = {}
+            if now - last["save"] > self.settings.checkpoint_seconds:
+                self.save()
+                before = self.data.shards
+                self.data.refresh()
+                if self.data.shards > before:
+                    order = rng.permutation(self.data.count())
+                last["save"] = time.monotonic()
+            if now - last["evaluate"] > self.settings.evaluate_seconds:
+                self.log(event="evaluation", **self.evaluate(self.settings.evaluate_samples))
+                last["evaluate"] = time.monotonic()
+        self.save()
+        report = self.evaluate(self.data.count(held_out=True))
+        self.log(event="end", shards=self.data.shards, train=self.data.count(), **report)
+        (self.settings.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
+        return report
+
+    def evaluate(self, limit: int) -> dict[str, Any]:
+        """Held-out errors over at most ``limit`` samples."""
+        return evaluate(self.network, self.data, self.tokenizer, self.text_limit, limit)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="folder of shards")
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run")
+    parser.add_argument("--minutes", type=float, default=Settings.minutes, help="wall time over all resumes")
+    parser.add_argument("--threads", type=int, default=Settings.threads)
+    parser.add_argument("--seed", type=int, default=Settings.seed)
+    parser.add_argument("--batch", type=int, default=Settings.batch)
+    parser.add_argument("--learning-rate", type=float, default=Settings.learning_rate)
+    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint if there is one")
+    try:
+        PredictorTraining(Settings(**vars(parser.parse_args()))).run()
+    except ClapError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

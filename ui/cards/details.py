@@ -1,0 +1,47 @@
+"""Details: what the planner wrote, what the fine stage saw, the cameras, and the log."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ui.cards.common import shell
+
+TEXT = """
+<div class="c-texts">
+  <h3>Round 1 <span>instruction to plan</span></h3><pre id="c-text-plan">Nothing written yet.</pre>
+  <h3>Round 2 <span>views to objects, step and keypoint</span></h3><pre id="c-text-reason">Nothing written yet.</pre>
+</div>
+"""
+
+FINE = """
+<p class="c-empty-line" id="c-fine-empty">The enlarged views around the keypoint appear here after Predict.</p>
+<div class="c-tiles c-tiles-3" id="c-fine"></div>
+"""
+
+CAMERAS = '<div class="c-tiles c-tiles-4" id="c-cameras"><p class="c-empty-line">No camera picture yet.</p></div>'
+LOG = '<ol class="c-log" id="c-log" role="log" aria-label="Log"></ol>'
+
+TABS = (("Planner text", TEXT), ("Fine stage", FINE), ("Cameras", CAMERAS), ("Log", LOG))
+
+
+def build() -> None:
+    """Add the tabs: plain ones, because Gradio's render a tab only when it is opened, and these fill while hidden."""
+    with gr.Column(elem_classes="c-card c-details"):
+        shell(_tabs(), "c-details")
+
+
+def _tabs() -> str:
+    heads = "".join(
+        f'<button type="button" role="tab" id="c-tab-{k}" aria-controls="c-panel-{k}" aria-selected="{_flag(k == 0)}" '
+        f'tabindex="{0 if k == 0 else -1}">{title}</button>'
+        for k, (title, _) in enumerate(TABS)
+    )
+    panels = "".join(
+        f'<div role="tabpanel" id="c-panel-{k}" aria-labelledby="c-tab-{k}"{" hidden" if k else ""}>{markup}</div>'
+        for k, (_, markup) in enumerate(TABS)
+    )
+    return f'<div class="c-tabs" role="tablist" aria-label="Details">{heads}</div>{panels}'
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,19 @@
+"""Plan: the checklist of steps, the proposed keypoint and the verdict on it."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ui.cards.common import heading, shell
+
+MARKUP = """
+<p class="c-plan-empty" id="c-plan-empty">No plan yet. Type an instruction above, or click an example, then press Plan.</p>
+<ol class="c-plan" id="c-plan-steps" aria-label="Steps of the plan"></ol>
+"""
+
+
+def build() -> None:
+    """Add the card."""
+    with gr.Column(elem_classes="c-card c-plan-card"):
+        heading("Plan")
+        shell(MARKUP, "c-plan")

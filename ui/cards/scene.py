@@ -1,0 +1,23 @@
+"""The live 3D scene."""
+
+from __future__ import annotations
+
+from ui.cards.common import shell
+
+MARKUP = """
+<section class="c-scene" aria-label="Live 3D scene">
+  <div class="c-scene-title"><b>Scene</b> <span id="c-cloud">waiting for the first picture …</span></div>
+  <ul class="c-legend">
+    <li><i class="c-now"></i>gripper now</li>
+    <li><i class="c-ghost"></i>proposed pose</li>
+    <li><i class="c-key"></i>keypoint</li>
+    <li><i class="c-amber"></i>found objects</li>
+  </ul>
+  <p class="c-stale" id="c-stale" hidden></p>
+</section>
+"""
+
+
+def build() -> None:
+    """Add the scene; static/scene.js draws into it."""
+    shell(MARKUP, "c-scene")

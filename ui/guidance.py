@@ -1,0 +1,80 @@
+"""What the operator can do in each state, and the sentence that says what to do now. Pure functions."""
+
+from __future__ import annotations
+
+from clap.episode_state import EpisodeSnapshot, EpisodeState
+from clap.safety import Decision
+
+State = EpisodeState
+
+
+def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
+    """The verbs that the episode would accept now. Stop is always possible and not listed."""
+    if snapshot.state is State.MOVING:
+        return frozenset({"pause", "speed"})
+    if snapshot.state.busy:
+        return frozenset({"speed"})
+    verbs = {"reset", "policy", "speed"}
+    if not snapshot.task:
+        return frozenset(verbs)
+    verbs |= {"plan", "home"}
+    if _under_way(snapshot):
+        verbs.add("run")
+        verbs |= {"redo"} if _pending(snapshot) else {"predict"}
+        if snapshot.prediction is not None:
+            verbs.add("skip")
+    if _pending(snapshot) and _decision(snapshot) is not Decision.REFUSE:
+        verbs.add("approve")
+    return frozenset(verbs)
+
+
+def hint(snapshot: EpisodeSnapshot) -> str:
+    """What happens now, or what the operator does next, in one sentence."""
+    state = snapshot.state
+    if state.busy:
+        return {
+            State.STARTING: "Setting up …",
+            State.PLANNING: "Planning …",
+            State.PREDICTING: "Looking and predicting the next step …",
+            State.MOVING: "The arm is moving. Esc stops it at once.",
+        }[state]
+    if state is State.FAILED:
+        failure = snapshot.failure
+        return failure.next_move if failure else "Look at the log, then try again."
+    if not snapshot.task:
+        return "Choose a task and press Reset scene."
+    if state is State.DONE:
+        if snapshot.success:
+            return "Done: the goal is reached. Reset the scene, or give another instruction."
+        if snapshot.success is None:
+            return "Done. Reset the scene, or give another instruction."
+        return "The policy is finished, but the goal is not reached. Reset the scene, or give another instruction."
+    if _pending(snapshot):
+        return _about_prediction(snapshot)
+    if state is State.STOPPED:
+        return "Stopped. " + ("Press Predict to go on, or Home." if _under_way(snapshot) else "Press Home or Reset scene.")
+    if _under_way(snapshot):
+        return "Press Predict to see the next step, or Run all."
+    return "Type an instruction and press Plan."
+
+
+def _about_prediction(snapshot: EpisodeSnapshot) -> str:
+    decision = _decision(snapshot)
+    if decision is Decision.REFUSE:
+        return "This step is refused and will not be carried out: press Redo, or Skip."
+    if decision is Decision.ASK:
+        return "Something is unusual: read the note on the step, then approve it, or press Redo."
+    return "Check the blue pose in the scene, then press Approve & run step."
+
+
+def _decision(snapshot: EpisodeSnapshot) -> Decision | None:
+    return None if snapshot.verdict is None else snapshot.verdict.decision
+
+
+def _pending(snapshot: EpisodeSnapshot) -> bool:
+    return snapshot.state in (State.AWAITING, State.PAUSED) and snapshot.prediction is not None
+
+
+def _under_way(snapshot: EpisodeSnapshot) -> bool:
+    """True if an instruction has a plan and is not finished."""
+    return bool(snapshot.plan) and snapshot.state is not State.DONE

@@ -1,0 +1,43 @@
+"""The episode's events as sentences for the log."""
+
+from __future__ import annotations
+
+from clap import events
+from clap.prediction import PlanStatus
+from clap.safety import Decision
+from clap.worlds.world import MotionOutcome
+
+
+def sentence(event: events.Event) -> tuple[str, str] | None:
+    """(level, sentence) of an event: level is "info", "good", "warn" or "bad". None for what the log leaves out."""
+    match event:
+        case events.Reset(task=task, seed=seed, instruction=instruction):
+            return "info", f"Scene set up: {task}, seed {seed}. Its own instruction: “{instruction}”."
+        case events.Planned(plan=plan):
+            if plan.status is PlanStatus.STEPS:
+                return "info", f"Plan of {len(plan.steps)} steps."
+            return "info", "The planner says that nothing is left to do."
+        case events.Predicted(prediction=prediction, verdict=verdict):
+            level = {Decision.ALLOW: "info", Decision.ASK: "warn", Decision.REFUSE: "bad"}[verdict.decision]
+            judged = "All safety checks passed." if verdict.decision is Decision.ALLOW else verdict.sentence
+            return level, f"Predicted “{prediction.step}”. {judged}"
+        case events.Approved(step=step, by=by):
+            who = "the operator" if by == "operator" else "the safety checks"
+            return "info", f"Approved by {who}: “{step}”."
+        case events.Moved(report=report):
+            how = f"{1000 * report.position_error:.1f} mm from the target, in {report.duration:.1f} s"
+            reason = f" {report.reason}" if report.reason else ""
+            level = "info" if report.outcome is MotionOutcome.REACHED else "warn"
+            return level, f"Motion: {report.outcome.value}, {how}.{reason}"
+        case events.StepDone(step=step, skipped=skipped):
+            return ("warn", f"Skipped: “{step}”.") if skipped else ("good", f"Done: “{step}”.")
+        case events.Failed(failure=failure):
+            return "bad", f"{failure.name}: {failure.sentence}"
+        case events.Refused(sentence=text):
+            return "warn", text
+        case events.Finished(success=success):
+            told = {True: "the goal is reached", False: "but the goal is not reached", None: "the world cannot tell"}
+            return ("good" if success else "warn"), f"Finished: {told[success]}."
+        case events.Stopped():
+            return "bad", "Stopped by the operator."
+    return None

@@ -1,0 +1,128 @@
+"""The JSON messages that go down the live link: plain numbers, strings and lists, no arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from clap.episode_state import EpisodeSnapshot
+from clap.geometry import VIEWS, Pose, Workspace
+from clap.prediction import Prediction
+from clap.safety import Verdict
+from clap.worlds.world import TaskInfo
+from ui.guidance import hint, possible
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PolicyChoice:
+    """A policy in the picker. One that cannot be had now has ``missing``, the sentence that says why."""
+
+    name: str
+    is_expert: bool = False
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class ConsoleInfo:
+    """What does not change while the console runs. ``notice`` is shown until the operator closes it."""
+
+    world: str
+    is_real: bool
+    policies: tuple[PolicyChoice, ...]
+    notice: str = ""
+
+
+def hello(info: ConsoleInfo, tasks: Sequence[TaskInfo], conditions: Sequence[str], workspace: Workspace) -> Json:
+    """The first message on a link: what the page needs once."""
+    return {
+        "type": "hello",
+        "world": info.world,
+        "real": info.is_real,
+        "notice": info.notice,
+        "policies": [asdict(policy) for policy in info.policies],
+        "tasks": [asdict(task) for task in tasks],
+        "conditions": list(conditions),
+        "workspace": {"low": list(workspace.low), "high": list(workspace.high)},
+        "views": [asdict(view) for view in VIEWS],
+    }
+
+
+def status(snapshot: EpisodeSnapshot, scene_instruction: str) -> Json:
+    """The whole state as the page shows it; later ones replace earlier ones."""
+    scene = snapshot.scene
+    return {
+        "type": "status",
+        "seq": snapshot.seq,
+        "state": snapshot.state.value,
+        "busy": snapshot.state.busy,
+        "hint": hint(snapshot),
+        "can": {verb: True for verb in sorted(possible(snapshot))},
+        "instruction": snapshot.instruction,
+        "scene_instruction": scene_instruction,
+        "task": snapshot.task,
+        "seed": snapshot.seed,
+        "condition": snapshot.condition,
+        "policy": snapshot.policy,
+        "expert": snapshot.policy_is_expert,
+        "speed": snapshot.speed,
+        "plan": [asdict(step) for step in snapshot.plan],
+        "texts": dict(snapshot.round_texts),
+        "steps_done": snapshot.steps_done,
+        "prediction": _prediction(snapshot.prediction),
+        "verdict": _verdict(snapshot.verdict),
+        "failure": None if snapshot.failure is None else asdict(snapshot.failure),
+        "success": snapshot.success,
+        "seconds": _finite(snapshot.seconds),
+        "gripper": None if scene is None else pose(scene.observation.gripper_pose, scene.observation.gripper_open),
+    }
+
+
+def pose(gripper: Pose, opening: float) -> Json:
+    """A gripper pose, world metres and xyzw, with its opening from 0 to 1."""
+    return {"position": _list(gripper.position), "quaternion": _list(gripper.quaternion), "opening": float(opening)}
+
+
+def _prediction(prediction: Prediction | None) -> Json | None:
+    if prediction is None:
+        return None
+    return {
+        "step": prediction.step,
+        "source": prediction.source,
+        "keypoint": _list(prediction.keypoint.position),
+        "agreement": float(prediction.keypoint.agreement_px),
+        "keypoint_pixels": np.asarray(prediction.keypoint_pixels).tolist(),
+        "objects": [
+            {
+                "name": found.name,
+                "pixels": np.asarray(found.pixels).tolist(),
+                "position": _list(found.lifted.position),
+            }
+            for found in prediction.objects
+        ],
+        "window": {"low": list(prediction.window.low), "high": list(prediction.window.high)},
+        "action": {
+            "position": _list(prediction.action.pose.position),
+            "quaternion": _list(prediction.action.pose.quaternion),
+            "gripper_open": prediction.action.gripper_open,
+        },
+    }
+
+
+def _verdict(verdict: Verdict | None) -> Json | None:
+    if verdict is None:
+        return None
+    checks = [{"name": check.name, "ok": check.ok, "sentence": check.sentence} for check in verdict.checks]
+    return {"decision": verdict.decision.value, "sentence": verdict.sentence, "checks": checks}
+
+
+def _list(values: Any) -> list[float]:
+    return [round(float(value), 6) for value in np.nan_to_num(np.asarray(values, float))]
+
+
+def _finite(seconds: Mapping[str, float]) -> dict[str, float]:
+    return {stage: round(float(value), 4) for stage, value in seconds.items() if np.isfinite(value)}

@@ -1,0 +1,49 @@
+// Small helpers for building DOM. All text goes in as text nodes: nothing from the robot or the operator is parsed as HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export const el = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+export const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Resolve with the element once Gradio has rendered it. */
+export function appear(selector) {
+  return new Promise((resolve) => {
+    const found = document.querySelector(selector);
+    if (found) return resolve(found);
+    const observer = new MutationObserver(() => {
+      const node = document.querySelector(selector);
+      if (node) {
+        observer.disconnect();
+        resolve(node);
+      }
+    });
+    observer.observe(document.documentElement, { childList: true, subtree: true });
+  });
+}
+
+/** Show JPEG bytes in an <img>, releasing the picture before it. */
+export function showPicture(image, bytes) {
+  const former = image.src;
+  image.src = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+  image.hidden = false;
+  if (former.startsWith("blob:")) URL.revokeObjectURL(former);
+}
+
+export const duration = (seconds) =>
+  seconds === undefined || seconds === null ? "–" : seconds < 0.0005 ? "< 1 ms" : seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
+
+export const metres = (values) => ["x", "y", "z"].map((axis, k) => `${axis} ${values[k].toFixed(3).replace("-", "−")}`).join("  ") + " m";
