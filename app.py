@@ -51,7 +51,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="app.py", description="Serves the CLAP console in the browser.")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at (default: this machine only)")
     parser.add_argument("--port", type=_port, default=7860, help="port to serve at (default: 7860)")
-    parser.add_argument("--policy", choices=("clap", "expert"), help="policy to begin with (default: CLAP if it is there)")
+    parser.add_argument(
+        "--policy", choices=("clap", "expert"), help="policy to begin with (default: CLAP if it is there)"
+    )
     parser.add_argument("--checkpoint", type=Path, help="folder of a CLAP checkpoint (default: the shipped clap-mini)")
     parser.add_argument("--world", choices=("tabletop",), default="tabletop", help="the world to act in")
     return parser.parse_args(argv)
@@ -83,7 +85,8 @@ def serve(options: argparse.Namespace) -> None:
             from ui.server import make_app, serve_on
 
             choices = (PolicyChoice(policies.clap_name, missing=policies.clap_missing), PolicyChoice(EXPERT, True))
-            info = ConsoleInfo("MuJoCo table", False, choices, policies.clap_missing)
+            notice = "" if options.policy == "expert" else policies.clap_missing
+            info = ConsoleInfo("MuJoCo table", False, choices, notice)
             address = f"[{options.host}]" if ":" in options.host else options.host
             print(f"The CLAP console is at http://{address}:{listener.getsockname()[1]}  (Ctrl+C ends it)", flush=True)
             serve_on(make_app(episode, info, options.host), listener)
@@ -99,8 +102,6 @@ def find_policies(wanted: str | None, checkpoint: Path | None) -> Policies:
     """
     name = f"CLAP ({(checkpoint or default_checkpoint()).name})"
     expert = {EXPERT: _expert}
-    if wanted == "expert" and checkpoint is None and not default_checkpoint().exists():
-        return Policies(expert, EXPERT, name, f"{name} is not there.")
     try:
         opened = open_checkpoint(checkpoint)
         print(f"Loading {name} from {opened.folder} …", flush=True)
@@ -109,7 +110,7 @@ def find_policies(wanted: str | None, checkpoint: Path | None) -> Policies:
         if checkpoint is not None or wanted == "clap":
             raise CannotStartError(f"{error} Or start without it: python app.py --policy expert") from error
         print(f"{error.sentence} The scripted expert drives instead. To make it: make train-mini", flush=True)
-        missing = f"{name} is not there: run `make train-mini`. Until then the scripted expert drives."
+        missing = f"{name} is not there: run `make train-mini` to make it. Until then the scripted expert drives."
         return Policies(expert, EXPERT, name, missing)
     return Policies({name: lambda world: clap, **expert}, EXPERT if wanted == "expert" else name, name)
 
@@ -139,7 +140,9 @@ def _tabletop() -> World:
     from clap.worlds.tabletop.graphics import choose_backend
 
     if choose_backend() is None:
-        raise RenderingError("Neither EGL nor OSMesa is installed, so the simulated cameras cannot draw.", GRAPHICS_PACKAGES)
+        raise RenderingError(
+            "Neither EGL nor OSMesa is installed, so the simulated cameras cannot draw.", GRAPHICS_PACKAGES
+        )
     try:
         import mujoco  # noqa: F401 (opens the library of the chosen back end)
     except (ImportError, AttributeError, RuntimeError) as error:

@@ -121,7 +121,7 @@ class EpisodeRun:
 
     def home(self) -> None:
         """Move the arm home."""
-        report = self._world().home(self.worker.interrupted)
+        report = self._world().home(self.worker.interrupted, self._on_tick, self.worker.board.snapshot.speed)
         self._moved(report)
         self._end_if_stopped(report)
         if not report.ok:

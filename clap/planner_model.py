@@ -54,7 +54,8 @@ class PlannerSettings:
             return PlannerSettings()
         try:
             values: dict[str, Any] = json.loads(path.read_text("utf-8"))
-            settings = PlannerSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+            settings = PlannerSettings(**values)
         except (ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(f"{path} is malformed ({error}); it may hold {sorted(known_fields())}.") from error
         if settings.second_frame not in ("copy", "position") or settings.format_version != FORMAT_VERSION:

@@ -114,8 +114,10 @@ class KinematicWorld:
     def success(self) -> bool | None:
         return bool(np.linalg.norm(self.pose.position - BOXES["red cup"]) < 0.06)
 
-    def home(self, should_stop: ShouldStop = lambda: False) -> MotionReport:
-        return self.execute(Action(HOME, gripper_open=True), should_stop)
+    def home(
+        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
+    ) -> MotionReport:
+        return self.execute(Action(HOME, gripper_open=True), should_stop, on_tick, speed)
 
     def close(self) -> None:
         self.closed = True

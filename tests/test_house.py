@@ -41,7 +41,7 @@ def test_torch_is_one_release():
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_every_other_requirement_has_a_lowest_and_mostly_a_highest_version(name):
+def test_every_requirement_names_its_lowest_version(name):
     for requirement in requirements(name).values():
         assert requirement.url is None, f"{requirement.name}: only plain packages, no addresses"
         assert any(s.operator in (">=", "==") for s in requirement.specifier), requirement.name
@@ -69,12 +69,24 @@ OPTIONAL = {"rlbench", "pyrep"}
 PACKAGE_OF_MODULE = {"PIL": "pillow", "franky_sim": "franky-sim", "open3d": "open3d-cpu"}
 
 
-def test_every_import_is_a_requirement():
-    required = set(requirements("requirements.txt"))
-    for path in SOURCES:
+def assert_imports_are_required(paths: list[Path], required: set[str]) -> None:
+    for path in paths:
         for module in third_party_imports(path) - OPTIONAL:
             package = BROUGHT_ALONG.get(module, PACKAGE_OF_MODULE.get(module, module))
-            assert package in required, f"{path.relative_to(ROOT)} imports {module}, which requirements.txt lacks"
+            assert package in required, f"{path.relative_to(ROOT)} imports {module}, which no requirement brings"
+
+
+def test_every_import_is_a_requirement():
+    assert_imports_are_required(SOURCES, set(requirements("requirements.txt")))
+
+
+def test_every_import_of_the_tests_is_a_requirement():
+    paths = sorted((ROOT / "tests").rglob("*.py"))
+    own = (
+        {path.stem for path in paths} | {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} | {"tests"}
+    )
+    required = set(requirements("requirements.txt")) | set(requirements("requirements-dev.txt"))
+    assert_imports_are_required(paths, required | own)
 
 
 def test_the_readme_names_the_two_commands():

@@ -82,7 +82,7 @@ def test_normalise(typed, shown):
     assert language.normalise(typed) == shown
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=30))
 def test_normalise_is_idempotent_and_leaves_no_prompt_marks(text):
     shown = language.normalise(text)
     assert language.normalise(shown) == shown

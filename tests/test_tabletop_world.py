@@ -45,7 +45,9 @@ def test_the_same_seed_gives_the_same_episode_bit_for_bit(world):
         world.reset("block_in_open_drawer", 7)
         solve(world)
         observation = world.observe()
-        runs.append((world.data.qpos.tobytes(), observation.frames[0].rgb.tobytes(), observation.frames[3].depth.tobytes()))
+        runs.append(
+            (world.data.qpos.tobytes(), observation.frames[0].rgb.tobytes(), observation.frames[3].depth.tobytes())
+        )
         world.reset("open_drawer", 3)
     assert runs[0] == runs[1]
 

@@ -50,7 +50,9 @@ def test_this_machine_is_reached_by_its_names_and_numbers(netloc: str) -> None:
     assert Access("127.0.0.1").host_allowed(netloc)
 
 
-@pytest.mark.parametrize("netloc", ["evil.example:7860", "127.0.0.1.evil.example", "", "[::1", "localhost.evil.example"])
+@pytest.mark.parametrize(
+    "netloc", ["evil.example:7860", "127.0.0.1.evil.example", "", "[::1", "localhost.evil.example"]
+)
 def test_a_foreign_name_for_this_machine_is_refused(netloc: str) -> None:
     assert not Access("127.0.0.1").host_allowed(netloc)
 

@@ -92,7 +92,11 @@ def test_a_busy_episode_offers_no_more_than_pause_and_speed() -> None:
 @pytest.mark.parametrize("success", [True, False, None])
 def test_every_state_has_a_sentence_that_says_what_to_do(state: EpisodeState, success: bool | None) -> None:
     snapshot = EpisodeSnapshot(state=state, task="touch", success=success)
-    for variant in (snapshot, replace(snapshot, task=""), replace(snapshot, failure=Failure("x", "It broke.", "Mend it."))):
+    for variant in (
+        snapshot,
+        replace(snapshot, task=""),
+        replace(snapshot, failure=Failure("x", "It broke.", "Mend it.")),
+    ):
         sentence = hint(variant)
         assert sentence[0].isupper()
         assert sentence[-1] in ".…"

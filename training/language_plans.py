@@ -11,8 +11,10 @@ import functools
 import json
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,7 @@ HELD_OUT_SHARE = 10
 """One template-verb combination in this many is never trained on."""
 
 Steps = tuple[str, ...]
+SubtasksOf = Callable[[str, str, str], tuple[Steps, ...]]
 
 
 @dataclass(frozen=True)
@@ -229,11 +232,11 @@ class LanguagePlanSampler:
         return self._word(rng, "templates", kind)
 
 
-def _place_in(container: str):
+def _place_in(container: str) -> SubtasksOf:
     return lambda color, thing, cup: (phrasing.pick_and_place_steps(thing, container),)
 
 
-WORLD_TASKS = {
+WORLD_TASKS: dict[str, SubtasksOf] = {
     "shape_in_sorter": _place_in(phrasing.SORTER),
     "block_in_same_cup": lambda color, thing, cup: (
         phrasing.pick_and_place_steps(phrasing.block(color), phrasing.cup(color)),
@@ -253,7 +256,7 @@ WORLD_TASKS = {
 """Task -> sub-tasks, from (color, thing, cup)."""
 
 
-def _strings(value: object) -> list[str]:
+def _strings(value: Any) -> list[str]:
     if isinstance(value, str):
         return [re.sub(r"\s+", " ", value)]
     children = value.values() if isinstance(value, dict) else value

@@ -44,14 +44,12 @@ def assemble(run: Path, target: Path, command: str) -> None:
     """
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
+    exported = {PLANNER: run / PLANNER, PREDICTOR: run / PREDICTOR / "predictor"}
+    for name, folder in exported.items():
+        shutil.copytree(folder, part / name, ignore=shutil.ignore_patterns("*.pt", "*.jsonl", "training_record.json"))
     record = {"command": command, "date": date.today().isoformat()}
-    for name in (PLANNER, PREDICTOR):
-        (part / name).mkdir(parents=True)
-        for path in sorted((run / name).iterdir()):
-            if path.name == "training_record.json":
-                record[name] = json.loads(path.read_text("utf-8"))
-            elif path.suffix in (".safetensors", ".json") or path.name.startswith("tokenizer"):
-                shutil.copy2(path, part / name / path.name)
+    record[PLANNER] = json.loads((run / PLANNER / "training_record.json").read_text("utf-8"))
+    record[PREDICTOR] = json.loads((run / PREDICTOR / "evaluation.json").read_text("utf-8"))
     (part / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)

@@ -72,14 +72,13 @@ class PlannerLosses:
         self.model, self.batches, self.dense = model, batches, dense
         layers = model.model.language_model.layers
         self._attention = layers[min(SUPERVISED_LAYER, len(layers) - 1)].self_attn
-        self._heard: dict[str, object] = {}
+        self._hidden = torch.empty(0)
+        self._rope = (torch.empty(0), torch.empty(0))
         self._hook = self._attention.register_forward_pre_hook(self._listen, with_kwargs=True)
 
     def _listen(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
-        self._heard = {
-            "hidden": kwargs["hidden_states"] if "hidden_states" in kwargs else args[0],
-            "rope": kwargs["position_embeddings"],
-        }
+        self._hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        self._rope = kwargs["position_embeddings"]
 
     def close(self) -> None:
         """Stop listening."""
@@ -154,8 +153,8 @@ class PlannerLosses:
         u, v = wanted[row, at] - zero, wanted[row, at + 1] - zero
         cell = (view * side + v * side // IMAGE_SIZE) * side + u * side // IMAGE_SIZE
         target = self.batches.image_positions[cell]
-        attention, hidden = self._attention, self._heard["hidden"]
-        cos, sin = self._heard["rope"]
+        attention, hidden = self._attention, self._hidden
+        cos, sin = self._rope
         width = attention.head_dim
         query = F.linear(hidden, attention.q_proj.weight[:width], attention.q_proj.bias[:width])[:, None]
         key = F.linear(hidden, attention.k_proj.weight[:width], attention.k_proj.bias[:width])[:, None]
@@ -174,7 +173,13 @@ class PlannerLosses:
 def batched_vision_attention(tokens_per_view: int) -> Iterator[None]:
     """Attend within all views of a batch at once; Hugging Face loops over the images. Same result, for training."""
 
-    def forward(self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings=None, **_: object) -> Tensor:
+    def forward(
+        self: qwen.Qwen2_5_VLVisionAttention,
+        hidden_states: Tensor,
+        cu_seqlens: Tensor,
+        position_embeddings: tuple[Tensor, Tensor],
+        **_: object,
+    ) -> Tensor:
         count = hidden_states.shape[0]
         qkv = self.qkv(hidden_states).reshape(count, 3, self.num_heads, -1).permute(1, 0, 2, 3)
         query, key, value = qkv.unbind(0)

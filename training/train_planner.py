@@ -2,9 +2,10 @@
 
     python -m training.train_planner --data data/mini --out runs/mini/planner --minutes 60
 
-Stages (all measured, see planner_losses): a dense vision warm-up, then text, soft coordinates, attention supervision
-and language plans together. The learning rate warms up, stays flat and decays over the last 30 % of each stage (by scenes
-in the warm-up, then by wall time summed over resumes): judge a run only at its end. ``--resume`` goes on from the last checkpoint.
+Stages (all measured, see planner_losses): a dense vision warm-up (some 2,400 scenes are enough), then text, soft
+coordinates, attention supervision and language plans together. The learning rate warms up, stays flat and decays
+over the last 30 % of each stage, by wall time summed over resumes: judge a run only at its end. ``--resume`` goes on
+from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class PlannerTrainingConfig:
     out: str
     validation: str = ""
     minutes: float = 60.0
-    warmup_scenes: int = 2400
+    warmup_minutes: float = 3.5
     threads: int = 1
     seed: int = 0
     learning_rate: float = 2e-3
@@ -109,21 +110,20 @@ class PlannerTraining:
         self.plans = LanguagePlanSampler()
         self.rng = np.random.default_rng(config.seed)
         self.elapsed = 0.0
-        self.warmup_seconds: float | None = None
-        self.counts = {"step": 0, "stage_step": 0, "scenes": 0, "plans": 0, "evaluations": 0}
+        self.counts = {"step": 0, "stage_step": 0, "joint": 0, "scenes": 0, "plans": 0, "evaluations": 0}
 
     @property
     def is_joint(self) -> bool:
         """True once the vision warm-up is over."""
-        return self.warmup_seconds is not None
+        return self.elapsed >= self.config.warmup_minutes * 60
 
     @property
     def stage_progress(self) -> float:
-        """Progress of the present stage, 0 to 1: the warm-up's by scenes, then the rest of the time."""
-        if self.warmup_seconds is None:
-            return self.counts["scenes"] / self.config.warmup_scenes
-        total = self.config.minutes * 60 - self.warmup_seconds
-        return (self.elapsed - self.warmup_seconds) / max(total, 1e-9)
+        """Progress of the present stage, 0 to 1."""
+        warmup, total = self.config.warmup_minutes * 60, self.config.minutes * 60
+        if not self.is_joint:
+            return self.elapsed / warmup
+        return (self.elapsed - warmup) / max(total - warmup, 1e-9)
 
     @property
     def is_over(self) -> bool:
@@ -132,9 +132,8 @@ class PlannerTraining:
 
     def step(self) -> dict[str, float]:
         """One optimizer step; returns the losses."""
-        if not self.is_joint and self.counts["scenes"] >= self.config.warmup_scenes:
-            self.warmup_seconds = self.elapsed
-            self.counts["stage_step"] = 0
+        if self.is_joint and not self.counts["joint"]:
+            self.counts |= {"joint": 1, "stage_step": 0}
         factor = rate_factor(self.stage_progress, self.counts["stage_step"], 40 if self.is_joint else 15)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -191,7 +190,6 @@ class PlannerTraining:
             "torch_rng": torch.get_rng_state(),
             "numpy_rng": json.dumps(self.rng.bit_generator.state),
             "elapsed": self.elapsed,
-            "warmup_seconds": self.warmup_seconds,
             "counts": dict(self.counts),
         }
         temporary = self.out / (CHECKPOINT_FILE + ".tmp")
@@ -216,7 +214,6 @@ class PlannerTraining:
         torch.set_rng_state(state["torch_rng"])
         self.rng.bit_generator.state = json.loads(state["numpy_rng"])
         self.elapsed, self.counts = state["elapsed"], dict(state["counts"])
-        self.warmup_seconds = state["warmup_seconds"]
         return True
 
     def log(self, **figures: object) -> None:

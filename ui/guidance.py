@@ -52,7 +52,9 @@ def hint(snapshot: EpisodeSnapshot) -> str:
     if _pending(snapshot):
         return _about_prediction(snapshot)
     if state is State.STOPPED:
-        return "Stopped. " + ("Press Predict to go on, or Home." if _under_way(snapshot) else "Press Home or Reset scene.")
+        return "Stopped. " + (
+            "Press Predict to go on, or Home." if _under_way(snapshot) else "Press Home or Reset scene."
+        )
     if _under_way(snapshot):
         return "Press Predict to see the next step, or Run all."
     return "Type an instruction and press Plan."

@@ -61,7 +61,7 @@ def status(snapshot: EpisodeSnapshot, scene_instruction: str) -> Json:
         "state": snapshot.state.value,
         "busy": snapshot.state.busy,
         "hint": hint(snapshot),
-        "can": {verb: True for verb in sorted(possible(snapshot))},
+        "can": dict.fromkeys(sorted(possible(snapshot)), True),
         "instruction": snapshot.instruction,
         "scene_instruction": scene_instruction,
         "task": snapshot.task,

@@ -23,7 +23,9 @@ def listen(host: str, port: int) -> socket.socket:
 def _reason(host: str, port: int, error: Exception) -> str:
     code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE:
-        free = next((other for other in range(port + 1, min(port + PORTS_TO_TRY, 65536)) if _is_free(host, other)), None)
+        free = next(
+            (other for other in range(port + 1, min(port + PORTS_TO_TRY, 65536)) if _is_free(host, other)), None
+        )
         advice = f"Port {free} is free: python app.py --port {free}" if free else "Choose another one with --port."
         return f"Port {port} is in use by another program. {advice}"
     if code == errno.EACCES:

@@ -7,7 +7,7 @@ import gradio as gr
 from ui.cards.common import heading, shell
 
 MARKUP = """
-<p class="c-plan-empty" id="c-plan-empty">No plan yet. Type an instruction above, or click an example, then press Plan.</p>
+<p class="c-plan-empty" id="c-plan-empty"></p>
 <ol class="c-plan" id="c-plan-steps" aria-label="Steps of the plan"></ol>
 """
 

@@ -17,7 +17,7 @@ MARKUP = """
     <div title="The fine stage: the target pose"><dt>predictor</dt><dd id="c-ms-predictor">–</dd></div>
     <div title="Round trip from this page to the console"><dt>link</dt><dd id="c-ms-link">–</dd></div>
   </dl>
-  <button type="button" class="c-icon" id="c-theme" aria-label="Switch between dark and light" title="Dark / light">◐</button>
+  <button type="button" class="c-icon" id="c-theme" aria-label="Dark or light" title="Dark or light">◐</button>
   <button type="button" id="c-stop" title="Stop all motion now. Keys: Esc anywhere, Space outside of text fields."
     ><b>■ STOP</b> <kbd>Esc</kbd></button>
 </header>

@@ -6,6 +6,7 @@ import * as T from "./three/three.clap.min.js";
 
 const TABLE_Z = 0.752;
 const FINGER_TRAVEL = 0.04; // metres each finger of the hand moves, fully open
+const SLOW_FRAME_MS = 40; // a machine that needs longer rests twice as long after each frame, for the sake of Stop
 const COLORS = { now: 0xd8e1ec, ghost: 0x38bdf8, keypoint: 0xff2d55 };
 
 export class LiveScene {
@@ -24,11 +25,25 @@ export class LiveScene {
     this.build(workspace);
     new ResizeObserver(() => this.resize()).observe(host);
     this.resize();
-    const loop = () => {
+    this.drawWhenNeeded();
+  }
+
+  /** Draws what changed, at the pace the machine can hold: without a GPU a frame may take longer than one may see. */
+  drawWhenNeeded() {
+    let drawn = null;
+    let rest = 0;
+    const loop = (now) => {
       requestAnimationFrame(loop);
-      if (this.dirty) this.render();
+      if (drawn !== null) {
+        rest = now + (now - drawn > SLOW_FRAME_MS ? 2 * (now - drawn) : 0);
+        drawn = null;
+      }
+      if (this.dirty && now >= rest) {
+        this.render();
+        drawn = now;
+      }
     };
-    loop();
+    requestAnimationFrame(loop);
   }
 
   build({ low, high }) {

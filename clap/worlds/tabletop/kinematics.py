@@ -47,10 +47,7 @@ class InverseKinematics:
             mujoco.mju_mat2Quat(quaternion, (rotation @ current.T).ravel())
             mujoco.mju_quat2Vel(turn, quaternion, 1.0)
             error = np.concatenate([target - data.site_xpos[self._site], turn])
-            if (
-                np.abs(error[:3]).max() < self.POSITION_TOLERANCE
-                and np.abs(error[3:]).max() < self.ROTATION_TOLERANCE
-            ):
+            if np.abs(error[:3]).max() < self.POSITION_TOLERANCE and np.abs(error[3:]).max() < self.ROTATION_TOLERANCE:
                 return q
             mujoco.mj_jacSite(model, data, jac_p, jac_r, self._site)
             jacobian = np.vstack([jac_p, jac_r])[:, :7]
@@ -69,9 +66,7 @@ class InverseKinematics:
         """Pose of the tool centre point at the joint angles (7,) rad."""
         self._data.qpos[:7] = joints
         mujoco.mj_kinematics(self._model, self._data)
-        return Pose.from_rotation(
-            self._data.site_xpos[self._site], self._data.site_xmat[self._site].reshape(3, 3)
-        )
+        return Pose.from_rotation(self._data.site_xpos[self._site], self._data.site_xmat[self._site].reshape(3, 3))
 
     def solve_from_anywhere(self, pose: Pose, start: Array) -> Array | None:
         """As solve, and tries again from the home posture turned towards the target."""

@@ -72,9 +72,7 @@ class Arm:
 
     def pose(self) -> Pose:
         """Pose of the tool centre point now, world frame."""
-        return Pose.from_rotation(
-            self.data.site_xpos[self._tcp], self.data.site_xmat[self._tcp].reshape(3, 3)
-        )
+        return Pose.from_rotation(self.data.site_xpos[self._tcp], self.data.site_xmat[self._tcp].reshape(3, 3))
 
     def gripper_open(self) -> float:
         """Opening from 0 to 1."""
@@ -149,7 +147,7 @@ class Arm:
         angle = float(np.linalg.norm(axis_angle))
         axis = axis_angle / angle if angle > 1e-9 else np.array([0.0, 0, 1])
         delta = np.asarray(target.position) - start.position
-        duration = max(0.3, 1.9 * np.linalg.norm(delta) / LINEAR_SPEED, 1.9 * angle / ANGULAR_SPEED)
+        duration = max(0.3, 1.9 * float(np.linalg.norm(delta)) / LINEAR_SPEED, 1.9 * angle / ANGULAR_SPEED)
         steps = int(np.ceil(duration / CONTROL_PERIOD))
         q, path, start_rotation = self.commanded, [], start.rotation
         for k in range(1, steps + 1):
@@ -189,7 +187,9 @@ class Arm:
             # A sudden opening flings what is held towards one finger: start from the width that is really open.
             start = max(start, (self.gripper_open() - 0.01) * GRIPPER_OPEN_CTRL)
         for k in range(1, steps + 1):
-            self.data.ctrl[self._hand] = start + (target - start) * (_ease(min(1.0, k / (0.6 * steps))) if open_ else 1.0)
+            self.data.ctrl[self._hand] = start + (target - start) * (
+                _ease(min(1.0, k / (0.6 * steps))) if open_ else 1.0
+            )
             self.tick()
 
     def _hold(self) -> None:

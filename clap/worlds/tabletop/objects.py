@@ -5,13 +5,14 @@ Object frames have their origin on the table plane under the object, z up; lengt
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
+from clap.worlds.tabletop.phrasing import DRAWER, HANDLE
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 
 Array = NDArray[np.floating]
@@ -88,7 +89,6 @@ class Thing:
     radius: float
     variant: str = ""
     opening: float = 0.0
-    extra: dict[str, float] = field(default_factory=dict)
 
     @property
     def body(self) -> str:
@@ -120,13 +120,13 @@ def _prism_mesh(spec: mujoco.MjSpec, name: str, polygon: Array, z0: float, z1: f
     return name
 
 
-def _free_body(spec: mujoco.MjSpec, thing: Thing):
+def _free_body(spec: mujoco.MjSpec, thing: Thing) -> Any:
     body = spec.worldbody.add_body(name=thing.body, pos=thing.placement.position, quat=thing.placement.quaternion)
     body.add_freejoint(name=f"{thing.body}_joint")
     return body
 
 
-def _solid(thing: Thing, **extra) -> dict:
+def _solid(thing: Thing, **extra: Any) -> dict[str, Any]:
     return {"rgba": [*thing.color, 1], "friction": [1, 0.005, 0.0001], "condim": 4, **extra}
 
 
@@ -251,13 +251,13 @@ def _add_cabinet(spec: mujoco.MjSpec, thing: Thing) -> None:
     x, z = -0.097 - HANDLE_STANDOFF, HANDLE_HEIGHT - 0.012
     if thing.variant == "bar":
         tray.add_geom(name="handle", type=CAPSULE, fromto=[x, -0.04, z, x, 0.04, z], size=[0.007, 0, 0], **metal)
-        stems = (-0.035, 0.035)
+        stems = [-0.035, 0.035]
     elif thing.variant == "knob":
         tray.add_geom(name="handle", type=SPHERE, pos=[x, 0, z], size=[0.013, 0, 0], **metal)
-        stems = (0.0,)
+        stems = [0.0]
     else:
         tray.add_geom(name="handle", type=BOX, pos=[x, 0, z], size=[0.005, 0.025, 0.011], **metal)
-        stems = (0.0,)
+        stems = [0.0]
     for y in stems:
         tray.add_geom(type=CAPSULE, fromto=[x, y, z, -0.095, y, z], size=[0.005, 0, 0], **metal)
     spec.add_exclude(bodyname1=thing.body, bodyname2="drawer")
@@ -304,6 +304,3 @@ def named_points(thing: Thing) -> dict[str, tuple[str, tuple[float, float, float
         "distractor": {"ball": 0.026, "plate": 0.006, "bottle": 0.04}.get(thing.variant, 0),
     }[thing.kind]
     return {thing.name: (thing.body, (0.0, 0.0, height))}
-
-
-__all__ = ["SORTER", "Placement", "Thing", "add_thing", "named_points"]

@@ -57,7 +57,10 @@ def _assets() -> pathlib.Path:
     return pathlib.Path(found.origin).parent / "assets"
 
 
-def look_at(position: tuple[float, float, float], target: tuple[float, float, float], up=(0, 0, 1)) -> NDArray:
+Point = tuple[float, float, float]
+
+
+def look_at(position: Point, target: Point, up: Point = (0.0, 0.0, 1.0)) -> NDArray[np.floating]:
     """Quaternion wxyz of a MuJoCo camera (looks along -z, y up) at ``position`` facing ``target``."""
     backward = np.asarray(position, float) - np.asarray(target, float)
     backward /= np.linalg.norm(backward)

@@ -11,7 +11,7 @@ import numpy as np
 
 from clap.failures import WorldError
 from clap.worlds.tabletop.layout import Layout
-from clap.worlds.tabletop.objects import HANDLES, RGB, SHAPE_COLORS, Placement, Thing
+from clap.worlds.tabletop.objects import HANDLES, Thing
 from clap.worlds.tabletop.phrasing import (
     BLOCK_COLORS,
     DISTRACTORS,
@@ -221,6 +221,3 @@ def understand(instruction: str, things: tuple[Thing, ...]) -> tuple[Subtask, ..
                 if template.format(thing=thing, container=container, color=color) == words:
                     return _subtasks(task, thing, container)
     return None
-
-
-__all__ = ["CONDITIONS", "RGB", "SHAPE_COLORS", "Placement", "TaskSetup", "sample_task", "task_infos"]

@@ -13,7 +13,7 @@ from clap.worlds.tabletop.cameras import CameraRig, RenderContext
 from clap.worlds.tabletop.kinematics import InverseKinematics
 from clap.worlds.tabletop.motion import Arm
 from clap.worlds.tabletop.objects import Thing, add_thing, named_points, sorter_hole
-from clap.worlds.tabletop.phrasing import DRAWER, SORTER
+from clap.worlds.tabletop.phrasing import SORTER
 from clap.worlds.tabletop.robot import HOME_JOINTS, TABLE_HEIGHT, Lighting, table_spec
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import CONDITIONS, Subtask, TaskSetup, sample_task, task_infos, understand
@@ -167,6 +167,3 @@ class TabletopWorld:
     def _point(self, body: str, local: tuple[float, float, float]) -> NDArray[np.floating]:
         frame = self.data.body(body)
         return frame.xpos + frame.xmat.reshape(3, 3) @ np.asarray(local)
-
-
-__all__ = ["DRAWER", "TabletopWorld"]
