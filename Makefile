@@ -40,7 +40,7 @@ clean: ## remove the virtual environment and all caches; data and runs stay
 
 install: $(VENV)/.debian-packages $(VENV)/.requirements
 
-install-tests: install $(VENV)/.requirements-dev $(VENV)/.chromium
+install-tests: install $(VENV)/.debian-packages-dev $(VENV)/.requirements-dev
 
 $(PY): | tools/make-venv.sh
 	@tools/make-venv.sh $(VENV)
@@ -54,10 +54,7 @@ $(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
 	$(PY) -m pip install --progress-bar off --quiet -r requirements-dev.txt
 	@touch $@
 
-# Where packages cannot be installed, the script says which are missing, and make goes on: the app names what it lacks.
-$(VENV)/.debian-packages: packages.txt $(PY)
-	@if tools/debian-packages.sh $$(cat packages.txt); then touch $@; fi
-
-$(VENV)/.chromium: $(PY)
-	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null || tools/debian-packages.sh chromium; \
-	then touch $@; fi
+# packages.txt and packages-dev.txt. Where packages cannot be installed, the script says which are missing, and make goes
+# on: the app and the tests name what they lack.
+$(VENV)/.debian-%: %.txt $(PY)
+	@if tools/debian-packages.sh $$(cat $<); then touch $@; fi

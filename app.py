@@ -101,7 +101,7 @@ def find_policies(wanted: str | None, checkpoint: Path | None) -> Policies:
     clap-mini is no error: the expert drives, and the console says so.
     """
     name = f"CLAP ({(checkpoint or default_checkpoint()).name})"
-    expert = {EXPERT: _expert}
+    expert: dict[str, Callable[[World], Policy]] = {EXPERT: _expert}
     try:
         opened = open_checkpoint(checkpoint)
         print(f"Loading {name} from {opened.folder} …", flush=True)

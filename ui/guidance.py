@@ -45,10 +45,10 @@ def hint(snapshot: EpisodeSnapshot) -> str:
         return "Choose a task and press Reset scene."
     if state is State.DONE:
         if snapshot.success:
-            return "Done: the goal is reached. Reset the scene, or give another instruction."
+            return "Done: the goal is reached. Give another instruction, or reset."
         if snapshot.success is None:
-            return "Done. Reset the scene, or give another instruction."
-        return "The policy is finished, but the goal is not reached. Reset the scene, or give another instruction."
+            return "Done. Give another instruction, or reset the scene."
+        return "Finished, but the goal is not reached. Reset the scene, or try again."
     if _pending(snapshot):
         return _about_prediction(snapshot)
     if state is State.STOPPED:

@@ -84,7 +84,7 @@ class Live:
         self._scene = EncodedOnce(pictures.scene_message)
         self._fine = EncodedOnce(pictures.fine_message)
         self._lock = threading.Lock()
-        self.close = episode.subscribe(self._on_event)
+        episode.subscribe(self._on_event)
 
     def _on_event(self, event: events.Event) -> None:
         """Called on the episode's worker thread: mark what changed and return."""

@@ -11,8 +11,8 @@ from clap.worlds.world import MotionOutcome
 def sentence(event: events.Event) -> tuple[str, str] | None:
     """(level, sentence) of an event: level is "info", "good", "warn" or "bad". None for what the log leaves out."""
     match event:
-        case events.Reset(task=task, seed=seed, instruction=instruction):
-            return "info", f"Scene set up: {task}, seed {seed}. Its own instruction: “{instruction}”."
+        case events.Reset(seed=seed, instruction=instruction):
+            return "info", f"New scene, seed {seed}, made for “{instruction}”."
         case events.Planned(plan=plan):
             if plan.status is PlanStatus.STEPS:
                 return "info", f"Plan of {len(plan.steps)} steps."
@@ -25,6 +25,8 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
             who = "the operator" if by == "operator" else "the safety checks"
             return "info", f"Approved by {who}: “{step}”."
         case events.Moved(report=report):
+            if report.outcome is MotionOutcome.STOPPED:
+                return "warn", f"The motion was stopped {1000 * report.position_error:.0f} mm before its target."
             how = f"{1000 * report.position_error:.1f} mm from the target, in {report.duration:.1f} s"
             reason = f" {report.reason}" if report.reason else ""
             level = "info" if report.outcome is MotionOutcome.REACHED else "warn"

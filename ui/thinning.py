@@ -9,7 +9,7 @@ from clap.observation import PointCloud
 try:
     import open3d
 except ImportError:  # there is no open3d-cpu for every platform; numpy does the same in about the same time
-    open3d = None
+    open3d = None  # type: ignore[assignment, unused-ignore]
 
 MAX_POINTS = 18_000
 """Points of a cloud sent to the browser: what software WebGL still draws at 5 Hz."""

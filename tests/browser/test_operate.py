@@ -48,6 +48,7 @@ def test_approving_every_step_brings_the_block_into_the_cup(open_page: OpenPage,
         assert state != "failed", console.banner()
         if state == "done":
             break
+    page.evaluate("document.activeElement.blur()")
     console.screenshot(f"{policy}-4-done")
     assert state == "done"
     assert console.status("success") is True
@@ -99,6 +100,7 @@ def test_stop_goes_over_http_when_the_websocket_is_silent(console: ConsolePage) 
 
 def test_space_writes_in_the_instruction_and_escape_still_stops(console: ConsolePage) -> None:
     box = console.page.locator("#c-instruction textarea, #c-instruction input")
+    box.fill("")
     box.press_sequentially("open the drawer")
     assert box.input_value() == "open the drawer"
     assert console.status("state") == "ready"

@@ -1,4 +1,4 @@
-// The tabs: planner text, fine stage, cameras, log.
+// The tabs: planner text, fine stage, cameras, and the log with its newest line first.
 
 import { el, setText, showPicture } from "./dom.js";
 
@@ -27,7 +27,8 @@ export class Details {
   }
 
   status(message) {
-    for (const round of ["plan", "reason"]) setText($(`c-text-${round}`), message.texts[round] || "Nothing written yet.");
+    setText($("c-text-plan"), message.texts.plan || "Nothing written yet.");
+    setText($("c-text-reason"), message.texts.reason || (message.expert ? "The scripted expert writes no text here." : "Nothing written yet."));
     if (!message.prediction) this.clearFine();
   }
 
@@ -63,10 +64,8 @@ export class Details {
 
   log(lines) {
     const list = $("c-log");
-    const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 30;
-    list.append(...lines.map((line) => el("li", { class: `c-${line.level}` },
+    list.prepend(...lines.reverse().map((line) => el("li", { class: `c-${line.level}` },
       el("time", {}, new Date(line.time * 1000).toLocaleTimeString("en-GB")), el("span", {}, line.text))));
-    while (list.children.length > LOG_LENGTH) list.firstChild.remove();
-    if (atEnd) list.scrollTop = list.scrollHeight;
+    while (list.children.length > LOG_LENGTH) list.lastChild.remove();
   }
 }

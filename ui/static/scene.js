@@ -7,6 +7,7 @@ import * as T from "./three/three.clap.min.js";
 const TABLE_Z = 0.752;
 const FINGER_TRAVEL = 0.04; // metres each finger of the hand moves, fully open
 const SLOW_FRAME_MS = 40; // a machine that needs longer rests twice as long after each frame, for the sake of Stop
+const MAX_REST_MS = 500;
 const COLORS = { now: 0xd8e1ec, ghost: 0x38bdf8, keypoint: 0xff2d55 };
 
 export class LiveScene {
@@ -24,7 +25,6 @@ export class LiveScene {
     host.append(this.renderer.domElement, this.layer);
     this.build(workspace);
     new ResizeObserver(() => this.resize()).observe(host);
-    this.resize();
     this.drawWhenNeeded();
   }
 
@@ -35,7 +35,7 @@ export class LiveScene {
     const loop = (now) => {
       requestAnimationFrame(loop);
       if (drawn !== null) {
-        rest = now + (now - drawn > SLOW_FRAME_MS ? 2 * (now - drawn) : 0);
+        rest = now + (now - drawn > SLOW_FRAME_MS ? Math.min(2 * (now - drawn), MAX_REST_MS) : 0);
         drawn = null;
       }
       if (this.dirty && now >= rest) {
@@ -132,7 +132,7 @@ export class LiveScene {
     this.renderer.setSize(width, height, false);
     this.camera.aspect = width / height;
     this.camera.updateProjectionMatrix();
-    this.dirty = true;
+    this.render(); // at once: a canvas that changes its size is blank until it is drawn again
   }
 
   render() {

@@ -46,7 +46,7 @@ export class TopBar {
     setText($("c-ms-link"), link.connected && link.roundTrip !== null ? `${Math.round(link.roundTrip)} ms` : "–");
     if (!link.connected) {
       this.connected = false;
-      this.state(this.last ? "connection lost, trying again …" : "connecting …", "bad");
+      this.state(this.last ? "connection lost" : "connecting …", "bad");
     }
   }
 

@@ -96,7 +96,7 @@ function axisNames(view) {
 
 /** Circles with labels that step aside, up and down in turn, until none overlaps another or what is `kept` free. */
 function placeLabels(points, kept) {
-  const taken = [...kept];
+  const taken = [...kept, ...points.map(({ u, v }) => ({ x: u - 5, y: v, width: 10, height: 10 }))];
   return [...points].sort((a, b) => a.v - b.v || a.u - b.u).map((point) => {
     const width = point.name.length * LETTER_WIDTH + 8;
     const left = point.u + 9 + width > SIZE - EDGE;
