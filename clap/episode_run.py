@@ -51,7 +51,7 @@ class EpisodeRun:
 
     def __init__(self, worker: Worker, world_factory: WorldFactory, policies: Mapping[str, PolicyFactory]):
         self.worker = worker
-        self.running = False
+        self._running = False
         self.pause = False
         self.world: World | None = None
         self.tasks: tuple[TaskInfo, ...] = ()
@@ -82,12 +82,23 @@ class EpisodeRun:
         if self.world is not None:
             self.world.close()
 
+    @property
+    def running(self) -> bool:
+        """True while the episode goes on by itself; onlookers see it in the snapshot."""
+        return self._running
+
+    @running.setter
+    def running(self, value: bool) -> None:
+        self._running = value
+        self.worker.board.update(running=value)
+
     def reset(self, task: str, seed: int, variation: int | None, condition: str) -> None:
         """Set the scene up anew."""
         self.rollout, self.given_instruction = None, ""
         self.worker.note(task="", instruction="", scene=None, **self._nothing_done())
         self.given_instruction = self._world().reset(task, seed, variation, condition)
         self.worker.note(task=task, seed=seed, condition=condition, instruction=self.given_instruction)
+        self.worker.note(examples=self._world().examples())
         self.worker.tell(Reset, task=task, seed=seed, instruction=self.given_instruction)
         self._look()
         self.worker.enter(State.READY)

@@ -77,13 +77,16 @@ class SceneFrame:
 class EpisodeSnapshot:
     """Everything that an onlooker may show, at one instant; ``seq`` grows with every change.
 
-    ``round_texts`` holds what the planner has written so far, by round ("plan", "reason"). ``seconds`` holds the
-    latest wall time by stage (plan, views, planner, predictor, motion). ``success`` is None until the instruction
-    is finished, and stays None where the world cannot tell.
+    ``running``: the episode goes on by itself after each step. ``examples`` are instructions for what is on the table
+    now, the scene's own first. ``round_texts`` holds what the planner has written so far, by round ("plan",
+    "reason"). ``seconds`` holds the latest wall time by stage (plan, views, planner, predictor, motion). ``success``
+    is None until the instruction is finished, and stays None where the world cannot tell.
     """
 
     state: EpisodeState = EpisodeState.STARTING
+    running: bool = False
     instruction: str = ""
+    examples: tuple[str, ...] = ()
     task: str = ""
     seed: int = 0
     condition: str = "none"

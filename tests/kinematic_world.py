@@ -43,7 +43,10 @@ class KinematicWorld:
         self.pose, self.opening = HOME, 1.0
 
     def tasks(self) -> tuple[TaskInfo, ...]:
-        return (TaskInfo("touch", "Touch the block, then the cup", True, 1, ("touch the block",)),)
+        return (TaskInfo("touch", "Touch the block, then the cup", True, 1),)
+
+    def examples(self) -> tuple[str, ...]:
+        return ("touch the block",)
 
     def conditions(self) -> tuple[str, ...]:
         return ("none",)

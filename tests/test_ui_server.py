@@ -98,7 +98,7 @@ def test_a_link_tells_the_tasks_the_state_and_the_scene(client: TestClient) -> N
         assert hello["policies"][1]["missing"] == "not here"
         status = next_message(link, "status")
         assert status["state"] == "ready"
-        assert status["scene_instruction"] == "touch the block"
+        assert status["examples"] == ["touch the block"]
         scene = next_message(link, "scene")
         assert 0 < scene["shown"] <= scene["points"]
         assert [name for name, _ in scene["parts"]][:4] == ["view0", "view1", "view2", "camera0"]

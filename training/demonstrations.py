@@ -49,23 +49,28 @@ def demonstrate(
         for index, step in enumerate(subtask.steps):
             action = keyframe(world, subtask, index)
             kept = {0, *rng.choice(np.arange(1, WINDOW + 1), frames - 1, replace=False).tolist()}
-            seen = [(world.observe(), world.positions())]
-            count = 0
-
-            def look(_observation: Observation | None, _pose: Pose, _open: float, seen=seen, kept=kept) -> None:
-                nonlocal count
-                count += 1
-                if count in kept:
-                    seen.append((world.observe(), world.positions()))
-
-            report = world.execute(_perturbed(action, subtask, index, rng, noise), on_tick=look)
+            seen = _Look(world, kept)
+            report = world.execute(_perturbed(action, subtask, index, rng, noise), on_tick=seen)
             if not report.ok:
                 return
             yield [
                 Transition(task, subtask, index, last, observation, positions, action)
-                for observation, positions in seen
+                for observation, positions in seen.moments
             ]
             last = step
+
+
+class _Look:
+    """Called every 0.1 s of a motion: keeps the observations of the chosen time steps, the first (0) at once."""
+
+    def __init__(self, world: TabletopWorld, kept: set[int]):
+        self._world, self._kept, self._count = world, kept, 0
+        self.moments = [(world.observe(), world.positions())]
+
+    def __call__(self, _observation: Observation | None, _pose: Pose, _open: float) -> None:
+        self._count += 1
+        if self._count in self._kept:
+            self.moments.append((self._world.observe(), self._world.positions()))
 
 
 def _perturbed(action: Action, subtask: Subtask, index: int, rng: np.random.Generator, noise: float) -> Action:

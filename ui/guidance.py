@@ -10,7 +10,7 @@ State = EpisodeState
 
 def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
     """The verbs that the episode would accept now. Stop is always possible and not listed."""
-    if snapshot.state is State.MOVING:
+    if snapshot.state is State.MOVING or (snapshot.running and snapshot.state.busy):
         return frozenset({"pause", "speed"})
     if snapshot.state.busy:
         return frozenset({"speed"})
@@ -31,6 +31,8 @@ def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
 def hint(snapshot: EpisodeSnapshot) -> str:
     """What happens now, or what the operator does next, in one sentence."""
     state = snapshot.state
+    if state.busy and snapshot.running and state is not State.MOVING:
+        return "Running all steps. Pause rests after the next one, Esc stops at once."
     if state.busy:
         return {
             State.STARTING: "Setting up …",

@@ -80,7 +80,6 @@ class Live:
         self.episode, self.info, self.access = episode, info, access
         self._pages: set[Page] = set()
         self._lines: deque[messages.Json] = deque(maxlen=LOG_LENGTH)
-        self._scene_instruction = episode.snapshot().instruction  # of a scene that was set up before anyone looked
         self._scene = EncodedOnce(pictures.scene_message)
         self._fine = EncodedOnce(pictures.fine_message)
         self._lock = threading.Lock()
@@ -88,8 +87,6 @@ class Live:
 
     def _on_event(self, event: events.Event) -> None:
         """Called on the episode's worker thread: mark what changed and return."""
-        if isinstance(event, events.Reset):
-            self._scene_instruction = event.instruction
         told = log.sentence(event)
         line = None if told is None else {"time": event.time, "level": told[0], "text": told[1]}
         with self._lock:
@@ -175,7 +172,7 @@ class Live:
         snapshot = self.episode.snapshot()
         if page.status:
             page.status = False
-            await socket.send_text(_json(messages.status(snapshot, self._scene_instruction)))
+            await socket.send_text(_json(messages.status(snapshot)))
         if page.pose is not None:
             pose, page.pose = page.pose, None
             await socket.send_text(_json({"type": "pose", **pose}))

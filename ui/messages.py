@@ -52,7 +52,7 @@ def hello(info: ConsoleInfo, tasks: Sequence[TaskInfo], conditions: Sequence[str
     }
 
 
-def status(snapshot: EpisodeSnapshot, scene_instruction: str) -> Json:
+def status(snapshot: EpisodeSnapshot) -> Json:
     """The whole state as the page shows it; later ones replace earlier ones."""
     scene = snapshot.scene
     return {
@@ -63,7 +63,7 @@ def status(snapshot: EpisodeSnapshot, scene_instruction: str) -> Json:
         "hint": hint(snapshot),
         "can": dict.fromkeys(sorted(possible(snapshot)), True),
         "instruction": snapshot.instruction,
-        "scene_instruction": scene_instruction,
+        "examples": list(snapshot.examples),
         "task": snapshot.task,
         "seed": snapshot.seed,
         "condition": snapshot.condition,

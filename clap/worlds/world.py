@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -53,13 +53,12 @@ class MotionReport:
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """A task that a world offers: a stable key, a title, whether it was trained on, and example instructions."""
+    """A task that a world offers: a stable key, a title, whether it was trained on, and how many variations it has."""
 
     key: str
     title: str
     trained: bool
     variations: int
-    examples: tuple[str, ...] = field(default=())
 
 
 ShouldStop = Callable[[], bool]
@@ -112,6 +111,10 @@ class World(Protocol):
         ``should_stop`` is polled every control tick (20 ms): once it is true the motion halts where it is.
         ``speed`` 0 runs as fast as it can; 1 paces to real time, 0.5 to half of it (simulation only).
         """
+        ...
+
+    def examples(self) -> tuple[str, ...]:
+        """Instructions that make sense for what is on the table now, the scene's own first."""
         ...
 
     def follow(self, instruction: str) -> bool:

@@ -7,7 +7,6 @@ const VERBS = ["plan", "predict", "approve", "run", "pause", "redo", "skip", "ho
 const SPEEDS = [ // the slider's stops: label and factor; 0 is as fast as the simulator can
   ["half speed", 0.5], ["real time", 1], ["2 × real time", 2], ["4 × real time", 4], ["as fast as it can", 0],
 ];
-const MAX_CHIPS = 4;
 
 export class Controls {
   constructor(link) {
@@ -91,15 +90,13 @@ export class Controls {
     then?.();
   }
 
-  chips({ task, scene_instruction: own }) {
-    const key = `${task} ${own}`;
-    if (this.chipsShown === key || !this.tasks) return;
+  chips({ examples }) {
+    const key = examples.join("\n");
+    if (this.chipsShown === key) return;
     this.chipsShown = key;
-    const examples = this.tasks.find((entry) => entry.key === task)?.examples ?? [];
-    const texts = [...new Set([own, ...examples])].filter(Boolean).slice(0, MAX_CHIPS);
-    $("c-chips").replaceChildren(...texts.map((text, k) => el("button", {
-      type: "button", class: k === 0 && own ? "c-chip c-own" : "c-chip",
-      title: k === 0 && own ? "This scene was set up for this instruction" : "An example", onclick: () => this.use(text),
+    $("c-chips").replaceChildren(...examples.map((text, k) => el("button", {
+      type: "button", class: k === 0 ? "c-chip c-own" : "c-chip",
+      title: k === 0 ? "This scene was set up for this instruction" : "Another thing to do on this table", onclick: () => this.use(text),
     }, text)));
   }
 

@@ -39,7 +39,10 @@ class CameraRig:
             self._scene.flags[getattr(mujoco.mjtRndFlag, f"mjRND_{flag}")] = 0
         self._options = mujoco.MjvOption()
         self._options.geomgroup[:] = (1, 1, 1, 0, 0, 0)
-        self._gpu = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        try:
+            self._gpu = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        except mujoco.FatalError as error:
+            raise RenderingError(f"The simulated cameras cannot start: OpenGL failed ({error}).") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._gpu)
         self._gpu.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR.value
         self._rect = mujoco.MjrRect(0, 0, CAMERA_SIZE, CAMERA_SIZE)

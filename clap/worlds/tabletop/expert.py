@@ -5,6 +5,8 @@ It makes the demonstrations that CLAP learns from, and can be chosen in the cons
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -170,7 +172,7 @@ class ExpertPolicy:
         if not self._world.follow(instruction):
             raise InvalidInstructionError(
                 f"The scripted expert has no script for '{instruction.strip()[:80]}' on this table.",
-                "Use one of the examples, or choose the CLAP policy.",
+                "Use one of the examples: the expert follows only the world's own phrasings, for things on this table.",
             )
         found = next_step(self._goal(), last_step)
         if found is None:
@@ -189,7 +191,10 @@ class ExpertPolicy:
             raise WorldError("The scripted expert has finished this task.")
         subtask, index = found
         workspace = self._world.workspace
+        begun = time.perf_counter()
         cloud = fuse(observation, workspace)
+        views = render_views(cloud, workspace)
+        seconds = {"views": time.perf_counter() - begun}
         action = keyframe(self._world, subtask, index)
         point = np.asarray(action.pose.position)
         positions = self._world.positions()
@@ -207,10 +212,11 @@ class ExpertPolicy:
             keypoint_pixels=pixels,
             window=window,
             action=action,
-            views=render_views(cloud, workspace),
+            views=views,
             zoomed=render_views(cloud, window, size=112, splat=2),
             raw="computed by the scripted expert from the simulator's state",
             source="expert",
+            seconds=seconds,
         )
 
     def _goal(self) -> tuple[Subtask, ...]:

@@ -90,6 +90,9 @@ _TITLES: dict[str, tuple[str, bool, int]] = {
 TASK_KEYS = tuple(_TITLES)
 
 
+MAX_EXAMPLES = 4
+
+
 def _goal(task: str, variation: int) -> tuple[str, str, str]:
     """(thing, container, colour word) of a task's variation."""
     if task == "shape_in_sorter":
@@ -112,15 +115,8 @@ def _goal(task: str, variation: int) -> tuple[str, str, str]:
 
 
 def task_infos() -> tuple[TaskInfo, ...]:
-    """All tasks with two example instructions each."""
-    infos = []
-    for key, (title, trained, variations) in _TITLES.items():
-        examples = []
-        for k, template in enumerate(instruction_templates(key)[:2]):
-            thing, container, color = _goal(key, k % variations)
-            examples.append(template.format(thing=thing, container=container, color=color))
-        infos.append(TaskInfo(key, title, trained, variations, tuple(examples)))
-    return tuple(infos)
+    """All tasks, the trained ones first."""
+    return tuple(TaskInfo(key, *facts) for key, facts in _TITLES.items())
 
 
 def _stream(*words: object) -> np.random.Generator:
@@ -201,6 +197,35 @@ def _furnish(layout: Layout, task: str, variation: int, thing: str, container: s
             layout.add_block(str(color))
 
 
+def possible_goals(things: tuple[Thing, ...]) -> list[tuple[str, int]]:
+    """The tasks and variations for which everything needed is on the table, in the order of the tasks."""
+    names = {name for thing in things for name in (thing.name, *((DRAWER,) if thing.kind == "cabinet" else ()))}
+    drawer = next((thing for thing in things if thing.kind == "cabinet"), None)
+    is_open = drawer is not None and drawer.opening >= OPENED
+    goals = []
+    for task in TASK_KEYS:
+        if is_open != ("_open_drawer" in task) and "drawer" in task:
+            continue
+        for variation in range(_TITLES[task][2]):
+            thing, container, _ = _goal(task, variation)
+            if not {thing, container} - {""} - names:
+                goals.append((task, variation))
+    return goals
+
+
+def examples(things: tuple[Thing, ...], own: str) -> tuple[str, ...]:
+    """Up to four instructions for this table: its own first, then one of every other task that it allows."""
+    texts = [own] if own else []
+    seen: set[str] = set()
+    for task, variation in possible_goals(things):
+        thing, container, color = _goal(task, variation)
+        text = instruction_templates(task)[0].format(thing=thing, container=container, color=color)
+        if task not in seen and understand(text, things) != understand(own, things):
+            seen.add(task)
+            texts.append(text)
+    return tuple(texts[:MAX_EXAMPLES])
+
+
 def understand(instruction: str, things: tuple[Thing, ...]) -> tuple[Subtask, ...] | None:
     """The sub-tasks that an instruction asks for on this table, if it follows one of the tasks' phrasings.
 
@@ -208,16 +233,9 @@ def understand(instruction: str, things: tuple[Thing, ...]) -> tuple[Subtask, ..
     phrasing is not one of the world's own, or names something that is not on the table.
     """
     words = " ".join(re.findall(r"[a-z,]+", instruction.lower()))
-    names = {name for thing in things for name in (thing.name, *(("drawer",) if thing.kind == "cabinet" else ()))}
-    drawer = next((thing for thing in things if thing.kind == "cabinet"), None)
-    for task in TASK_KEYS:
-        for variation in range(_TITLES[task][2]):
-            thing, container, color = _goal(task, variation)
-            if ({thing, container} - {""}) - names:
-                continue
-            if "open_drawer" in task and task != "open_drawer" and drawer and drawer.opening < OPENED:
-                continue
-            for template in instruction_templates(task):
-                if template.format(thing=thing, container=container, color=color) == words:
-                    return _subtasks(task, thing, container)
+    for task, variation in possible_goals(things):
+        thing, container, color = _goal(task, variation)
+        for template in instruction_templates(task):
+            if template.format(thing=thing, container=container, color=color) == words:
+                return _subtasks(task, thing, container)
     return None

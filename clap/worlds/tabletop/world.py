@@ -16,7 +16,15 @@ from clap.worlds.tabletop.objects import Thing, add_thing, named_points, sorter_
 from clap.worlds.tabletop.phrasing import SORTER
 from clap.worlds.tabletop.robot import HOME_JOINTS, TABLE_HEIGHT, Lighting, table_spec
 from clap.worlds.tabletop.success import holds
-from clap.worlds.tabletop.tasks import CONDITIONS, Subtask, TaskSetup, sample_task, task_infos, understand
+from clap.worlds.tabletop.tasks import (
+    CONDITIONS,
+    Subtask,
+    TaskSetup,
+    examples,
+    sample_task,
+    task_infos,
+    understand,
+)
 from clap.worlds.world import Action, MotionReport, OnTick, ShouldStop, TaskInfo
 
 
@@ -69,6 +77,9 @@ class TabletopWorld:
         if deepest < -0.002:
             raise WorldError(f"Objects interpenetrate by {-1000 * deepest:.1f} mm after placing them.")
         self.arm.tick(10)
+
+    def examples(self) -> tuple[str, ...]:
+        return examples(self.things, self.setup.instruction if self.setup else "")
 
     def follow(self, instruction: str) -> bool:
         """Make ``success`` judge this instruction. False if the world cannot judge it (success is then None)."""
