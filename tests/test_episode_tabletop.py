@@ -79,9 +79,13 @@ def test_stop_halts_the_moving_arm_and_it_stays_where_it_is(table, events):
     report = of(events, Moved)[0].report
     assert report.outcome is MotionOutcome.STOPPED
     assert report.reached.distance(target)[0] > 0.02
-    time.sleep(0.3)
-    looks = [type(event) for event in events[events.index(of(events, Moved)[0]) :]]
-    assert PoseUpdated not in looks
+
+    def after() -> list:
+        return events[events.index(of(events, Moved)[0]) :]
+
+    while not of(after(), SceneUpdated) and time.monotonic() < pressed + 20:
+        time.sleep(0.01)
+    assert not of(after(), PoseUpdated)
     held = of(events, SceneUpdated)[-1].scene.observation.gripper_pose
     assert held.distance(report.reached)[0] < 1e-6
     table.set_speed(0.0)
