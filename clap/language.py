@@ -17,6 +17,7 @@ they allow is parsed.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -55,6 +56,15 @@ class NamedPixels:
 
     name: str
     pixels: NDArray[np.int64]
+
+
+MAX_NAMED = 3
+"""Plans that speak of more things than this leave the names free: the grammar lists every order."""
+
+_FUNCTION_WORDS = frozenset(
+    ("above", "and", "at", "below", "by", "from", "in", "inside", "into", "its", "of", "off", "on", "onto", "over")
+    + ("then", "to", "under", "with")
+)
 
 
 @dataclass(frozen=True)
@@ -103,10 +113,38 @@ def format_reasoning(objects: Sequence[NamedPixels], step: str, keypoint_pixels:
     return f"{format_objects(objects)} step : {step} keypoint : {format_pixels(keypoint_pixels)}"
 
 
-def reasoning_grammar(steps: Sequence[str]) -> str:
-    """Regular expression of round two's answers for a plan: the step is one of its steps, verbatim."""
-    step = "|".join(re.escape(text).replace(r"\ ", " ") for text in steps)
-    return rf"objects : {_OBJECT}(?: ; {_OBJECT}){{0,{MAX_OBJECTS - 1}}} step : (?:{step}) keypoint : {_POINTS} ?"
+def mentioned_objects(steps: Sequence[str]) -> tuple[str, ...]:
+    """The things that a plan speaks of: what follows "the", up to the next function word, in order; not the robot."""
+    found: dict[str, None] = {}
+    for step in steps:
+        for part in re.split(r"\bthe\b", normalise(step))[1:]:
+            words = list(itertools.takewhile(lambda word: word not in _FUNCTION_WORDS, part.split()))
+            if words and words[0] != "robot":
+                found[" ".join(words)] = None
+    return tuple(found)
+
+
+def reasoning_grammar(steps: Sequence[str], last_step: str = "") -> str:
+    """Regular expression of round two's answers for a plan: its objects and its step are the plan's own, verbatim.
+
+    Round two does not choose what the task is about, the plan does (equation 4): left free, a planner trained on few
+    combinations names the object that it has always seen with this one. Nor is the last step, which has been
+    carried out, the next one again (no demonstration has that), unless the plan has no other.
+    """
+    step = "|".join(map(_escaped, [step for step in steps if step != normalise(last_step)] or steps))
+    return rf"objects : (?:{_objects_grammar(mentioned_objects(steps))}) step : (?:{step}) keypoint : {_POINTS} ?"
+
+
+def _objects_grammar(names: Sequence[str]) -> str:
+    """Each named object at most once, in any order; any words for a plan that names nothing or very much."""
+    if not 0 < len(names) <= MAX_NAMED:
+        return rf"{_OBJECT}(?: ; {_OBJECT}){{0,{MAX_OBJECTS - 1}}}"
+    orders = (order for count in range(1, len(names) + 1) for order in itertools.permutations(names, count))
+    return "|".join(" ; ".join(f"{_escaped(name)} {_POINTS}" for name in order) for order in orders)
+
+
+def _escaped(text: str) -> str:
+    return re.escape(text).replace(r"\ ", " ")
 
 
 def parse_plan(text: str) -> Plan:

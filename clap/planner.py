@@ -132,7 +132,7 @@ class CoarseTaskPlanner:
         prefix = image_prefix((grid // config.vision_config.spatial_merge_size) ** 2)
         prompt = wrap_prompt(prefix + language.reasoning_prompt(plan.steps, last_step), self.settings.chat)
         images = {"pixel_values": patches, "image_grid_thw": torch.tensor([[1, grid, grid]] * len(VIEW_NAMES))}
-        text = self._generate(prompt, language.reasoning_grammar(plan.steps), on_text, images)
+        text = self._generate(prompt, language.reasoning_grammar(plan.steps, last_step), on_text, images)
         answer = language.parse_reasoning(text, plan.steps)
         objects = tuple((thing.name, thing.pixels) for thing in answer.objects)
         return Reasoning(objects, answer.step, answer.keypoint_pixels, text)

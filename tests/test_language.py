@@ -15,10 +15,10 @@ from clap.prediction import PlanStatus
 from clap.worlds.tabletop import phrasing
 
 STEPS = phrasing.pick_and_place_steps("red block", "red cup")
-WORDS = ["red", "block", "front", "top", "cup", "shape", "sorter", "step", "robot"]
-names = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
+names = st.sampled_from(language.mentioned_objects(STEPS))
 pixels = st.lists(st.integers(0, 223), min_size=6, max_size=6).map(lambda v: np.array(v).reshape(3, 2))
-objects = st.lists(st.builds(language.NamedPixels, names, pixels), min_size=1, max_size=language.MAX_OBJECTS)
+named = st.builds(language.NamedPixels, names, pixels)
+objects = st.lists(named, min_size=1, max_size=2, unique_by=lambda thing: thing.name)
 
 
 @given(objects, st.sampled_from(STEPS), pixels)
@@ -87,3 +87,34 @@ def test_normalise_is_idempotent_and_leaves_no_prompt_marks(text):
     shown = language.normalise(text)
     assert language.normalise(shown) == shown
     assert not re.search(r"[:;<>|]", shown)
+
+
+@pytest.mark.parametrize(
+    ("steps", "names"),
+    [
+        (phrasing.pick_and_place_steps("red block", "shape sorter"), ("red block", "shape sorter")),
+        (phrasing.OPEN_DRAWER_STEPS, ("drawer handle", "drawer")),
+        (("wipe slowly",), ()),
+    ],
+)
+def test_a_plan_s_objects_are_what_its_steps_mention(steps, names):
+    assert language.mentioned_objects(steps) == names
+
+
+def test_round_two_may_only_speak_of_the_plan_s_objects():
+    steps = phrasing.pick_and_place_steps("red block", "blue cup")
+    pixels = np.full((3, 2), 7)
+    for names, accepted in ((("red block", "blue cup"), True), (("red block", "red cup"), False)):
+        found = [language.NamedPixels(name, pixels) for name in names]
+        text = language.format_reasoning(found, steps[0], pixels)
+        assert bool(re.fullmatch(language.reasoning_grammar(steps), text)) is accepted
+    twice = [language.NamedPixels("red block", pixels)] * 2
+    assert not re.fullmatch(language.reasoning_grammar(steps), language.format_reasoning(twice, steps[0], pixels))
+
+
+def test_the_step_just_carried_out_is_not_the_next_one_again():
+    pixels = np.full((3, 2), 7)
+    texts = [language.format_reasoning([language.NamedPixels("red block", pixels)], step, pixels) for step in STEPS]
+    grammar = language.reasoning_grammar(STEPS, STEPS[1])
+    assert [bool(re.fullmatch(grammar, text)) for text in texts] == [True, False, True, True]
+    assert re.fullmatch(language.reasoning_grammar(STEPS[:1], STEPS[0]), texts[0])

@@ -19,6 +19,9 @@ from clap.checkpoint import EVALUATION, PLANNER, PREDICTOR, RECORD, default_chec
 
 Command = list[str]
 
+EVALUATION_SEED = 20_000
+"""Seeds from 10,000 to 10,024 guided the grammar of round two; the figures are taken from here on."""
+
 
 def _module(name: str, *arguments: object) -> Command:
     return [sys.executable, "-m", f"training.{name}", *(str(argument) for argument in arguments)]
@@ -79,7 +82,8 @@ def main() -> None:
     )
     assemble(args.run, args.out, "python -m training.mini " + " ".join(sys.argv[1:]))
     results = args.run / EVALUATION
-    evaluate = ["--checkpoint", args.out, "--episodes", args.episodes, "--workers", args.workers, "--out", results]
+    evaluate = ["--checkpoint", args.out, "--episodes", args.episodes, "--first-seed", EVALUATION_SEED]
+    evaluate += ["--workers", args.workers, "--out", results]
     run_together([_module("evaluate", *evaluate)])
     shutil.copy2(results, args.out / EVALUATION)
     print(f"clap-mini is in {args.out}.", flush=True)
