@@ -40,7 +40,7 @@ def run_together(commands: list[Command]) -> None:
                 process.terminate()
 
 
-def assemble(run: Path, target: Path, command: str) -> None:
+def assemble(run: Path, target: Path, commands: list[Command]) -> None:
     """Put the two trained models and their records together into a checkpoint folder.
 
     The folder is made beside the target and swapped in at the end, so that a cut leaves the old checkpoint whole.
@@ -50,7 +50,8 @@ def assemble(run: Path, target: Path, command: str) -> None:
     exported = {PLANNER: run / PLANNER, PREDICTOR: run / PREDICTOR / "predictor"}
     for name, folder in exported.items():
         shutil.copytree(folder, part / name, ignore=shutil.ignore_patterns("*.pt", "*.jsonl", "training_record.json"))
-    record = {"command": command, "date": date.today().isoformat()}
+    record: dict[str, object] = {"date": date.today().isoformat()}
+    record["commands"] = [" ".join(["python", *command[1:]]) for command in commands]
     record[PLANNER] = json.loads((run / PLANNER / "training_record.json").read_text("utf-8"))
     record[PREDICTOR] = json.loads((run / PREDICTOR / "evaluation.json").read_text("utf-8"))
     (part / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
@@ -71,16 +72,16 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the trainings that are there")
     args = parser.parse_args()
     again = ["--resume"] if args.resume else []
-    generate = ["--out", args.data, "--shards", args.shards, "--seed", args.seed]
-    run_together([_module("generate", *generate, "--worker", f"{k}/{args.workers}") for k in range(args.workers)])
-    common = ["--data", args.data, "--minutes", args.minutes, "--threads", 1, "--seed", args.seed, *again]
-    run_together(
-        [
-            _module("train_planner", "--out", args.run / PLANNER, *common),
-            _module("train_predictor", "--out", args.run / PREDICTOR, *common),
-        ]
-    )
-    assemble(args.run, args.out, "python -m training.mini " + " ".join(sys.argv[1:]))
+    generate_options = ["--out", args.data, "--shards", args.shards, "--seed", args.seed]
+    generate = [_module("generate", *generate_options, "--worker", f"{k}/{args.workers}") for k in range(args.workers)]
+    train_options = ["--data", args.data, "--minutes", args.minutes, "--threads", 1, "--seed", args.seed, *again]
+    train = [
+        _module("train_planner", "--out", args.run / PLANNER, *train_options),
+        _module("train_predictor", "--out", args.run / PREDICTOR, *train_options),
+    ]
+    run_together(generate)
+    run_together(train)
+    assemble(args.run, args.out, [*generate, *train])
     results = args.run / EVALUATION
     evaluate = ["--checkpoint", args.out, "--episodes", args.episodes, "--first-seed", EVALUATION_SEED]
     evaluate += ["--workers", args.workers, "--out", results]
