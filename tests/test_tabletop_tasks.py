@@ -81,8 +81,8 @@ def test_an_instruction_for_something_else_on_the_table_is_understood():
     setup = sample_task("block_in_other_cup", 0)
     blocks = [t.name for t in setup.things if t.kind == "block"]
     cups = [t.name for t in setup.things if t.kind == "cup"]
-    words = f"Put the {blocks[-1]} in the {cups[0]}!"
-    assert understand(words, setup.things) == (Subtask(blocks[-1], cups[0]),)
+    for words in (f"Put the {blocks[-1]} in the {cups[0]}!", f"please put the {blocks[-1]} into a {cups[0]}"):
+        assert understand(words, setup.things) == (Subtask(blocks[-1], cups[0]),)
 
 
 @given(tasks, seeds)

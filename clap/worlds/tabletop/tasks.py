@@ -226,16 +226,27 @@ def examples(things: tuple[Thing, ...], own: str) -> tuple[str, ...]:
     return tuple(texts[:MAX_EXAMPLES])
 
 
+_SAME = {"into": "in", "inside": "in", "place": "put", "drop": "put", "move": "put", "colour": "color"}
+_EMPTY = frozenset({"the", "a", "an", "please", "robot", "now"})
+
+
+def _canonical(text: str) -> list[str]:
+    """The words that matter, with words of the same meaning made equal."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return [_SAME.get(word, word) for word in words if word not in _EMPTY]
+
+
 def understand(instruction: str, things: tuple[Thing, ...]) -> tuple[Subtask, ...] | None:
     """The sub-tasks that an instruction asks for on this table, if it follows one of the tasks' phrasings.
 
-    This is how the world judges success, and what the scripted expert follows; CLAP never sees it. None if the
-    phrasing is not one of the world's own, or names something that is not on the table.
+    This is how the world judges success, and what the scripted expert follows; CLAP never sees it. Articles and a few
+    words of equal meaning (put, place, drop; in, into) make no difference. None if the phrasing is not one of the
+    world's own, or names something that is not on the table.
     """
-    words = " ".join(re.findall(r"[a-z,]+", instruction.lower()))
+    words = _canonical(instruction)
     for task, variation in possible_goals(things):
         thing, container, color = _goal(task, variation)
         for template in instruction_templates(task):
-            if template.format(thing=thing, container=container, color=color) == words:
+            if _canonical(template.format(thing=thing, container=container, color=color)) == words:
                 return _subtasks(task, thing, container)
     return None
