@@ -12,6 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from datetime import date
 from pathlib import Path
 
@@ -31,9 +32,13 @@ def run_together(commands: list[Command]) -> None:
     """Run commands side by side; when one fails, stop the others and exit with its status."""
     running = [subprocess.Popen(command) for command in commands]
     try:
-        for process, command in zip(running, commands, strict=True):
-            if process.wait() != 0:
-                raise SystemExit(f"`{' '.join(command[1:])}` ended with status {process.returncode}; see above.")
+        alive = True
+        while alive:
+            time.sleep(0.2)
+            alive = any(process.poll() is None for process in running)
+            for process, command in zip(running, commands, strict=True):
+                if process.poll():
+                    raise SystemExit(f"`{' '.join(command[1:])}` ended with status {process.returncode}; see above.")
     finally:
         for process in running:
             if process.poll() is None:

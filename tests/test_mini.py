@@ -1,0 +1,59 @@
+"""The one command from nothing to clap-mini: what it puts together, and that a failing stage ends it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import pytest
+
+from clap.checkpoint import open_checkpoint
+from training.mini import assemble, run_together
+
+
+@pytest.fixture
+def run(tmp_path):
+    planner, predictor = tmp_path / "run" / "planner", tmp_path / "run" / "predictor"
+    (predictor / "predictor" / "tokenizer").mkdir(parents=True)
+    planner.mkdir()
+    for path in (planner / "model.safetensors", predictor / "predictor" / "model.safetensors"):
+        path.write_bytes(b"weights")
+    (predictor / "predictor" / "tokenizer" / "tokenizer.json").write_text("{}")
+    (planner / "training_state.pt").write_bytes(b"optimizers")
+    (planner / "log.jsonl").write_text("{}\n")
+    (planner / "training_record.json").write_text('{"minutes": 75}')
+    (predictor / "evaluation.json").write_text('{"median_mm": 2}')
+    return tmp_path / "run"
+
+
+def test_a_checkpoint_holds_both_models_and_how_they_were_made_but_no_training_state(run, tmp_path):
+    target = tmp_path / "clap-mini"
+    target.mkdir()
+    (target / "stale.json").write_text("{}")
+    assemble(run, target, [[sys.executable, "-m", "training.train_planner", "--minutes", "75"]])
+    record = open_checkpoint(target).record
+    assert record["commands"] == ["python -m training.train_planner --minutes 75"]
+    assert (record["planner"], record["predictor"]) == ({"minutes": 75}, {"median_mm": 2})
+    names = sorted(path.name for path in target.rglob("*") if path.is_file())
+    assert names == ["model.safetensors", "model.safetensors", "record.json", "tokenizer.json"]
+
+
+def test_an_unfinished_run_leaves_the_old_checkpoint_as_it_is(run, tmp_path):
+    target = tmp_path / "clap-mini"
+    target.mkdir()
+    (target / "old.json").write_text("{}")
+    (run / "predictor" / "evaluation.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        assemble(run, target, [])
+    assert json.loads((target / "old.json").read_text()) == {}
+
+
+def test_a_failing_stage_ends_the_run_and_stops_its_neighbour():
+    failing = [sys.executable, "-c", "import sys; sys.exit(3)"]
+    waiting = [sys.executable, "-c", "import time; time.sleep(60)"]
+    for commands in ([failing, waiting], [waiting, failing]):
+        started = time.monotonic()
+        with pytest.raises(SystemExit, match="status 3"):
+            run_together(commands)
+        assert time.monotonic() - started < 30
