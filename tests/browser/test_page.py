@@ -146,3 +146,12 @@ def test_a_narrow_screen_stacks_the_columns(console: ConsolePage) -> None:
     assert console.page.evaluate("document.documentElement.scrollWidth") <= 800
     console.screenshot("page-narrow")
     console.page.set_viewport_size(SCREEN)
+
+
+def test_a_chosen_variation_stays_chosen_and_the_examples_fit_the_new_table(console: ConsolePage) -> None:
+    console.reset("block_in_other_cup", seed=31, variation="11")
+    assert console.page.input_value("#c-variation") == "11"
+    examples = console.page.locator("#c-chips button").all_inner_texts()
+    assert len(examples) == len(set(examples)) >= 2
+    assert "yellow block" in examples[0] and "blue cup" in examples[0]
+    console.reset()

@@ -59,11 +59,14 @@ export class Controls {
       el("option", { value: policy.name, disabled: Boolean(policy.missing), title: policy.missing || null },
         policy.missing ? `${policy.name} – not available` : policy.name)));
     this.followed = {};
+    this.offered = undefined;
     this.offerVariations();
   }
 
   offerVariations() {
     const task = this.tasks?.find((entry) => entry.key === $("c-task").value);
+    if (task && this.offered === task.key) return; // keep what was chosen for this task
+    this.offered = task?.key;
     $("c-variation").replaceChildren(el("option", { value: "" }, "by seed"),
       ...Array.from({ length: task?.variations ?? 0 }, (_, k) => el("option", { value: k }, `no. ${k + 1} of ${task.variations}`)));
   }
