@@ -289,11 +289,10 @@ class EpisodeRun:
             self.loaded[name] = self._factories[name](self._world())
         self.worker.note(policy=name, policy_is_expert=self.loaded[name].is_expert)
 
-    def _look(self, observation: Observation | None = None) -> None:
+    def _look(self) -> None:
         """Refresh the scene. A scene that cannot be seen is no reason to stop: predicting will say what is wrong."""
         try:
-            observation = observation or self._world().observe()
-            self._show(observation, None)
+            self._show(self._world().observe(), None)
         except ClapError as error:
             log.warning("The scene could not be shown: %s", error)
 
@@ -307,10 +306,10 @@ class EpisodeRun:
         self.worker.note(scene=scene)
         self.worker.tell(SceneUpdated, scene=scene)
 
-    def _on_tick(self, observation: Observation | None, pose: Pose, gripper_open: float) -> None:
+    def _on_tick(self, pose: Pose, gripper_open: float) -> None:
         self.worker.tell(PoseUpdated, pose=pose, gripper_open=gripper_open)
         if not self.worker.interrupted() and time.monotonic() - self._looked_at > SCENE_PERIOD:
-            self._look(observation)
+            self._look()
 
     def _writer(self, name: str) -> OnText:
         """Publishes a round's text as it is written."""

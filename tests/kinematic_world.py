@@ -103,7 +103,7 @@ class KinematicWorld:
             self.ticks += 1
             time.sleep(self.tick_seconds)
             if on_tick is not None:
-                on_tick(None, self.pose, self.opening)
+                on_tick(self.pose, self.opening)
         if self.blocked:
             return self._report(MotionOutcome.FELL_SHORT, action, started)
         self.opening = float(action.gripper_open)

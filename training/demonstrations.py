@@ -67,7 +67,7 @@ class _Look:
         self._world, self._kept, self._count = world, kept, 0
         self.moments = [(world.observe(), world.positions())]
 
-    def __call__(self, _observation: Observation | None, _pose: Pose, _open: float) -> None:
+    def __call__(self, _pose: Pose, _open: float) -> None:
         self._count += 1
         if self._count in self._kept:
             self.moments.append((self._world.observe(), self._world.positions()))

@@ -62,8 +62,8 @@ class TaskInfo:
 
 
 ShouldStop = Callable[[], bool]
-OnTick = Callable[[Observation | None, Pose, float], None]
-"""Called during a motion at about 10 Hz of wall time with (None, gripper pose, gripper opening)."""
+OnTick = Callable[[Pose, float], None]
+"""Called during a motion every 0.1 s of the world's time with the gripper's pose and its opening (0 to 1)."""
 
 
 class World(Protocol):

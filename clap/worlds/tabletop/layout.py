@@ -45,7 +45,7 @@ class Layout:
         placement = self._place(name, radius, float(self.rng.uniform(-np.pi, np.pi)), optional)
         if placement is None:
             return False
-        self.things.append(Thing(kind, name, self._color(color), placement, radius, variant))
+        self.things.append(Thing(kind, name, self._color(color), placement, variant))
         return True
 
     def add_block(self, color: str, optional: bool = False) -> bool:
@@ -72,7 +72,7 @@ class Layout:
         for offset in (-SORTER_CELL, 0.0, SORTER_CELL):
             self._circles.append((x - offset * np.sin(yaw), y + offset * np.cos(yaw), 0.10))
         wood = tuple(np.clip(np.array([0.88, 0.84, 0.76]) + self.rng.normal(0, 0.02, 3), 0, 1).tolist())
-        self.things.append(Thing("sorter", SORTER, wood, Placement(x, y, yaw), 0.16))
+        self.things.append(Thing("sorter", SORTER, wood, Placement(x, y, yaw)))
 
     def add_cabinet(self, handle: str, opening: float) -> None:
         """The cabinet with its drawer, facing the robot, with room in front for the drawer and the hand."""
@@ -81,4 +81,4 @@ class Layout:
         for ahead, radius in ((0.0, 0.15), (0.14, 0.13), (0.27, 0.11)):
             self._circles.append((x - ahead * np.cos(yaw), y - ahead * np.sin(yaw), radius))
         wood = tuple(np.clip(np.array([0.74, 0.69, 0.61]) + self.rng.normal(0, 0.02, 3), 0, 1).tolist())
-        self.things.append(Thing("cabinet", "cabinet", wood, Placement(x, y, yaw), 0.15, handle, opening))
+        self.things.append(Thing("cabinet", "cabinet", wood, Placement(x, y, yaw), handle, opening))

@@ -124,7 +124,7 @@ class Arm:
             if should_stop():
                 raise Stopped
             if on_tick is not None and count % TICKS_PER_REPORT == 0:
-                on_tick(None, self.pose(), self.gripper_open())
+                on_tick(self.pose(), self.gripper_open())
             if speed > 0:
                 ahead = (self.time - sim_start) / speed - (time.monotonic() - wall_start)
                 if ahead > 0:

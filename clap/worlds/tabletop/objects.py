@@ -78,15 +78,14 @@ class Placement:
 class Thing:
     """A thing to put on the table: ``kind``, its name, colour (rgb 0..1) and placement.
 
-    ``radius`` is the clearance circle used when placing, metres. ``variant`` selects a handle for a cabinet;
-    ``opening`` is how far its drawer is pulled out, metres.
+    ``variant`` is the form of a shape or distractor, or the handle of a cabinet; ``opening`` is how far a cabinet's
+    drawer is pulled out, metres.
     """
 
     kind: str
     name: str
     color: tuple[float, float, float]
     placement: Placement
-    radius: float
     variant: str = ""
     opening: float = 0.0
 
