@@ -55,6 +55,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--policy", choices=("clap", "expert"), help="policy to begin with (default: CLAP if it is there)"
     )
     parser.add_argument("--checkpoint", type=Path, help="folder of a CLAP checkpoint (default: the shipped clap-mini)")
+    parser.add_argument(
+        "--planner-url",
+        metavar="URL",
+        help="OpenAI-compatible server that answers for CLAP's planner, such as http://127.0.0.1:8000 "
+        "(a key is read from CLAP_PLANNER_API_KEY; default: the checkpoint's own planner)",
+    )
+    parser.add_argument("--planner-model", metavar="NAME", help="model of that server (default: the only one it has)")
     parser.add_argument("--world", choices=("tabletop",), default="tabletop", help="the world to act in")
     return parser.parse_args(argv)
 
@@ -76,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def serve(options: argparse.Namespace) -> None:
     """Take the port, load the policies, start the world, and serve. Raises CannotStartError or PortError."""
     with listen(options.host, options.port) as listener:
-        policies = find_policies(options.policy, options.checkpoint)
+        policies = find_policies(options.policy, options.checkpoint, options.planner_url, options.planner_model)
         print("Starting the simulated table …", flush=True)
         episode = start(policies)
         try:
@@ -94,18 +101,20 @@ def serve(options: argparse.Namespace) -> None:
             episode.close()
 
 
-def find_policies(wanted: str | None, checkpoint: Path | None) -> Policies:
+def find_policies(
+    wanted: str | None, checkpoint: Path | None, planner_url: str | None = None, planner_model: str | None = None
+) -> Policies:
     """CLAP, if its checkpoint is there, and the scripted expert.
 
-    Raises CannotStartError if a checkpoint or CLAP was asked for and is not there. Without either option, a missing
-    clap-mini is no error: the expert drives, and the console says so.
+    Raises CannotStartError if a checkpoint, a planner's server or CLAP was asked for and is not there. Without these
+    options, a missing clap-mini is no error: the expert drives, and the console says so.
     """
     name = f"CLAP ({(checkpoint or default_checkpoint()).name})"
     expert: dict[str, Callable[[World], Policy]] = {EXPERT: _expert}
     try:
         opened = open_checkpoint(checkpoint)
         print(f"Loading {name} from {opened.folder} …", flush=True)
-        clap = _load_clap(opened.folder)
+        clap = _load_clap(opened.folder, planner_url, planner_model)
     except CheckpointError as error:
         if checkpoint is not None or wanted == "clap":
             raise CannotStartError(f"{error} Or start without it: python app.py --policy expert") from error
@@ -161,13 +170,19 @@ def _expert(world: World) -> Policy:
     return ExpertPolicy(world)
 
 
-def _load_clap(folder: Path) -> Policy:
+def _load_clap(folder: Path, planner_url: str | None, planner_model: str | None) -> Policy:
     import torch
 
+    from clap.chat_client import PlannerServerError
     from clap.clap_policy import ClapPolicy
+    from clap.remote_planner import remote_planner
 
     torch.set_num_threads(1)
-    return ClapPolicy.load(folder)
+    try:
+        planner = remote_planner(planner_url, planner_model) if planner_url is not None else None
+    except PlannerServerError as error:
+        raise CannotStartError(str(error)) from error
+    return ClapPolicy.load(folder, planner=planner)
 
 
 def _port(text: str) -> int:

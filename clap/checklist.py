@@ -34,6 +34,11 @@ class Checklist:
             marks.setdefault(earlier, "skipped")
         marks[index] = status
 
+    def set_back(self) -> None:
+        """Forget the marks of the current sub-task: it begins again."""
+        if self._marks:
+            self._marks[-1].clear()
+
     def lines(self, predicted: str | None = None, complete: bool = False) -> tuple[PlanStep, ...]:
         """All steps so far. The current one is the ``predicted`` one, else the first that has no mark."""
         out = []

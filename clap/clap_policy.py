@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from clap.checkpoint import open_checkpoint
 from clap.geometry import Pose, Workspace, lift
-from clap.observation import Observation, fuse
+from clap.observation import Observation, PointCloud, fuse
 from clap.planner import CoarseTaskPlanner
+from clap.planner_rounds import PlannerRounds
 from clap.policy import OnText
 from clap.prediction import LocatedObject, Plan, Prediction
 from clap.predictor import FineActionPredictor
-from clap.views import render_views
+from clap.views import CanonicalViews, render_views
 from clap.worlds.world import Action
 
 COARSE_SPLAT, FINE_SPLAT = 1, 2
@@ -20,13 +22,13 @@ COARSE_SPLAT, FINE_SPLAT = 1, 2
 
 
 class ClapPolicy:
-    """Two rounds of the planner, then the fine stage in the window around the lifted keypoint."""
+    """The rounds of the planner, then the fine stage in the window around the lifted keypoint."""
 
     is_expert = False
 
     def __init__(
         self,
-        planner: CoarseTaskPlanner,
+        planner: PlannerRounds,
         predictor: FineActionPredictor,
         workspace: Workspace | None = None,
         name: str = "CLAP",
@@ -35,26 +37,40 @@ class ClapPolicy:
         self.predictor = predictor
         self.workspace = workspace or Workspace()
         self.name = name
+        self._latest: tuple[Observation, PointCloud, CanonicalViews] | None = None
 
     @staticmethod
-    def load(folder: str | Path | None = None, workspace: Workspace | None = None) -> ClapPolicy:
-        """Load a checkpoint folder, the shipped one if None. Raises CheckpointError."""
+    def load(
+        folder: str | Path | None = None, workspace: Workspace | None = None, planner: PlannerRounds | None = None
+    ) -> ClapPolicy:
+        """Load a checkpoint folder, the shipped one if None; ``planner`` replaces its own. Raises CheckpointError."""
         checkpoint = open_checkpoint(folder)
-        planner = CoarseTaskPlanner.load(checkpoint.planner)
+        planner = planner or CoarseTaskPlanner.load(checkpoint.planner)
         predictor = FineActionPredictor.load(checkpoint.predictor)
         return ClapPolicy(planner, predictor, workspace, f"CLAP ({checkpoint.name})")
 
-    def plan(self, instruction: str, last_step: str, on_text: OnText | None = None) -> Plan:
-        """Round one: f(L, last step), equation 4."""
-        return self.planner.plan(instruction, last_step, on_text)
+    @property
+    def knows_completion(self) -> bool:
+        """Whether the planner can tell that nothing is left to do."""
+        return self.planner.knows_completion
+
+    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
+        """Round zero: the names of the things on the table."""
+        _, views = self._seen(observation)
+        return self.planner.look(views, on_text)
+
+    def plan(
+        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
+    ) -> Plan:
+        """Round one: f(L, last step) of equation 4, given what was seen."""
+        return self.planner.plan(instruction, last_step, on_text, seen)
 
     def predict(
         self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
     ) -> Prediction:
         """Round two, f(o, L_m, last step) of equation 4, and the fine stage of section 4.2."""
         clock = _Stopwatch()
-        cloud = fuse(observation, self.workspace)
-        views = render_views(cloud, self.workspace, splat=COARSE_SPLAT)
+        cloud, views = self._seen(observation)
         clock.lap("views")
         reasoning = self.planner.reason(views, plan, last_step, on_text)
         clock.lap("planner")
@@ -73,13 +89,20 @@ class ClapPolicy:
             keypoint=keypoint,
             keypoint_pixels=reasoning.keypoint_pixels,
             window=window,
-            action=Action(Pose(fine.position, fine.quaternion), fine.gripper_open),
+            action=Action(Pose(fine.position, fine.quaternion), fine.gripper_open, fine.ignore_collisions),
             views=views,
             zoomed=zoomed,
             heatmaps=fine.heatmaps,
             raw=reasoning.raw,
             seconds=clock.seconds,
         )
+
+    def _seen(self, observation: Observation) -> tuple[PointCloud, CanonicalViews]:
+        """Cloud and views of an observation, the same ones if it is asked about again: the planner knows them then."""
+        if self._latest is None or self._latest[0] is not observation:
+            cloud = fuse(observation, self.workspace)
+            self._latest = observation, cloud, render_views(cloud, self.workspace, splat=COARSE_SPLAT)
+        return self._latest[1:]
 
 
 class _Stopwatch:

@@ -52,6 +52,10 @@ def grammar_tokenizer(tokenizer: PreTrainedTokenizerFast, vocabulary_size: int) 
     return from_tokenizer(tokenizer, n_vocab=vocabulary_size)
 
 
+class GrammarError(ValueError):
+    """A regular expression cannot be used; the text says why."""
+
+
 class Grammar:
     """Compiles regular expressions for one tokenizer and hands out fresh matchers."""
 
@@ -62,7 +66,7 @@ class Grammar:
     def _compile(self, regex: str) -> LLMatcher:
         matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_regex(regex))
         if matcher.is_error():
-            raise ValueError(f"Not a usable grammar: {matcher.get_error()}")
+            raise GrammarError(f"Not a usable grammar: {matcher.get_error()}")
         return matcher
 
     def processor(self, regex: str) -> GrammarProcessor:
@@ -85,6 +89,8 @@ class GrammarProcessor(LogitsProcessor):
         allowed = torch.zeros(scores.shape[-1], dtype=torch.bool)
         count = min(len(bits), len(allowed))
         allowed[:count] = torch.from_numpy(bits[:count].astype(bool))
+        if not allowed.any():
+            raise GrammarError("no word of the vocabulary goes on with the answer")
         return scores.masked_fill(~allowed.to(scores.device), float("-inf"))
 
 

@@ -32,13 +32,18 @@ class Episode:
     """
 
     def __init__(
-        self, world_factory: WorldFactory, policies: Mapping[str, PolicyFactory], policy: str, speed: float = 1.0
+        self,
+        world_factory: WorldFactory,
+        policies: Mapping[str, PolicyFactory],
+        policy: str,
+        speed: float = 1.0,
+        correction: bool = True,
     ):
         if policy not in policies:
             raise ValueError(f'there is no policy "{policy}"; there are: {", ".join(policies)}')
         self._board = Board(EpisodeSnapshot(policy=policy, speed=speed))
         self._worker = Worker(self._board)
-        self._run = EpisodeRun(self._worker, world_factory, policies)
+        self._run = EpisodeRun(self._worker, world_factory, policies, correction)
         self._policy_names = tuple(policies)
         self._worker.begin(self._run.start, self._run.finish)
 
@@ -87,7 +92,10 @@ class Episode:
         return self.predict()
 
     def approve(self) -> bool:
-        """Carry the pending prediction out, unless its verdict is to refuse it. Where it is to ask, this is the yes."""
+        """Carry the pending prediction out, unless its verdict is to refuse it. Where it is to ask, this is the yes.
+
+        After a failure with a proposed correction it is the yes to that.
+        """
         return self._command(EpisodeState.MOVING, self._run.approve, self._cannot_approve, keep=True)
 
     def skip(self) -> bool:
@@ -97,7 +105,8 @@ class Episode:
     def run(self) -> bool:
         """Predict and execute until the instruction is complete; wait for approval where the verdict is to ask.
 
-        A pending prediction that is not refused is taken up; a fresh scene's own instruction is planned first.
+        A pending prediction that is not refused is taken up, as is a proposed correction; a fresh scene's own
+        instruction is planned first.
         """
         with self._board.lock:
             resume = self._cannot_approve() is None
@@ -129,7 +138,7 @@ class Episode:
         with self._board.lock:
             self._run.running = self._run.pause = False
             if self._run.world is not None and not self._worker.closed:
-                self._board.update(state=EpisodeState.STOPPED)
+                self._board.update(state=EpisodeState.STOPPED, correction=None)
                 self._board.post(Stopped)
                 self._worker.interrupt()
             return True
@@ -178,7 +187,7 @@ class Episode:
             if running is None:
                 running = keep and self._run.running and self.snapshot().state is EpisodeState.AWAITING
             self._run.running, self._run.pause = running, False
-            dropped: dict[str, Any] = {} if keep else {"prediction": None, "verdict": None}
+            dropped: dict[str, Any] = {} if keep else {"prediction": None, "verdict": None, "correction": None}
             self._board.update(state=busy, failure=None, **dropped)
             self._worker.submit(work)
             return True
@@ -218,6 +227,8 @@ class Episode:
 
     def _cannot_approve(self) -> str | None:
         snapshot = self.snapshot()
+        if snapshot.correction is not None:
+            return None
         if snapshot.state not in _WAITING or snapshot.prediction is None or snapshot.verdict is None:
             return "There is no prediction to approve. Predict first."
         if snapshot.verdict.decision is Decision.REFUSE:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from clap.checklist import Checklist
+from clap.correction import Correction, Remedy
 from clap.episode_state import EpisodeState as State
 from clap.episode_state import SceneFrame
 from clap.episode_worker import Interrupted, Worker
 from clap.events import (
     Approved,
+    Corrected,
     Finished,
+    Looked,
     Moved,
     Planned,
     PoseUpdated,
@@ -28,8 +32,9 @@ from clap.failures import ClapError
 from clap.geometry import Pose
 from clap.observation import Observation, fuse
 from clap.policy import INITIAL_STEP, OnText, Policy
-from clap.rollout import Decided, MotionFailedError, RefusedPredictionError, Rollout
+from clap.rollout import Decided, Rollout
 from clap.safety import Decision
+from clap.step_failures import MotionFailedError, RefusedPredictionError, StepMissedError
 from clap.views import CanonicalViews, render_views
 from clap.worlds.world import MotionOutcome, MotionReport, TaskInfo, World
 
@@ -40,16 +45,21 @@ SCENE_PERIOD = 0.5
 
 WorldFactory = Callable[[], World]
 PolicyFactory = Callable[[World], Policy]
+Turn = Callable[[], Decided | None]
+"""Something to do; its result is what the episode may execute by itself, None if it rests."""
 
 
 class EpisodeRun:
     """The world, the policies and the present rollout; all methods but the constructor run on the worker thread.
 
     ``running``: the episode goes on by itself after each step. ``pause``: it is to rest after the present motion.
-    Both are set by the verbs, under the board's lock.
+    Both are set by the verbs, under the board's lock. ``correction``: failures get their remedies, at once while the
+    episode goes on by itself, else once the operator approves.
     """
 
-    def __init__(self, worker: Worker, world_factory: WorldFactory, policies: Mapping[str, PolicyFactory]):
+    def __init__(
+        self, worker: Worker, world_factory: WorldFactory, policies: Mapping[str, PolicyFactory], correction: bool
+    ):
         self.worker = worker
         self._running = False
         self.pause = False
@@ -61,6 +71,8 @@ class EpisodeRun:
         self.loaded: dict[str, Policy] = {}
         self._world_factory = world_factory
         self._factories = dict(policies)
+        self._correction = correction
+        self._away = True
         self._checklist = Checklist()
         self._decided: Decided | None = None
         self._looked_at = 0.0
@@ -97,6 +109,7 @@ class EpisodeRun:
         self.rollout, self.given_instruction = None, ""
         self.worker.note(task="", instruction="", scene=None, **self._nothing_done())
         self.given_instruction = self._world().reset(task, seed, variation, condition)
+        self._away = False
         self.worker.note(task=task, seed=seed, condition=condition, instruction=self.given_instruction)
         self.worker.note(examples=self._world().examples())
         self.worker.tell(Reset, task=task, seed=seed, instruction=self.given_instruction)
@@ -105,45 +118,47 @@ class EpisodeRun:
 
     def plan(self, instruction: str) -> None:
         """Begin an instruction with the plan of its first sub-task."""
-        if self._begin(instruction):
-            self.worker.enter(State.PLANNED)
+        self._go_on(partial(self._begin, instruction))
 
     def predict(self) -> None:
         """Predict the next step, which then waits for the operator."""
-        self._decide()
+        self._go_on(self._decide)
 
     def approve(self) -> None:
-        """Execute the pending prediction, and go on if the episode runs."""
-        self._go_on(self._pending(), by="operator")
+        """Carry out the proposed correction or the pending prediction, and go on if the episode runs."""
+        self._go_on(self._proposed() or partial(self._step, self._pending(), "operator"))
 
     def skip(self) -> None:
         """Count the pending prediction's step as done, and go on if the episode runs."""
         step = self._pending().prediction.step
         self._present().remember(step)
         self._step_done(step, skipped=True)
-        if self._ask_plan() and self._rest_or_go_on():
-            self._go_on(self._decide())
+        self._go_on(self._after_step)
 
     def run(self, instruction: str | None, resume: bool) -> None:
-        """Go on by itself; ``instruction`` begins one first, ``resume`` takes the pending prediction up."""
-        if instruction is not None and not self._begin(instruction):
-            return
-        self._go_on(self._settle(self._pending()) if resume else self._decide())
+        """Go on by itself; ``instruction`` begins one first, ``resume`` takes up what waits for the operator."""
+        if instruction is not None:
+            self._go_on(partial(self._begin, instruction))
+        elif resume:
+            self._go_on(self._proposed() or partial(self._settle, self._pending()))
+        else:
+            self._go_on(self._decide)
 
     def home(self) -> None:
         """Move the arm home."""
-        report = self._world().home(self.worker.interrupted, self._on_tick, self.worker.board.snapshot.speed)
+        report = self._world().home(self.worker.interrupted, self._on_tick, self._speed)
         self._moved(report)
         self._end_if_stopped(report)
         if not report.ok:
             raise MotionFailedError(report)
+        self._away = False
         self.rest()
 
     def set_policy(self, name: str) -> None:
         """Load and choose a policy; the instruction goes on with it."""
         self._load_policy(name)
         if self.rollout is not None:
-            self.rollout.policy = self.loaded[name]
+            self.rollout.use(self.loaded[name])
         self.rest()
 
     def rest(self) -> None:
@@ -153,22 +168,70 @@ class EpisodeRun:
 
     # The rollout, step by step
 
-    def _begin(self, instruction: str) -> bool:
-        """A new rollout and its first plan. False if there is nothing to do."""
+    def _begin(self, instruction: str) -> Decided | None:
+        """A new rollout and its first plan."""
         policy = self.loaded[self.worker.board.snapshot.policy]
         self._world().follow(instruction)
-        self.rollout = Rollout(self._world(), policy, instruction.strip())
+        self.rollout = Rollout(self._world(), policy, instruction.strip(), self._correction, self._away)
         self._checklist = Checklist()
         self.worker.note(instruction=instruction.strip(), **self._nothing_done())
-        return self._ask_plan()
+        return self._after_step()
 
-    def _go_on(self, decided: Decided | None, by: str = "verdict") -> None:
-        """Execute what was decided, and decide and execute further while the episode runs."""
-        while decided is not None:
-            self._execute(decided, by)
-            if not self._ask_plan() or not self._rest_or_go_on():
-                return
-            decided, by = self._decide(), "verdict"
+    def _go_on(self, turn: Turn) -> None:
+        """Take this turn, then execute and decide further while the episode runs; failures get their remedies."""
+        following: Turn | None = turn
+        while following is not None:
+            try:
+                decided = following()
+                following = None if decided is None else partial(self._step, decided, "verdict")
+            except ClapError as error:
+                following = partial(self._correct, self._remedy(error))
+
+    def _step(self, decided: Decided, by: str) -> Decided | None:
+        """Execute what was decided, and decide further if the episode goes on."""
+        self._execute(decided, by)
+        if self.running and not self.pause:
+            self._watch(self._present().check_release(self.worker.interrupted, self._on_tick, self._speed))
+        return self._after_step()
+
+    def _after_step(self) -> Decided | None:
+        return self._decide() if self._ask_plan() and self._rest_or_go_on() else None
+
+    def _remedy(self, error: ClapError) -> Correction:
+        """The correction to make at once. Raises the error if there is none, or if the operator is to approve it."""
+        correction = None if self.rollout is None else self.rollout.propose(error)
+        if correction is None:
+            raise error
+        if not self.running or self.pause:
+            self.worker.enter(self.worker.board.snapshot.state, correction=correction)
+            self._tell_correction(correction, proposed=True)
+            raise error
+        return correction
+
+    def _proposed(self) -> Turn | None:
+        """The correction that waits for the operator's approval, as a turn."""
+        correction = self.worker.board.snapshot.correction
+        return None if correction is None else partial(self._correct, correction)
+
+    def _correct(self, correction: Correction) -> Decided | None:
+        """Carry a correction out, plan anew where it set the run back, and decide further if the episode goes on."""
+        rollout = self._present()
+        self.worker.enter(State.MOVING, prediction=None, verdict=None, correction=None)
+        self._tell_correction(correction)
+        self._away = True
+        reports = rollout.carry_out(correction, self.worker.interrupted, self._on_tick, self._speed)
+        if correction.remedy is not Remedy.REPREDICT:
+            self._checklist.set_back()
+        done: dict[str, Any] = {"last_step": rollout.last_step, "corrections": len(rollout.corrections)}
+        self.worker.note(plan=self._checklist.lines(), **done)
+        self._watch(reports)
+        if rollout.plan is None:
+            return self._after_step()
+        return self._decide() if self._rest_or_go_on() else None
+
+    def _tell_correction(self, correction: Correction, proposed: bool = False) -> None:
+        words = {"finding": correction.finding, "remedy": correction.remedy.value, "sentence": correction.sentence}
+        self.worker.tell(Corrected, **words, proposed=proposed)
 
     def _rest_or_go_on(self) -> bool:
         """After a step: True to go on by itself, else the resting state is entered."""
@@ -183,6 +246,7 @@ class EpisodeRun:
         """Round one. False if nothing is left to do: the instruction is then finished."""
         rollout = self._present()
         self.worker.enter(State.PLANNING)
+        self._name_what_is_there()
         begun = time.perf_counter()
         plan = rollout.ask_plan(self._writer("plan"))
         self.worker.note_seconds(plan=time.perf_counter() - begun)
@@ -195,6 +259,18 @@ class EpisodeRun:
             self.worker.enter(State.DONE, success=success)
             self.worker.tell(Finished, success=success)
         return not rollout.complete
+
+    def _name_what_is_there(self) -> None:
+        """Round zero, unless the instruction's look has been taken."""
+        rollout = self._present()
+        if rollout.has_looked:
+            return
+        begun = time.perf_counter()
+        seen = rollout.look(self._writer("look"))
+        self.worker.note_seconds(look=time.perf_counter() - begun)
+        self.worker.note(seen=seen)
+        if seen is not None:
+            self.worker.tell(Looked, seen=seen)
 
     def _decide(self) -> Decided | None:
         """Round two. The result is what the episode may execute by itself; None if it waits or is finished."""
@@ -231,10 +307,10 @@ class EpisodeRun:
             raise RefusedPredictionError(verdict)
         self.worker.tell(Approved, step=decided.prediction.step, by=by)
         begun = time.perf_counter()
-        speed = self.worker.board.snapshot.speed
+        self._away = True
         try:
-            report = rollout.execute(decided.prediction, self.worker.interrupted, self._on_tick, speed)
-        except MotionFailedError as error:
+            report = rollout.execute(decided.prediction, self.worker.interrupted, self._on_tick, self._speed)
+        except (MotionFailedError, StepMissedError) as error:
             self._moved(error.report)
             raise
         self.worker.note_seconds(motion=time.perf_counter() - begun)
@@ -246,13 +322,23 @@ class EpisodeRun:
         rollout = self._present()
         self._checklist.mark(step, "skipped" if skipped else "done")
         done: dict[str, Any] = {"last_step": rollout.last_step, "steps_done": rollout.steps_done}
-        self.worker.note(prediction=None, verdict=None, plan=self._checklist.lines(), **done)
+        self.worker.note(prediction=None, verdict=None, correction=None, plan=self._checklist.lines(), **done)
         self.worker.tell(StepDone, step=step, skipped=skipped)
 
     def _moved(self, report: MotionReport) -> None:
         """Tell how a motion ended, and look."""
         self.worker.tell(Moved, report=report)
         self._look()
+
+    def _watch(self, reports: Iterator[MotionReport]) -> None:
+        """Tell of motions that are made one by one, and end the command at a stop."""
+        for report in reports:
+            self._moved(report)
+            self._end_if_stopped(report)
+
+    @property
+    def _speed(self) -> float:
+        return self.worker.board.snapshot.speed
 
     def _end_if_stopped(self, report: MotionReport) -> None:
         if report.outcome is MotionOutcome.STOPPED:
@@ -276,11 +362,14 @@ class EpisodeRun:
     def _nothing_done(self) -> dict[str, Any]:
         """The snapshot's fields at the beginning of an instruction."""
         return {
+            "seen": None,
             "plan": (),
             "plan_raw": "",
             "round_texts": MappingProxyType({}),
             "last_step": INITIAL_STEP,
             "steps_done": 0,
+            "corrections": 0,
+            "correction": None,
             "success": None,
         }
 

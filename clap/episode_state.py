@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from clap.correction import Correction
 from clap.failures import ClapError
 from clap.observation import Observation, PointCloud
 from clap.policy import INITIAL_STEP
@@ -79,8 +80,11 @@ class EpisodeSnapshot:
 
     ``running``: the episode goes on by itself after each step. ``examples`` are instructions for what is on the table
     now, the scene's own first. ``round_texts`` holds what the planner has written so far, by round ("plan",
-    "reason"). ``seconds`` holds the latest wall time by stage (plan, views, planner, predictor, motion). ``success``
-    is None until the instruction is finished, and stays None where the world cannot tell.
+    "reason", and "look" before them). ``seen``: the names of the things that the policy saw on the table when the
+    instruction began; None if it has not looked, or names nothing. ``seconds`` holds the latest wall time by stage
+    (look, plan, views, planner, predictor, motion). ``correction``: what self-correction would do about the failure,
+    once it is approved; ``corrections``: how many it has made since the instruction began. ``success`` is None until
+    the instruction is finished, and stays None where the world cannot tell.
     """
 
     state: EpisodeState = EpisodeState.STARTING
@@ -92,6 +96,7 @@ class EpisodeSnapshot:
     condition: str = "none"
     policy: str = ""
     policy_is_expert: bool = False
+    seen: tuple[str, ...] | None = None
     plan: tuple[PlanStep, ...] = ()
     plan_raw: str = ""
     round_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -100,6 +105,8 @@ class EpisodeSnapshot:
     prediction: Prediction | None = None
     verdict: Verdict | None = None
     failure: Failure | None = None
+    correction: Correction | None = None
+    corrections: int = 0
     success: bool | None = None
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     scene: SceneFrame | None = None

@@ -53,10 +53,17 @@ class PoseUpdated(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TextWritten(Event):
-    """The planner wrote on; ``text`` is all it wrote so far in this ``round`` ("plan" or "reason")."""
+    """The planner wrote on; ``text`` is all it wrote so far in this ``round`` ("look", "plan" or "reason")."""
 
     round: str
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked(Event):
+    """The policy named the things on the table, at the beginning of an instruction."""
+
+    seen: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +102,19 @@ class StepDone(Event):
 
     step: str
     skipped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrected(Event):
+    """Self-correction found something and does something about it; ``proposed``: it waits for the operator's yes.
+
+    ``finding`` is the failure's name, ``remedy`` one of ``clap.correction.Remedy``, the ``sentence`` says both.
+    """
+
+    finding: str
+    remedy: str
+    sentence: str
+    proposed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

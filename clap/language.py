@@ -1,18 +1,23 @@
-"""Plan, step, objects and keypoint as text: the planner's prompt format, its grammar and its parser.
+"""What the planner is asked and answers, as text: the prompts, the grammars of the answers, and their parsers.
 
-Two rounds (paper, equation 4). Round one is text only::
+Three rounds; the paper has the last two (equation 4). Round zero sees the three views and names what is there::
 
-    task : put the red block in the red cup last : the robot is currently at the initial state
-    -> steps : the robot moves above the red block ; ... | complete | unclear
+    name all objects
+    -> seen : red block ; red cup ; closed drawer
+
+Round one is text only; what was seen decides what a phrase means, and whether it can be done at all::
+
+    task : put the block in the red cup seen : red block ; red cup ; closed drawer last : the robot is currently ...
+    -> steps : the robot moves above the red block ; ... | complete | refuse : there is no green block
 
 Round two sees the three views, the plan and the last step, and not the instruction::
 
     plan : the robot moves above the red block ; ... last : ...
     -> objects : red block front 101 80 left 55 80 top 101 150 ; red cup ... step : ... keypoint : front ...
 
-Pixels are integers of the 224 grid, u then v, in the order of ``geometry.VIEWS``. The parsers raise
-InvalidPlannerTextError and never guess; the grammars are regular expressions for constrained decoding, and whatever
-they allow is parsed.
+``Format`` leaves parts of rounds one and two out (paper, table 2). Pixels are integers of the 224 grid, u then v, in
+the order of ``geometry.VIEWS``. The parsers raise InvalidPlannerTextError and never guess; the grammars are regular
+expressions for constrained decoding, and whatever they allow is parsed.
 """
 
 from __future__ import annotations
@@ -30,33 +35,38 @@ from clap.failures import InvalidPlannerTextError
 from clap.geometry import IMAGE_SIZE, VIEW_NAMES
 from clap.prediction import Plan, PlanStatus
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the texts below; a checkpoint records the one it was trained on."""
 
 LOCATE_PROMPT = "locate all objects"
 """Prompt of the object position data (paper, section 4.1): names with pixels are the answer."""
 
-PROMPT_WORDS = ("task", "last", "plan", "locate", "all", "objects", "steps", "step", "keypoint", *VIEW_NAMES, ":", ";")
+NAME_PROMPT = "name all objects"
+"""Round zero's question, which follows the three views."""
+
+NOTHING, UNKNOWN = "nothing", "unknown"
+"""What is written for an empty table, and asked about one that nobody has looked at."""
+
+PROMPT_WORDS = (
+    *("name", "locate", "all", "objects", "seen", NOTHING, UNKNOWN, "task", "last", "plan"),
+    *("steps", "complete", "refuse", "step", "keypoint", *VIEW_NAMES, ":", ";"),
+)
+"""Words of the format itself: a word-level tokenizer has to know them."""
+
+MAX_SEEN = 16
 MAX_OBJECTS = 6
-MAX_STEPS = 8
+MAX_STEPS, MAX_STEPS_OF_ALL = 8, 32
+"""Steps of a sub-task's plan, and of the plan of a whole task."""
 
 _NUMBER = r"(?:[0-9]|[1-9][0-9]|1[0-9][0-9]|2[01][0-9]|22[0-3])"
 _NAME = r"[a-z]+(?: [a-z]+){0,3}"
 _STEP = r"the robot(?: [a-z]+){1,16}"
 _POINTS = " ".join(f"{view} {_NUMBER} {_NUMBER}" for view in VIEW_NAMES)
 _OBJECT = f"{_NAME} {_POINTS}"
+_REFUSAL = r"refuse :(?: [a-z]+){1,10}"
 
-PLAN_GRAMMAR = rf"(?:steps : {_STEP}(?: ; {_STEP}){{0,{MAX_STEPS - 1}}}|complete|unclear) ?"
-"""Regular expression of round one's answers (the last token of a word-level tokenizer carries a trailing space)."""
-
-
-@dataclass(frozen=True)
-class NamedPixels:
-    """A name with one pixel per view: ``pixels`` (3, 2) int, (u, v) in 0..223."""
-
-    name: str
-    pixels: NDArray[np.int64]
-
+SEEN_GRAMMAR = rf"seen : {_NAME}(?: ; {_NAME}){{0,{MAX_SEEN - 1}}} ?"
+"""Regular expression of round zero's answers (the last token of a word-level tokenizer carries a trailing space)."""
 
 MAX_NAMED = 3
 """Plans that speak of more things than this leave the names free: the grammar lists every order."""
@@ -68,8 +78,16 @@ _FUNCTION_WORDS = frozenset(
 
 
 @dataclass(frozen=True)
+class NamedPixels:
+    """A name with one pixel per view: ``pixels`` (3, 2) int, (u, v) in 0..223."""
+
+    name: str
+    pixels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class ReasoningText:
-    """Round two's answer, parsed: objects, step, and ``keypoint_pixels`` (3, 2) int."""
+    """Round two's answer, parsed: objects (none if the format has none), step, ``keypoint_pixels`` (3, 2) int."""
 
     objects: tuple[NamedPixels, ...]
     step: str
@@ -83,19 +101,36 @@ def normalise(text: str) -> str:
     return " ".join(re.sub(r"[^\w]|_", " ", text).split())
 
 
-def plan_prompt(instruction: str, last_step: str) -> str:
-    """Round one's question."""
-    return f"task : {normalise(instruction)} last : {normalise(last_step)}"
+def format_seen(names: Sequence[str]) -> str:
+    """Round zero's answer."""
+    return f"seen : {' ; '.join(names) or NOTHING}"
 
 
-def reasoning_prompt(steps: Sequence[str], last_step: str) -> str:
-    """Round two's question, which follows the three views."""
-    return f"plan : {' ; '.join(steps)} last : {normalise(last_step)}"
+def parse_seen(text: str) -> tuple[str, ...]:
+    """The names in round zero's answer, each once. Raises InvalidPlannerTextError if it breaks the grammar."""
+    clean = text.strip()
+    if not re.fullmatch(SEEN_GRAMMAR, clean):
+        raise InvalidPlannerTextError("The planner's list of what it sees is no list of names.", raw=text)
+    names = dict.fromkeys(clean.removeprefix("seen : ").split(" ; "))
+    return tuple(name for name in names if name != NOTHING)
 
 
-def format_plan(status: PlanStatus, steps: Sequence[str] = ()) -> str:
-    """Round one's answer."""
-    return f"steps : {' ; '.join(steps)}" if status is PlanStatus.STEPS else status.value
+def format_plan(status: PlanStatus, steps: Sequence[str] = (), reason: str = "") -> str:
+    """Round one's answer: the steps, "complete", or "refuse" with its reason."""
+    if status is PlanStatus.COMPLETE:
+        return status.value
+    return f"{status.value} : {reason if status is PlanStatus.REFUSED else ' ; '.join(steps)}"
+
+
+def parse_plan(text: str) -> Plan:
+    """Parse round one's answer. Raises InvalidPlannerTextError if it does not follow the grammar."""
+    clean = text.strip()
+    if not re.fullmatch(_plan_grammar(MAX_STEPS_OF_ALL), clean):
+        raise InvalidPlannerTextError("The planner's plan is no list of steps, nor 'complete' or 'refuse'.", raw=text)
+    word, _, rest = clean.partition(" : ")
+    status = PlanStatus(word)
+    steps = tuple(rest.split(" ; ")) if status is PlanStatus.STEPS else ()
+    return Plan(status, steps, raw=clean, reason=rest if status is PlanStatus.REFUSED else "")
 
 
 def format_pixels(pixels: NDArray[np.integer]) -> str:
@@ -106,11 +141,6 @@ def format_pixels(pixels: NDArray[np.integer]) -> str:
 def format_objects(objects: Sequence[NamedPixels]) -> str:
     """The object section, which is also the answer to LOCATE_PROMPT."""
     return "objects : " + " ; ".join(f"{thing.name} {format_pixels(thing.pixels)}" for thing in objects)
-
-
-def format_reasoning(objects: Sequence[NamedPixels], step: str, keypoint_pixels: NDArray[np.integer]) -> str:
-    """Round two's answer."""
-    return f"{format_objects(objects)} step : {step} keypoint : {format_pixels(keypoint_pixels)}"
 
 
 def mentioned_objects(steps: Sequence[str]) -> tuple[str, ...]:
@@ -124,15 +154,83 @@ def mentioned_objects(steps: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def reasoning_grammar(steps: Sequence[str], last_step: str = "") -> str:
-    """Regular expression of round two's answers for a plan: its objects and its step are the plan's own, verbatim.
+def _plan_grammar(max_steps: int) -> str:
+    return rf"(?:steps : {_STEP}(?: ; {_STEP}){{0,{max_steps - 1}}}|complete|{_REFUSAL}) ?"
 
-    Round two does not choose what the task is about, the plan does (equation 4): left free, a planner trained on few
-    combinations names the object that it has always seen with this one. Nor is the last step, which has been
-    carried out, the next one again (no demonstration has that), unless the plan has no other.
+
+@dataclass(frozen=True)
+class Format:
+    """Which parts rounds one and two have; all of them but in the ablations of the paper's table 2.
+
+    ``objects``: round two says where the objects are before it says the step. ``plan``: round two follows round one's
+    plan; without, there is no round one, and the ``steps`` below are the instruction alone. ``last``: both rounds are
+    told the last step; without, a plan is that of the whole task.
     """
-    step = "|".join(map(_escaped, [step for step in steps if step != normalise(last_step)] or steps))
-    return rf"objects : (?:{_objects_grammar(mentioned_objects(steps))}) step : (?:{step}) keypoint : {_POINTS} ?"
+
+    objects: bool = True
+    plan: bool = True
+    last: bool = True
+
+    @property
+    def plan_grammar(self) -> str:
+        """Regular expression of round one's answers."""
+        return _plan_grammar(MAX_STEPS if self.last else MAX_STEPS_OF_ALL)
+
+    def plan_prompt(self, instruction: str, last_step: str, seen: Sequence[str] | None = None) -> str:
+        """Round one's question; ``seen`` None says that nobody has looked."""
+        names = UNKNOWN if seen is None else " ; ".join(seen) or NOTHING
+        return f"task : {normalise(instruction)} seen : {names}{self._last(last_step)}"
+
+    def reasoning_prompt(self, steps: Sequence[str], last_step: str) -> str:
+        """Round two's question, which follows the three views."""
+        return f"{'plan' if self.plan else 'task'} : {' ; '.join(steps)}{self._last(last_step)}"
+
+    def _last(self, last_step: str) -> str:
+        return f" last : {normalise(last_step)}" if self.last else ""
+
+    def format_reasoning(self, objects: Sequence[NamedPixels], step: str, keypoint_pixels: NDArray[np.integer]) -> str:
+        """Round two's answer."""
+        found = f"{format_objects(objects)} " if self.objects else ""
+        return f"{found}step : {step} keypoint : {format_pixels(keypoint_pixels)}"
+
+    def reasoning_grammar(self, steps: Sequence[str], last_step: str = "") -> str:
+        """Regular expression of round two's answers for a plan: its objects and its step are the plan's own, verbatim.
+
+        Round two does not choose what the task is about, the plan does (equation 4): left free, a planner trained on
+        few combinations names the object that it has always seen with this one. Nor is the last step, which has been
+        carried out, the next one again (no demonstration has that), unless the plan has no other. Without a plan,
+        names and step are free.
+        """
+        told = normalise(last_step) if self.last else ""
+        step = "|".join(map(_escaped, [step for step in steps if step != told] or steps)) if self.plan else _STEP
+        names = mentioned_objects(steps) if self.plan else ()
+        found = rf"objects : (?:{_objects_grammar(names)}) " if self.objects else ""
+        return rf"{found}step : (?:{step}) keypoint : {_POINTS} ?"
+
+    def parse_reasoning(self, text: str, steps: Sequence[str]) -> ReasoningText:
+        """Parse round two's answer to the plan ``steps``. Raises InvalidPlannerTextError if it breaks the grammar."""
+        clean = text.strip()
+        if not re.fullmatch(self.reasoning_grammar(steps), clean):
+            wanted = "objects : ... step : ..." if self.objects else "step : ..."
+            raise InvalidPlannerTextError(
+                f"The planner's answer is not '{wanted} keypoint : ...' with one of the plan's steps and pixels from 0 "
+                f"to {IMAGE_SIZE - 1}.",
+                raw=text,
+            )
+        objects_text, rest = clean.split("step : ", 1)
+        step, keypoint_text = rest.split(" keypoint : ", 1)
+        found = objects_text.removeprefix("objects : ").strip()
+        objects = tuple(map(_parse_object, found.split(" ; "))) if found else ()
+        return ReasoningText(objects, step, _parse_pixels(keypoint_text))
+
+
+FULL_FORMAT = Format()
+PLAN_GRAMMAR = FULL_FORMAT.plan_grammar
+
+
+def plan_prompt(instruction: str, last_step: str, seen: Sequence[str] | None = None) -> str:
+    """Round one's question in the full format."""
+    return FULL_FORMAT.plan_prompt(instruction, last_step, seen)
 
 
 def _objects_grammar(names: Sequence[str]) -> str:
@@ -145,31 +243,6 @@ def _objects_grammar(names: Sequence[str]) -> str:
 
 def _escaped(text: str) -> str:
     return re.escape(text).replace(r"\ ", " ")
-
-
-def parse_plan(text: str) -> Plan:
-    """Parse round one's answer. Raises InvalidPlannerTextError if it does not follow the grammar."""
-    clean = text.strip()
-    if not re.fullmatch(PLAN_GRAMMAR, clean):
-        raise InvalidPlannerTextError("The planner's plan is no list of steps, nor 'complete' or 'unclear'.", raw=text)
-    if clean in (PlanStatus.COMPLETE.value, PlanStatus.UNCLEAR.value):
-        return Plan(PlanStatus(clean), raw=clean)
-    steps = tuple(step.strip() for step in clean.removeprefix("steps :").split(" ; "))
-    return Plan(PlanStatus.STEPS, steps, raw=clean)
-
-
-def parse_reasoning(text: str, steps: Sequence[str]) -> ReasoningText:
-    """Parse round two's answer to the plan ``steps``. Raises InvalidPlannerTextError if it breaks the grammar."""
-    clean = text.strip()
-    if not re.fullmatch(reasoning_grammar(steps), clean):
-        raise InvalidPlannerTextError(
-            "The planner's answer is not 'objects : ... step : ... keypoint : ...' with one of the plan's steps and "
-            f"pixels from 0 to {IMAGE_SIZE - 1}.",
-            raw=text,
-        )
-    objects_text, rest = clean.removeprefix("objects : ").split(" step : ", 1)
-    step, keypoint_text = rest.split(" keypoint : ", 1)
-    return ReasoningText(tuple(map(_parse_object, objects_text.split(" ; "))), step, _parse_pixels(keypoint_text))
 
 
 def _parse_object(text: str) -> NamedPixels:

@@ -110,25 +110,32 @@ def fuse(observation: Observation, workspace: Workspace) -> PointCloud:
 
 @compiled
 def _unproject(rgb, depth, intrinsics, cam2world, low, high, points, colors, count):
-    """Append the world points of a frame that lie inside the box to ``points`` from ``count`` on; the new count."""
+    """Append the world points of a frame that lie inside the box to ``points`` from ``count`` on; the new count.
+
+    Each row is unprojected whole, by the vector units, before what is inside is kept.
+    """
     fx, fy, cx, cy = intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2]
-    point = np.empty(3, np.float32)
-    for row in range(depth.shape[0]):
+    height, width = depth.shape
+    x_ray = (np.arange(width) + 0.5 - cx) / fx
+    world = np.empty((3, width), np.float32)
+    inside = np.empty(width, np.uint8)
+    for row in range(height):
         y_ray = (row + 0.5 - cy) / fy
-        for column in range(depth.shape[1]):
-            z = depth[row, column]
+        for column in range(width):
             # Written so that NaN fails it; infinite points fail the box below.
-            if not z > 0:
-                continue
-            x, y = (column + 0.5 - cx) / fx * z, y_ray * z
-            inside = True
-            for a in range(3):
-                value = cam2world[a, 0] * x + cam2world[a, 1] * y + cam2world[a, 2] * z + cam2world[a, 3]
-                point[a] = value
-                inside = inside and low[a] <= point[a] <= high[a]
-            if inside:
+            inside[column] = depth[row, column] > 0
+        for a in range(3):
+            of_x, of_y, of_z, origin = cam2world[a, 0], cam2world[a, 1], cam2world[a, 2], cam2world[a, 3]
+            least, most = low[a], high[a]
+            for column in range(width):
+                z = depth[row, column]
+                value = np.float32(of_x * (x_ray[column] * z) + of_y * (y_ray * z) + of_z * z + origin)
+                world[a, column] = value
+                inside[column] &= (value >= least) & (value <= most)
+        for column in range(width):
+            if inside[column]:
                 for a in range(3):
-                    points[count, a] = point[a]
+                    points[count, a] = world[a, column]
                     colors[count, a] = rgb[row, column, a]
                 count += 1
     return count

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
+from clap import format_one
 from clap.failures import CheckpointError
-from clap.language import FORMAT_VERSION
+from clap.language import FORMAT_VERSION, Format
 
 SETTINGS_FILE = "planner.json"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -34,13 +35,22 @@ class PlannerSettings:
     ``second_frame``: "copy" repeats RGB, as Qwen does for still images; "position" shows (u, v, closeness) instead,
     which gives the vision tower depth and absolute position without a change of its interface.
     ``chat``: wrap prompts in Qwen's chat markers; a word-level tokenizer uses <bos> ... <answer>.
+    ``reason_objects``, ``reason_plan``, ``last_step``: the ablations of the paper's table 2, see language.Format.
     """
 
     second_frame: str = "copy"
     chat: bool = True
     image_mean: tuple[float, ...] = CLIP_MEAN
     image_std: tuple[float, ...] = CLIP_STD
+    reason_objects: bool = True
+    reason_plan: bool = True
+    last_step: bool = True
     format_version: int = FORMAT_VERSION
+
+    @property
+    def format(self) -> Format:
+        """How questions and answers are written for this checkpoint."""
+        return Format(objects=self.reason_objects, plan=self.reason_plan, last=self.last_step)
 
     def save(self, folder: Path) -> None:
         """Write planner.json into a checkpoint folder."""
@@ -53,14 +63,23 @@ class PlannerSettings:
         if not path.exists():
             return PlannerSettings()
         try:
-            values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            values = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} is malformed ({error}).") from error
+        return PlannerSettings.read(values, str(path))
+
+    @staticmethod
+    def read(values: Any, where: str) -> PlannerSettings:
+        """Settings from the JSON object that ``where`` holds. Raises CheckpointError if it is malformed."""
+        try:
             values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
             settings = PlannerSettings(**values)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise CheckpointError(f"{path} is malformed ({error}); it may hold {sorted(known_fields())}.") from error
-        if settings.second_frame not in ("copy", "position") or settings.format_version != FORMAT_VERSION:
+        except (TypeError, AttributeError) as error:
+            raise CheckpointError(f"{where} is malformed ({error}); it may hold {sorted(known_fields())}.") from error
+        known_version = settings.format_version in (FORMAT_VERSION, format_one.VERSION)
+        if settings.second_frame not in ("copy", "position") or not known_version:
             raise CheckpointError(
-                f"{path} asks for second_frame={settings.second_frame!r}, format_version={settings.format_version}; "
+                f"{where} asks for second_frame={settings.second_frame!r}, format_version={settings.format_version}; "
                 f"this program knows 'copy' and 'position', version {FORMAT_VERSION}."
             )
         return settings

@@ -18,20 +18,21 @@ class PlanStatus(str, Enum):
 
     STEPS = "steps"
     COMPLETE = "complete"
-    UNCLEAR = "unclear"
+    REFUSED = "refuse"
 
 
 @dataclass(frozen=True)
 class Plan:
     """The plan of the current sub-task, L_m of equation 4.
 
-    ``steps`` is empty unless the status is STEPS. COMPLETE: nothing is left to do after the last step. UNCLEAR: the
-    instruction asks for nothing that the planner can plan. ``raw`` is the planner's own text.
+    ``steps`` is empty unless the status is STEPS. COMPLETE: nothing is left to do after the last step. REFUSED: what
+    is asked for cannot be done, for the ``reason`` ("there is no green block"). ``raw`` is the planner's own text.
     """
 
     status: PlanStatus
     steps: tuple[str, ...] = ()
     raw: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)

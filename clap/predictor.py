@@ -1,4 +1,4 @@
-"""Fine action predictor: step instruction and three zoomed views to position, rotation and gripper (section 4.2).
+"""Fine action predictor: step instruction and three zoomed views to an action (paper, section 4.2).
 
 ``FineActionNetwork`` is the network, ``FineActionPredictor`` the network with its tokenizer and its folder on disk.
 """
@@ -9,7 +9,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,22 +20,26 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from clap.encoders import EncoderConfig, ViewEncoder
+from clap.encoders import EncoderConfig
 from clap.failures import CheckpointError
 from clap.geometry import VIEWS, Array
 from clap.heatmap import ConvexUpsampler, decode_position
 from clap.multiview import MultiViewConfig, MultiViewTransformer
+from clap.plain_encoder import PlainEncoderConfig
 from clap.rotation import AXES, BIN_COUNT, bins_to_quaternion
 from clap.views import CanonicalViews
 
-FORMAT = "clap fine action predictor 1"
+FORMAT = "clap fine action predictor 2"
+ENCODERS: dict[str, type[EncoderConfig] | type[PlainEncoderConfig]] = {
+    config.kind: config for config in (EncoderConfig, PlainEncoderConfig)
+}
 
 
 @dataclass(frozen=True)
 class PredictorConfig:
     """Sizes of the whole fine stage. ``hidden`` is the width inside the upsampler and the heads."""
 
-    encoders: EncoderConfig
+    encoders: EncoderConfig | PlainEncoderConfig
     transformer: MultiViewConfig
     hidden: int
 
@@ -51,14 +55,13 @@ class PredictorConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return asdict(self)
+        return {"encoder": self.encoders.kind, **asdict(self)}
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> PredictorConfig:
         """Inverse of ``to_dict``."""
-        return PredictorConfig(
-            EncoderConfig(**values["encoders"]), MultiViewConfig(**values["transformer"]), values["hidden"]
-        )
+        encoders = ENCODERS[values["encoder"]](**values["encoders"])
+        return PredictorConfig(encoders, MultiViewConfig(**values["transformer"]), values["hidden"])
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ class FineInputs:
     text_ids: Tensor
     text_mask: Tensor
     gripper: Tensor
+    height: Tensor
+
+
+class ActionLogits(NamedTuple):
+    """What the heads say: ``rotation`` (B, 3, 72), ``gripper`` (B, 2: closed, open), ``collision`` (B, 2: avoid,
+    ignore)."""
+
+    rotation: Tensor
+    gripper: Tensor
+    collision: Tensor
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,8 @@ class FinePrediction:
 
     ``position`` (3,) world metres; ``quaternion`` (4,) xyzw; ``heatmaps`` (3, S, S) float32, each summing to one;
     ``support`` (3,) share of each view's heatmap near the position; ``rotation_confidence`` (3,) probability of the
-    bin chosen about x, y, z; ``gripper_confidence`` probability of the state chosen.
+    bin chosen about x, y, z; ``ignore_collisions`` whether the motion may press against things (see
+    ``clap.worlds.world.Action``); ``gripper_confidence`` and ``collision_confidence`` probability of the state chosen.
     """
 
     position: Array
@@ -88,6 +102,8 @@ class FinePrediction:
     support: Array
     rotation_confidence: Array
     gripper_confidence: float
+    ignore_collisions: bool
+    collision_confidence: float
 
 
 def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -119,27 +135,29 @@ class RotationHead(nn.Module):
 
 
 class FineActionNetwork(nn.Module):
-    """Encoders, Multi-View Transformer, heatmaps, and the heads for rotation and gripper."""
+    """Encoders, Multi-View Transformer, heatmaps, and the heads for rotation, gripper and collision."""
 
     def __init__(self, config: PredictorConfig):
         super().__init__()
         self.config = config
         width, features = config.encoders.width, 2 * len(VIEWS) * config.encoders.width
-        self.encoder = ViewEncoder(config.encoders)
+        self.encoder = config.encoders.build()
         self.transformer = MultiViewTransformer(width, config.transformer)
         self.upsampler = ConvexUpsampler(width, config.encoders.patch_size, config.hidden)
         self.feature_norm = nn.LayerNorm(features)
         self.rotation = RotationHead(features, config.hidden)
         self.gripper = _mlp(features, config.hidden, 2)
+        self.collision = _mlp(features, config.hidden, 2)
 
     def forward(self, inputs: FineInputs) -> tuple[Tensor, Tensor]:
         """Logits of the heatmaps (B, 3, S, S) float32 and fused tokens (B, 3, N, width)."""
-        tokens, words = self.encoder(inputs.rgb, inputs.depth, inputs.text_ids, inputs.text_mask, inputs.gripper)
+        tokens, words = self.encoder(inputs.rgb, inputs.depth, inputs.text_ids, inputs.text_mask, inputs.gripper,
+                                     inputs.height)  # fmt: skip
         tokens = self.transformer(tokens, words, inputs.text_mask)
         return self.upsampler(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2]), tokens
 
-    def act(self, tokens: Tensor, waypoint: Tensor, bins: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Rotation logits (B, 3, 72) and gripper logits (B, 2: closed, open).
+    def act(self, tokens: Tensor, waypoint: Tensor, bins: Tensor | None = None) -> ActionLogits:
+        """Logits of the rotation bins, the gripper's state and whether to ignore collisions.
 
         The global feature is each view's maximum over its tokens and its token at ``waypoint`` (B, 3) local, linearly
         interpolated: ground truth in training, predicted at test. ``bins`` (B, 3) as in ``RotationHead``.
@@ -155,7 +173,8 @@ class FineActionNetwork(nn.Module):
         )
         features = torch.cat([tokens.float().amax(2).flatten(1), at.view(batch, views * width)], -1)
         features = self.feature_norm(features)
-        return self.rotation(features, bins).float(), self.gripper(features).float()
+        rotation = self.rotation(features, bins).float()
+        return ActionLogits(rotation, self.gripper(features).float(), self.collision(features).float())
 
 
 class FineActionPredictor:
@@ -176,8 +195,7 @@ class FineActionPredictor:
 
     def tokenize(self, steps: list[str]) -> tuple[Tensor, Tensor]:
         """Step instructions to ids and mask (B, T)."""
-        limit = int(self.config.encoders.siglip["text_config"]["max_position_embeddings"])
-        return tokenize(self.tokenizer, steps, limit)
+        return tokenize(self.tokenizer, steps, self.config.encoders.text_limit)
 
     @torch.inference_mode()
     def predict(self, zoomed: CanonicalViews, step: str, gripper_open: float) -> FinePrediction:
@@ -191,12 +209,14 @@ class FineActionPredictor:
         edge = 2 * zoomed.workspace.half_extent
         depth = torch.from_numpy(np.where(zoomed.mask, zoomed.depth, 0).astype(np.float32) / np.float32(edge))[None]
         ids, mask = self.tokenize([step])
-        logits, tokens = self.network(FineInputs(rgb, depth, ids, mask, torch.tensor([gripper_open]).float()))
+        scalars = torch.tensor([[gripper_open, zoomed.workspace.center[2] / edge]]).float().unbind(1)
+        logits, tokens = self.network(FineInputs(rgb, depth, ids, mask, *scalars))
         log_heatmaps = logits[0].flatten(1).log_softmax(1).view(logits.shape[1:]).numpy()
         decoded = decode_position(log_heatmaps)
-        rotation, gripper = self.network.act(tokens, torch.from_numpy(decoded.local).float()[None])
+        rotation, gripper, collision = self.network.act(tokens, torch.from_numpy(decoded.local).float()[None])
         bin_odds, bins = rotation[0].softmax(-1).max(-1)
         gripper_odds, state = gripper[0].softmax(-1).max(-1)
+        collision_odds, ignore = collision[0].softmax(-1).max(-1)
         return FinePrediction(
             position=zoomed.workspace.to_world(decoded.local),
             quaternion=bins_to_quaternion(bins.numpy()),
@@ -205,6 +225,8 @@ class FineActionPredictor:
             support=decoded.support,
             rotation_confidence=bin_odds.numpy().astype(float),
             gripper_confidence=float(gripper_odds),
+            ignore_collisions=bool(ignore),
+            collision_confidence=float(collision_odds),
         )
 
     def save(self, folder: Path | str) -> None:
@@ -227,10 +249,13 @@ class FineActionPredictor:
                 raise CheckpointError(f"The fine predictor's folder {folder} has no {name}.")
         try:
             values = json.loads((folder / "config.json").read_text("utf-8"))
+            weights = load_file(folder / "model.safetensors")
+            if values.get("format") == FORMAT_1:
+                values, weights = upgrade_format_1(values, weights)
             if values.get("format") != FORMAT:
                 raise CheckpointError(f"{folder / 'config.json'} is not of the format “{FORMAT}”.")
             network = FineActionNetwork(PredictorConfig.from_dict(values))
-            network.load_state_dict(load_file(folder / "model.safetensors"))
+            network.load_state_dict(weights)
             tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
             first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -245,3 +270,15 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, steps: list[str], limit: int) -
     )
     mask = encoded.get("attention_mask", torch.ones_like(encoded["input_ids"]))
     return encoded["input_ids"], mask.bool()
+
+
+FORMAT_1 = "clap fine action predictor 1"
+
+
+def upgrade_format_1(values: dict[str, Any], weights: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A checkpoint from before the collision head and the height, as format 2: it always ignores collisions."""
+    encoders = {**values["encoders"], "use_height": False}
+    values = {**values, "format": FORMAT, "encoder": EncoderConfig.kind, "encoders": encoders}
+    head = {name: torch.zeros_like(value) for name, value in weights.items() if name.startswith("gripper.")}
+    head["gripper.4.bias"] = torch.tensor([-10.0, 10.0])
+    return values, weights | {name.replace("gripper.", "collision."): value for name, value in head.items()}

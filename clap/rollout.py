@@ -7,15 +7,32 @@ go the same way through the data.
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clap.episode_state import Failure
-from clap.failures import ClapError, InvalidInstructionError
-from clap.geometry import Array
-from clap.observation import Observation
+import numpy as np
+
+from clap.correction import (
+    MAX_IN_ALL,
+    WHAT_IT_DOES,
+    Correction,
+    Remedy,
+    Situation,
+    check_motion,
+    holds_something,
+    remedy_for,
+)
+from clap.failures import ClapError
+from clap.geometry import Pose
+from clap.observation import Observation, fuse
 from clap.policy import INITIAL_STEP, OnText, Policy
 from clap.prediction import Plan, PlanStatus, Prediction
-from clap.safety import Decision, Verdict, judge
+from clap.recovery import go_home, motions
+from clap.refusals import RefusedInstructionError, is_missing, refusal
+from clap.release_check import check_release
+from clap.safety import Verdict, judge
+from clap.step_failures import MotionFailedError, StepLimitError, StepMissedError, StepRepeatedError
 from clap.worlds.world import MotionOutcome, MotionReport, OnTick, ShouldStop, World
 
 MAX_STEPS = 25
@@ -29,45 +46,6 @@ SHORT_POSITION, SHORT_ROTATION = 0.03, 0.35
 pushed leaves such errors."""
 
 
-class StepRepeatedError(ClapError):
-    """The same step was predicted again and again although it was carried out."""
-
-    name = "step repeated without change"
-    default_next_move = "Reset the scene, change the policy, or give another instruction."
-
-
-class StepLimitError(ClapError):
-    """The instruction took more steps than it may."""
-
-    name = "step limit reached"
-    default_next_move = "Reset the scene, or give a shorter instruction."
-
-
-class RefusedPredictionError(ClapError):
-    """The verdict on a prediction is to refuse it; ``name`` is that of the check which decided."""
-
-    default_next_move = "Predict again, skip the step, or correct the scene."
-
-    def __init__(self, verdict: Verdict):
-        super().__init__(verdict.sentence)
-        self.name = verdict.worst.failure or "refused"
-
-
-class MotionFailedError(ClapError):
-    """The arm did not get where it should; ``name`` is the motion's outcome, ``report`` tells the rest."""
-
-    default_next_move = "Predict again from where the arm is, or move it home."
-
-    def __init__(self, report: MotionReport):
-        reason = f": {report.reason.rstrip('.')}" if report.reason else ""
-        super().__init__(
-            f"The arm stopped {100 * report.position_error:.1f} cm and {report.rotation_error:.2f} rad from the "
-            f"target{reason}."
-        )
-        self.name = report.outcome.value
-        self.report = report
-
-
 @dataclass(frozen=True)
 class Decided:
     """A prediction, what it was made from, and the verdict on it."""
@@ -78,16 +56,34 @@ class Decided:
 
 
 class Rollout:
-    """One instruction's run: the plan of the current sub-task, the last step, and what was executed so far."""
+    """One instruction's run: the plan of the current sub-task, the last step, and what was executed so far.
 
-    def __init__(self, world: World, policy: Policy, instruction: str):
+    ``seen``: the names of the things that were on the table at its beginning; None if the policy names nothing.
+    ``corrections``: what self-correction did so far. Without ``correction`` the hand's feeling is not asked for, and
+    nothing is proposed. A policy that does not follow the last step cannot be sent back to one, and is not corrected.
+    ``away``: the arm stands where it was left, not at home, and may hide something.
+    """
+
+    def __init__(self, world: World, policy: Policy, instruction: str, correction: bool = True, away: bool = False):
         self.world = world
         self.policy = policy
         self.instruction = instruction
         self.last_step = INITIAL_STEP
         self.steps_done = 0
+        self.seen: tuple[str, ...] | None = None
+        self.has_looked = False
+        self.corrections: list[Correction] = []
+        self._correction, self._away = correction, away
+        self._just_seen: Observation | None = None
         self._moved: list[str] = []
         self._plan: Plan | None = None
+        self._subtask: tuple[str, ...] = ()
+        self._before_subtask = INITIAL_STEP
+        self._step = ""
+        self._lifted = False
+        self._at_first: Observation | None = None
+        self._released: MotionReport | None = None
+        self._attempts: Counter[tuple[str, str]] = Counter()
 
     @property
     def plan(self) -> Plan | None:
@@ -99,11 +95,38 @@ class Rollout:
         """True once round one answered that nothing is left to do."""
         return self._plan is not None and self._plan.status is PlanStatus.COMPLETE
 
+    @property
+    def corrects(self) -> bool:
+        """True if steps are checked and failures get remedies."""
+        return self._correction and self.policy.knows_completion
+
+    def look(self, on_text: OnText | None = None) -> tuple[str, ...] | None:
+        """Round zero, once for the instruction: "all blocks" stay the same ones when some are in the drawer."""
+        if not self.has_looked:
+            observation = self.world.observe()
+            self.seen = self.policy.look(observation, on_text)
+            self.has_looked, self._just_seen = True, observation
+        return self.seen
+
+    def use(self, policy: Policy) -> None:
+        """Go on with another policy, which looks for itself if the one before named nothing."""
+        self.policy = policy
+        self.has_looked = self.seen is not None
+
     def ask_plan(self, on_text: OnText | None = None) -> Plan:
-        """Round one, f(L, last step) of equation 4. Raises InvalidInstructionError if nothing can be planned."""
-        plan = self.policy.plan(self.instruction, self.last_step, on_text)
-        if plan.status is PlanStatus.UNCLEAR or (plan.status is PlanStatus.STEPS and not plan.steps):
-            raise InvalidInstructionError(f'No plan was found for the instruction "{_shortened(self.instruction)}".')
+        """Round one, f(L, last step) of equation 4, after a look. Raises RefusedInstructionError.
+
+        A policy that does not know when it is done is not asked again once the world's goal holds.
+        """
+        self._step = ""
+        if not self.policy.knows_completion and self.steps_done and self.world.success():
+            plan = Plan(PlanStatus.COMPLETE, raw="complete: the goal holds")
+        else:
+            plan = self.policy.plan(self.instruction, self.last_step, on_text, self.look())
+        if plan.status is PlanStatus.REFUSED:
+            raise refusal(plan.reason, self.seen)
+        if plan.steps != self._subtask:
+            self._subtask, self._before_subtask = plan.steps, self.last_step
         self._plan = plan
         return plan
 
@@ -116,11 +139,25 @@ class Rollout:
             raise ValueError("decide needs a plan with steps: call ask_plan first and check `complete`")
         if self.steps_done >= MAX_STEPS:
             raise StepLimitError(f"The instruction is not finished after {MAX_STEPS} steps.")
-        observation = self.world.observe()
+        observation = self._observe()
+        if self.last_step == self._before_subtask:
+            self._at_first = observation
         prediction = self.policy.predict(observation, self._plan, self.last_step, on_text)
-        if self._moved[1 - MAX_REPEATS :] == [prediction.step] * (MAX_REPEATS - 1):
+        self._step = prediction.step
+        # The step of a policy that only knows the whole task is always the same sentence.
+        repeats = self._moved[1 - MAX_REPEATS :] == [prediction.step] * (MAX_REPEATS - 1)
+        if repeats and self.policy.knows_completion:
             raise StepRepeatedError(f'The step "{prediction.step}" was predicted {MAX_REPEATS} times in a row.')
         return Decided(observation, prediction, self.judge(prediction, observation))
+
+    def _observe(self) -> Observation:
+        """A fresh observation; once that of the look, if nothing moved since: the policy has its views already."""
+        seen, self._just_seen = self._just_seen, None
+        if seen is None or self.world.is_real:
+            return self.world.observe()
+        pose, opening = self.world.state()
+        still = opening == seen.gripper_open and _same(pose, seen.gripper_pose)
+        return seen if still else self.world.observe()
 
     def judge(self, prediction: Prediction, observation: Observation) -> Verdict:
         """The verdict at this moment. In simulation nothing ages while nothing moves; a real table goes on."""
@@ -137,9 +174,18 @@ class Rollout:
         """Carry a prediction out and, if the arm arrived, remember its step as the last one.
 
         A motion that the operator stopped is returned as it is. Raises MotionFailedError if the pose cannot be
-        reached or the arm fell short by more than a little.
+        reached or the arm fell short by more than a little, and StepMissedError if self-correction is on and the hand
+        felt that the step failed; neither step counts as done.
         """
-        report = self.world.execute(prediction.action, should_stop, on_tick, speed)
+        action, (_, before) = prediction.action, self.world.state()
+        openings: list[float] = []
+
+        def tick(pose: Pose, opening: float) -> None:
+            openings.append(opening)
+            if on_tick is not None:
+                on_tick(pose, opening)
+
+        report = self.world.execute(action, should_stop, tick, speed)
         if report.outcome is MotionOutcome.STOPPED:
             return report
         fell_short_a_little = (
@@ -149,6 +195,11 @@ class Rollout:
         )
         if not report.ok and not fell_short_a_little:
             raise MotionFailedError(report)
+        finding = check_motion(action, before, min([*openings, report.gripper_open]), report) if self.corrects else None
+        if finding is not None:
+            raise StepMissedError(finding, report)
+        self._released = report if self._lifted and action.gripper_open else None
+        self._lifted = holds_something(before) and holds_something(report.gripper_open)
         self._moved.append(prediction.step)
         self.remember(prediction.step)
         return report
@@ -159,76 +210,68 @@ class Rollout:
         self.steps_done += 1
         self._plan = None
 
+    # Self-correction
 
-@dataclass(frozen=True)
-class StepRecord:
-    """One step of an unattended run: keypoint and target (x, y, z) in world metres, and what the motion left over.
+    def check_release(
+        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
+    ) -> Iterator[MotionReport]:
+        """After something lifted was let go: move the arm home, out of the view, and see whether it went in.
 
-    ``position_error`` metres and ``rotation_error`` radians, from the target to the pose reached.
-    """
+        Yields the motions' reports. Nothing moves after other steps, or if self-correction is off. Raises
+        StepMissedError if it sticks out, and MotionFailedError.
+        """
+        released, before = self._released, self._at_first
+        self._released = None
+        if released is None or before is None or not self.corrects:
+            return
+        for report in go_home(self.world, should_stop, on_tick, speed):
+            yield report
+            if report.outcome is MotionOutcome.STOPPED:
+                return
+        workspace = self.world.workspace
+        after = fuse(self.world.observe(), workspace)
+        finding = check_release(fuse(before, workspace), after, released.reached.position)
+        if finding is not None:
+            raise StepMissedError(finding, released)
 
-    step: str
-    keypoint: tuple[float, ...]
-    target: tuple[float, ...]
-    decision: str
-    agreement_px: float
-    outcome: str
-    position_error: float
-    rotation_error: float
-    seconds: dict[str, float]
+    def propose(self, error: ClapError) -> Correction | None:
+        """What could be done about a failure; None if self-correction is off, knows no remedy, or has had its share."""
+        if not self.corrects or len(self.corrections) >= MAX_IN_ALL:
+            return None
+        step = self._step or self.last_step
+        attempt = self._attempts[self._before_subtask, step]
+        holding = holds_something(self.world.state()[1])
+        if isinstance(error, RefusedInstructionError):
+            hidden = self._away and not holding and not self.corrections and is_missing(error.reason)
+            remedy = Remedy.REPLAN if hidden else None
+        else:
+            remedy = remedy_for(error.name, Situation(holding, holding and self._lifted, attempt))
+        if remedy is None:
+            return None
+        return Correction(error.name, remedy, f"{error.sentence} {WHAT_IT_DOES[remedy]}", step, attempt)
 
+    def carry_out(
+        self,
+        correction: Correction,
+        should_stop: ShouldStop = lambda: False,
+        on_tick: OnTick | None = None,
+        speed: float = 0.0,
+    ) -> Iterator[MotionReport]:
+        """Set the run back as the correction says, then make its motions one by one, as the reports are asked for.
 
-@dataclass(frozen=True)
-class RolloutResult:
-    """``success``: the policy finished and the goal holds. ``goal_holds``: the goal alone, however the run ended."""
-
-    success: bool
-    goal_holds: bool
-    failure: Failure | None
-    steps_done: int
-    log: tuple[StepRecord, ...]
-
-
-def run_unattended(world: World, policy: Policy, instruction: str) -> RolloutResult:
-    """Run an instruction to its end with nobody to ask: what an operator would be asked about is carried out."""
-    rollout = Rollout(world, policy, instruction)
-    log: list[StepRecord] = []
-    failure = None
-    try:
-        while rollout.ask_plan().status is not PlanStatus.COMPLETE:
-            decided = rollout.decide()
-            if decided.verdict.decision is Decision.REFUSE:
-                log.append(_record(decided, None))
-                raise RefusedPredictionError(decided.verdict)
-            try:
-                log.append(_record(decided, rollout.execute(decided.prediction)))
-            except MotionFailedError as error:
-                log.append(_record(decided, error.report))
-                raise
-    except ClapError as error:
-        failure = Failure.of(error)
-    goal_holds = bool(world.success())
-    return RolloutResult(failure is None and goal_holds, goal_holds, failure, rollout.steps_done, tuple(log))
-
-
-def _record(decided: Decided, report: MotionReport | None) -> StepRecord:
-    prediction = decided.prediction
-    return StepRecord(
-        step=prediction.step,
-        keypoint=_rounded(prediction.keypoint.position),
-        target=_rounded(prediction.action.pose.position),
-        decision=decided.verdict.decision.value,
-        agreement_px=prediction.keypoint.agreement_px,
-        outcome="not moved" if report is None else report.outcome.value,
-        position_error=0.0 if report is None else report.position_error,
-        rotation_error=0.0 if report is None else report.rotation_error,
-        seconds=dict(prediction.seconds),
-    )
+        Raises MotionFailedError if the arm cannot go home.
+        """
+        at_start = self.last_step == self._before_subtask
+        self.corrections.append(correction)
+        self._attempts[self._before_subtask, correction.step] += 1
+        self._moved.clear()
+        if correction.remedy is not Remedy.REPREDICT:
+            self.last_step, self._plan, self._lifted = self._before_subtask, None, False
+            if correction.remedy is Remedy.REPLAN and self.last_step == INITIAL_STEP:
+                # Later "all blocks" would no longer be those of the beginning.
+                self.has_looked = False
+        return motions(self.world, correction, should_stop, on_tick, speed, at_start)
 
 
-def _rounded(point: Array) -> tuple[float, ...]:
-    return tuple(round(float(value), 4) for value in point)
-
-
-def _shortened(text: str, length: int = 80) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+def _same(a: Pose, b: Pose) -> bool:
+    return np.array_equal(a.position, b.position) and np.array_equal(a.quaternion, b.quaternion)

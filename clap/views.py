@@ -11,6 +11,7 @@ from clap.compiled import compiled
 from clap.failures import EmptyCloudError
 from clap.geometry import IMAGE_SIZE, VIEWS, Workspace
 from clap.observation import PointCloud
+from clap.zbuffer import AXES, nearest_keys
 
 SPLAT_MARGIN = 0.02
 """Metres by which a splat must be nearer to cover a point that falls in the pixel itself: less than the thickness of
@@ -18,8 +19,6 @@ a block, so that its far side never shows through its sparse near side, and more
 
 NEAREST_DEPTH = 1e-4
 """Depth in metres given to points on the near face itself: positive in float16 too, since 0 means empty."""
-
-_AXES = np.array([[v.u_axis, v.u_sign, v.v_axis, v.v_sign, v.depth_axis, v.depth_sign] for v in VIEWS], np.int64)
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ def render_views(cloud: PointCloud, workspace: Workspace, size: int = IMAGE_SIZE
     points = np.ascontiguousarray(cloud.points, np.float32)
     colors = np.ascontiguousarray(cloud.colors, np.uint8)
     center, half = workspace.center, workspace.half_extent
-    zbuffer = np.full((len(VIEWS), size, size), np.inf, np.float32)
-    winner = np.full((len(VIEWS), size, size), -1, np.int32)
-    if _fill_zbuffer(points, center, half, _AXES, zbuffer, winner) == 0:
+    # A border as wide as a splat reaches, so that no neighbourhood is cut by the edge of a view.
+    keys, inside = nearest_keys(points, workspace, size, splat)
+    if inside == 0:
         raise EmptyCloudError(
             f"None of the {len(points):,} points of the cloud lies inside the window "
             f"{np.round(center - half, 3).tolist()} .. {np.round(center + half, 3).tolist()} m."
@@ -69,7 +68,7 @@ def render_views(cloud: PointCloud, workspace: Workspace, size: int = IMAGE_SIZE
     depth = np.zeros((len(VIEWS), size, size), np.float32)
     xyz = np.zeros((len(VIEWS), size, size, 3), np.float32)
     mask = np.zeros((len(VIEWS), size, size), np.bool_)
-    _paint(points, colors, center, half, _AXES, zbuffer, winner, splat, SPLAT_MARGIN, rgb, depth, xyz, mask)
+    _paint(points, colors, center, half, AXES, keys, splat, SPLAT_MARGIN, rgb, depth, xyz, mask)
     return CanonicalViews(rgb, depth, xyz, mask, workspace)
 
 
@@ -83,60 +82,66 @@ def views_from_arrays(rgb: NDArray[np.uint8], depth: NDArray[np.floating], works
         raise ValueError(f"views need rgb (3, S, S, 3) and depth (3, S, S), got {rgb.shape} and {depth.shape}")
     depth = np.ascontiguousarray(depth, np.float32)
     xyz = np.zeros((len(VIEWS), size, size, 3), np.float32)
-    _lift_pixels(depth, workspace.center, workspace.half_extent, _AXES, xyz)
+    _lift_pixels(depth, workspace.center, workspace.half_extent, AXES, xyz)
     return CanonicalViews(np.ascontiguousarray(rgb), depth, xyz, depth > 0, workspace)
 
 
 @compiled
-def _fill_zbuffer(points, center, half, axes, zbuffer, winner):
-    """Nearest depth and point index per pixel, (3, S, S) each, in one pass; returns how many points are inside."""
-    size = zbuffer.shape[1]
-    local = np.empty(3)
-    inside = 0
-    for i in range(points.shape[0]):
-        for a in range(3):
-            local[a] = (points[i, a] - center[a]) / half
-        # Written so that NaN fails it.
-        if not (abs(local[0]) <= 1 and abs(local[1]) <= 1 and abs(local[2]) <= 1):
-            continue
-        inside += 1
-        for k in range(axes.shape[0]):
-            column = min(int(size / 2 * (1 + axes[k, 1] * local[axes[k, 0]])), size - 1)
-            row = min(int(size / 2 * (1 + axes[k, 3] * local[axes[k, 2]])), size - 1)
-            depth = np.float32(half * (1 + axes[k, 5] * local[axes[k, 4]]))
-            if depth < zbuffer[k, row, column]:
-                zbuffer[k, row, column] = depth
-                winner[k, row, column] = i
-    return inside
-
-
-@compiled
-def _paint(points, colors, center, half, axes, zbuffer, winner, splat, margin, rgb, depth, xyz, mask):
+def _paint(points, colors, center, half, axes, keys, splat, margin, rgb, depth, xyz, mask):
     """Write the winner of every pixel, its own or a neighbour's splat, into the zeroed arrays of the views."""
-    size = zbuffer.shape[1]
+    size = mask.shape[1]
+    stride = keys.shape[1]
     cell = 2 * half / size
-    for k in range(axes.shape[0]):
+    flat = keys.reshape(3, -1)
+    own = np.empty((stride, stride), np.float32)
+    bits = own.view(np.uint32)
+    row_nearest, row_source = np.empty((stride, size), np.float32), np.empty((stride, size), np.uint32)
+    nearest, source = np.empty(size, np.float32), np.empty(size, np.uint32)
+    u_center, v_center = np.empty(size, np.float32), np.empty(size, np.float32)
+    for k in range(3):
+        u, v, d = axes[k, 0], axes[k, 2], axes[k, 4]
+        for i in range(size):
+            u_center[i] = center[u] + axes[k, 1] * ((i + 0.5) * cell - half)
+            v_center[i] = center[v] + axes[k, 3] * ((i + 0.5) * cell - half)
+        # The nearest of a square is the nearest of its rows' nearest: along rows first, then across them.
+        for row in range(stride):
+            for column in range(stride):
+                bits[row, column] = np.uint32(keys[k, row, column] >> np.uint64(32))
+            for column in range(size):
+                row_nearest[row, column] = own[row, column]
+                row_source[row, column] = np.uint32(row * stride + column)
+            for shift in range(1, 2 * splat + 1):
+                for column in range(size):
+                    nearer = own[row, column + shift] < row_nearest[row, column]
+                    there = np.uint32(row * stride + column + shift)
+                    row_nearest[row, column] = own[row, column + shift] if nearer else row_nearest[row, column]
+                    row_source[row, column] = there if nearer else row_source[row, column]
         for row in range(size):
             for column in range(size):
-                best_row, best_column = row, column
-                nearest = zbuffer[k, row, column] - np.float32(margin)
-                for r in range(max(row - splat, 0), min(row + splat + 1, size)):
-                    for c in range(max(column - splat, 0), min(column + splat + 1, size)):
-                        if zbuffer[k, r, c] < nearest:
-                            nearest = zbuffer[k, r, c]
-                            best_row, best_column = r, c
-                i = winner[k, best_row, best_column]
-                if i < 0:
+                nearest[column], source[column] = row_nearest[row, column], row_source[row, column]
+            for shift in range(1, 2 * splat + 1):
+                for column in range(size):
+                    nearer = row_nearest[row + shift, column] < nearest[column]
+                    nearest[column] = row_nearest[row + shift, column] if nearer else nearest[column]
+                    source[column] = row_source[row + shift, column] if nearer else source[column]
+            first = (row + splat) * stride + splat
+            for column in range(size):
+                here = own[row + splat, column + splat]
+                splatted = nearest[column] < here - np.float32(margin)
+                nearest[column] = nearest[column] if splatted else here
+                source[column] = source[column] if splatted else np.uint32(first + column)
+            for column in range(size):
+                if nearest[column] == np.inf:
                     continue
+                winner = np.uint32(flat[k, source[column]])
+                splatted = source[column] != np.uint32(first + column)
                 mask[k, row, column] = True
-                depth[k, row, column] = max(zbuffer[k, best_row, best_column], np.float32(NEAREST_DEPTH))
+                depth[k, row, column] = max(nearest[column], np.float32(NEAREST_DEPTH))
                 for a in range(3):
-                    rgb[k, row, column, a] = colors[i, a]
-                    xyz[k, row, column, a] = points[i, a]
-                if best_row != row or best_column != column:
-                    u, v = axes[k, 0], axes[k, 2]
-                    xyz[k, row, column, u] = center[u] + axes[k, 1] * ((column + 0.5) * cell - half)
-                    xyz[k, row, column, v] = center[v] + axes[k, 3] * ((row + 0.5) * cell - half)
+                    rgb[k, row, column, a] = colors[winner, a]
+                xyz[k, row, column, u] = u_center[column] if splatted else points[winner, u]
+                xyz[k, row, column, v] = v_center[row] if splatted else points[winner, v]
+                xyz[k, row, column, d] = points[winner, d]
 
 
 @compiled

@@ -6,7 +6,7 @@ It moves in ticks that it counts, so that tests of the episode's order, its refu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -106,8 +106,12 @@ class KinematicWorld:
                 on_tick(self.pose, self.opening)
         if self.blocked:
             return self._report(MotionOutcome.FELL_SHORT, action, started)
-        self.opening = float(action.gripper_open)
+        self.opening = 1.0 if action.gripper_open else self._closed()
         return self._report(MotionOutcome.REACHED, action, started)
+
+    def _closed(self) -> float:
+        """The opening once the hand has closed: around a box, or around nothing."""
+        return 0.4 if any(np.linalg.norm(self.pose.position - box) < 0.06 for box in BOXES.values()) else 0.0
 
     def _report(self, outcome: MotionOutcome, action: Action, started: int) -> MotionReport:
         metres, radians = self.pose.distance(action.pose)
@@ -144,12 +148,24 @@ class TouchPolicy:
         self.offset = np.zeros(3)
         self.keypoint_shift = 0
         self.stuck = False
+        self.knows_completion = True
+        self.looks = 0
+        self.told: Sequence[str] | None = None
 
-    def plan(self, instruction: str, last_step: str, on_text: OnText | None = None) -> Plan:
+    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...]:
+        self.looks += 1
+        if on_text:
+            on_text(" ; ".join(BOXES))
+        return tuple(BOXES)
+
+    def plan(
+        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
+    ) -> Plan:
+        self.told = seen
         if not instruction:
             raise InvalidInstructionError("The instruction is empty.")
         if "touch" not in instruction:
-            return Plan(PlanStatus.UNCLEAR, raw="unclear")
+            return Plan(PlanStatus.REFUSED, raw="refuse", reason="that is not something the robot can do")
         done = 0 if last_step == INITIAL_STEP else STEPS.index(last_step) + 1
         if done == len(STEPS):
             return Plan(PlanStatus.COMPLETE, raw="complete")

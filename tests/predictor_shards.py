@@ -70,6 +70,7 @@ def scene(rng: np.random.Generator, size: int) -> tuple[dict, np.ndarray, np.nda
     rgb, depth = paint(np.concatenate(clouds), np.clip(np.concatenate(paints), 0, 255).astype(np.uint8), window, size)
     record = {
         "kind": "trajectory",
+        "task": "stack",
         "step": step,
         "gripper_open": kind != 2,
         "action": {
@@ -82,8 +83,8 @@ def scene(rng: np.random.Generator, size: int) -> tuple[dict, np.ndarray, np.nda
     return record, rgb, depth
 
 
-def write_shard(folder: Path, index: int, count: int, size: int = 112, seed: int = 0) -> None:
-    """Write ``shard-<index>`` with ``count`` trajectory records of one zoom each."""
+def write_shard(folder: Path, index: int, count: int, size: int = 112, seed: int = 0, **fields: object) -> None:
+    """Write ``shard-<index>`` with ``count`` trajectory records of one zoom each; ``fields`` not None go into them."""
     rng = np.random.default_rng([seed, index])
     shard = Path(folder) / f"shard-{index:05d}.partial"
     shard.mkdir(parents=True)
@@ -92,6 +93,7 @@ def write_shard(folder: Path, index: int, count: int, size: int = 112, seed: int
         for k in range(count):
             record, rgb[k], depth[k] = scene(rng, size)
             record["zooms"][0]["index"] = k
+            record.update({name: value for name, value in fields.items() if value is not None})
             file.write(json.dumps(record) + "\n")
     np.save(shard / "zooms_rgb.npy", rgb)
     np.save(shard / "zooms_depth.npy", depth)

@@ -48,8 +48,8 @@ def make_scene(rng: np.random.Generator, trajectory: bool) -> tuple[np.ndarray, 
         half = np.array([0.02, 0.02, 0.02]) if "block" in name else np.array([0.04, 0.04, 0.05])
         center = place + np.array([0, 0, TABLE_Z + half[2]])
         paint_box(rgb, depth, center, half, COLORS[name.split()[0]])
-        objects.append({"name": name, "position": center.tolist()})
-    record: dict = {"kind": "positions", "objects": objects}
+        objects.append({"name": name, "position": center.tolist(), "visible": True})
+    record: dict = {"kind": "positions", "objects": objects, "drawer_open": None}
     if trajectory:
         block_name, cup_name = names[0], names[len(colors)]
         plan = phrasing.pick_and_place_steps(block_name, cup_name)
@@ -58,6 +58,9 @@ def make_scene(rng: np.random.Generator, trajectory: bool) -> tuple[np.ndarray, 
         keypoint = block + np.array([0, 0, 0.12]) if index == 0 else block
         record |= {
             "kind": "trajectory",
+            "demo": 0,
+            "instruction": f"put the {block_name} in the {cup_name}",
+            "contact": index == 1,
             "plan": list(plan),
             "last_step": INITIAL_STEP if index == 0 else plan[index - 1],
             "step": plan[index],

@@ -22,7 +22,6 @@ from clap.prediction import Plan, PlanStatus
 from clap.predictor import FineActionNetwork, FineActionPredictor, PredictorConfig
 from clap.step_vocabulary import build_tokenizer
 from clap.worlds.tabletop.phrasing import pick_and_place_steps
-from training.language_plans import phrasings
 from training.planner_model_init import new_mini_planner
 
 PLAN = Plan(PlanStatus.STEPS, SUBTASKS[0])
@@ -42,7 +41,15 @@ class PointingPlanner:
 
     point: np.ndarray = field(default_factory=lambda: BOXES["red block"].copy())
 
+    knows_completion: bool = True
+    looked_at: list = field(default_factory=list)
+
+    def look(self, views, on_text=None) -> tuple[str, ...]:
+        self.looked_at.append(views)
+        return tuple(BOXES)
+
     def reason(self, views, plan, last_step, on_text=None) -> Reasoning:
+        self.looked_at.append(views)
         objects = tuple((name, to_pixels(place, views.workspace, views.size)) for name, place in BOXES.items())
         return Reasoning(objects, plan.steps[0], to_pixels(self.point, views.workspace, views.size), "as pointed")
 
@@ -84,6 +91,22 @@ def test_the_keypoint_is_lifted_and_the_fine_stage_sees_the_window_around_it():
     assert predictor.asked[0][1] == SUBTASKS[0][0]
 
 
+def test_look_and_prediction_share_the_views_of_one_observation():
+    planner = PointingPlanner()
+    policy, seen = ClapPolicy(planner, tiny_predictor()), KinematicWorld().observe()
+    assert policy.look(seen) == tuple(BOXES)
+    policy.predict(seen, PLAN, INITIAL_STEP)
+    policy.predict(replace(seen), PLAN, INITIAL_STEP)
+    first, second, third = planner.looked_at
+    assert first is second
+    assert third is not second
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_policy_knows_its_end_if_its_planner_does(knows):
+    assert ClapPolicy(PointingPlanner(knows_completion=knows), tiny_predictor()).knows_completion is knows
+
+
 @pytest.mark.parametrize(("opening", "told"), [(1.0, 1.0), (0.55, 0.0), (0.0, 0.0)])
 def test_a_gripper_that_holds_a_block_is_told_as_closed(opening, told):
     world, predictor = KinematicWorld(), WatchedPredictor(tiny_predictor())
@@ -102,7 +125,7 @@ def test_a_keypoint_in_empty_space_is_a_named_failure():
 def folder(tmp_path_factory):
     """A complete, untrained checkpoint, small enough to write in a moment."""
     path = tmp_path_factory.mktemp("checkpoints") / "untrained"
-    new_mini_planner(phrasings(), seed=0, width=64, layers=2).save(path / "planner")
+    new_mini_planner(seed=0, width=64, layers=2).save(path / "planner")
     tiny_predictor().save(path / "predictor")
     (path / "record.json").write_text('{"seed": 0}')
     return path
@@ -111,7 +134,8 @@ def folder(tmp_path_factory):
 def test_a_policy_loads_from_its_folder_and_decides_in_three_views(folder):
     policy = ClapPolicy.load(folder)
     assert policy.name == "CLAP (untrained)"
-    assert isinstance(policy.plan("put the red block in the red cup", INITIAL_STEP), Plan)
+    seen = policy.look(KinematicWorld().observe())
+    assert isinstance(policy.plan("put the red block in the red cup", INITIAL_STEP, seen=seen), Plan)
     steps = pick_and_place_steps("red block", "red cup")
     # Untrained weights point anywhere: a cloud that fills the air gives every window something to see.
     seen = KinematicWorld().observe()

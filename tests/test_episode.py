@@ -10,13 +10,15 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from kinematic_world import HOME, STEPS, SUBTASKS, KinematicWorld, TouchPolicy
+from kinematic_world import BOXES, HOME, STEPS, SUBTASKS, KinematicWorld, TouchPolicy
 
+from clap.correction import MAX_PER_STEP
 from clap.episode import Episode, EpisodeState
 from clap.events import (
     Approved,
     Failed,
     Finished,
+    Looked,
     Moved,
     Planned,
     PoseUpdated,
@@ -30,6 +32,7 @@ from clap.events import (
 )
 from clap.failures import CheckpointError
 from clap.policy import INITIAL_STEP
+from clap.rollout import MAX_REPEATS
 from clap.safety import Decision
 from clap.worlds.world import MotionOutcome
 
@@ -37,7 +40,7 @@ from clap.worlds.world import MotionOutcome
 class Stage:
     """An episode with its world, its policies and all its events at hand."""
 
-    def __init__(self, policies=None, policy="touch", **world):
+    def __init__(self, policies=None, policy="touch", correction=True, **world):
         self.worlds: list[KinematicWorld] = []
         self.policies: list[TouchPolicy] = []
         self.events: list = []
@@ -50,7 +53,8 @@ class Stage:
             self.policies.append(TouchPolicy(world))
             return self.policies[-1]
 
-        self.episode = Episode(make_world, {"touch": make_policy, **(policies or {})}, policy, speed=0.0)
+        choice = {"touch": make_policy, **(policies or {})}
+        self.episode = Episode(make_world, choice, policy, speed=0.0, correction=correction)
         self.episode.subscribe(self.events.append)
         self.rest()
 
@@ -314,14 +318,23 @@ def test_the_same_step_three_times_in_a_row_is_a_failure(stage):
     one.episode.run()
     failed = one.rest(EpisodeState.FAILED)
     assert failed.failure.name == "step repeated without change"
-    assert failed.steps_done == 2
+    assert failed.corrections == MAX_PER_STEP
+    assert failed.steps_done == (MAX_REPEATS - 1) * (1 + MAX_PER_STEP)
 
 
-@pytest.mark.parametrize("words", ["", "   ", "sing a song"])
-def test_an_instruction_without_a_plan_is_a_named_failure_and_the_episode_goes_on(stage, words):
+@pytest.mark.parametrize(
+    ("words", "name", "sentence"),
+    [
+        ("", "instruction not understood", "The instruction is empty."),
+        ("   ", "instruction not understood", "The instruction is empty."),
+        ("sing a song", "instruction refused", "That is not something the robot can do."),
+    ],
+)
+def test_an_instruction_without_a_plan_is_a_named_failure_and_the_episode_goes_on(stage, words, name, sentence):
     one = stage().ready()
     assert one.episode.plan(words)
-    assert one.rest(EpisodeState.FAILED).failure.name == "instruction not understood"
+    failure = one.rest(EpisodeState.FAILED).failure
+    assert (failure.name, failure.sentence) == (name, sentence)
     wait_for(lambda: one.kinds(Failed))
     assert one.episode.plan("touch the block")
     one.rest(EpisodeState.PLANNED)
@@ -358,6 +371,45 @@ def test_home_drops_the_pending_prediction(stage):
     assert one.episode.home()
     assert one.rest(EpisodeState.PLANNED).prediction is None
     assert not one.episode.approve()
+
+
+def test_an_instruction_begins_with_a_look_and_keeps_what_was_seen(stage):
+    one = stage().ready("touch the block")
+    names = tuple(BOXES)
+    snapshot = one.episode.snapshot()
+    assert snapshot.seen == names
+    assert snapshot.round_texts["look"] == " ; ".join(names)
+    assert snapshot.seconds["look"] >= 0
+    assert [event.seen for event in one.kinds(Looked)] == [names]
+    assert one.episode.run()
+    assert one.rest(EpisodeState.DONE).seen == names
+    assert one.policies[0].looks == 1
+    assert one.episode.plan("touch the block")
+    one.rest(EpisodeState.PLANNED)
+    assert one.policies[0].looks == 2
+    assert one.episode.reset("touch", 7)
+    assert one.rest(EpisodeState.READY).seen is None
+
+
+class Unseeing(TouchPolicy):
+    """Names nothing, like a planner of one round, and never says that it is done."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.knows_completion = False
+
+    def look(self, observation, on_text=None):
+        return None
+
+
+def test_a_policy_that_names_nothing_and_knows_no_end_is_ended_by_the_world(stage):
+    one = stage(policies={"unseeing": Unseeing}, policy="unseeing").ready("touch the block")
+    assert one.episode.snapshot().seen is None
+    assert not one.kinds(Looked)
+    assert one.episode.run()
+    done = one.rest(EpisodeState.DONE)
+    assert done.success is True
+    assert done.steps_done == len(STEPS)
 
 
 def test_the_policy_can_be_changed_on_the_way(stage):

@@ -45,13 +45,15 @@ def test_the_expert_brings_the_block_into_the_cup_and_the_physics_agrees(table, 
     assert table.reset("block_in_same_cup", seed=10_001)
     before = rest(table, EpisodeState.READY)
     assert table.plan(before.instruction)
-    plan = rest(table, EpisodeState.PLANNED).plan
+    planned = rest(table, EpisodeState.PLANNED)
+    plan = planned.plan
     assert len(plan) == 4
     assert table.predict()
     pending = rest(table, EpisodeState.AWAITING)
     assert {thing.name for thing in pending.prediction.objects} >= {
         plan[0].text.removeprefix("the robot moves above the ")
     }
+    assert {thing.name for thing in pending.prediction.objects} < set(planned.seen)
     assert table.run()
     after = rest(table, EpisodeState.DONE)
     assert after.success is True

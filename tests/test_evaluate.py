@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from kinematic_world import STEPS, KinematicWorld, TouchPolicy
 
 from clap.failures import WorldError
-from clap.rollout import MAX_STEPS, run_unattended
-from clap.worlds.tabletop.tasks import task_infos
-from training.evaluate import choose_tasks, main, read_records
+from clap.rollout import MAX_STEPS
+from clap.unattended import run_unattended
+from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
+from training.evaluate import choose_conditions, choose_tasks, main, make_jobs, parser
+from training.evaluation.jobs import Finished
+from training.evaluation.results import evaluate, read_records
 from training.evaluation_report import markdown, summary, wilson
 
 
@@ -53,7 +56,7 @@ def test_an_unattended_run_ends_with_a_named_failure(bend, name, outcomes):
     policy = TouchPolicy(world)
     instruction = world.reset("touch", 0)
     bend(world, policy)
-    result = run_unattended(world, policy, instruction)
+    result = run_unattended(world, policy, instruction, correction=False)
     assert not result.success
     assert result.failure.name == name
     assert [step.outcome for step in result.log] == outcomes
@@ -68,8 +71,8 @@ class Wanderer(TouchPolicy):
         self.decisions += 1
         return super().predict(observation, plan, STEPS[self.decisions % 3], on_text)
 
-    def plan(self, instruction, last_step, on_text=None):
-        return super().plan(instruction, STEPS[0], on_text)
+    def plan(self, instruction, last_step, on_text=None, seen=None):
+        return super().plan(instruction, STEPS[0], on_text, seen)
 
 
 def test_an_unattended_run_ends_at_the_step_limit():
@@ -82,9 +85,19 @@ def test_tasks_are_chosen_by_word_or_by_key():
     infos = task_infos()
     assert len(choose_tasks("all", infos)) == 8
     assert len(choose_tasks("trained", infos)) == 4
+    assert not set(choose_tasks("trained", infos)) & set(choose_tasks("untrained", infos))
     assert choose_tasks("open_drawer, shape_in_cup", infos) == ["open_drawer", "shape_in_cup"]
     with pytest.raises(WorldError, match="open_drawer"):
         choose_tasks("opendrawer", infos)
+    assert choose_conditions("all", CONDITIONS) == list(CONDITIONS)
+
+
+def test_blocks_of_seeds_never_overlap_and_the_first_block_comes_first():
+    arguments = ["--policy", "expert", "--episodes", "2", "--seeds", "3", "--first-seed", "7", "--out", "r.json"]
+    jobs = make_jobs(parser().parse_args(arguments), ["open_drawer"], ["none", "distractors"])
+    assert len({job.key for job in jobs}) == len(jobs) == 3 * 2 * 2
+    assert [job.seed for job in jobs if job.condition == "none"] == [7, 8, 1007, 1008, 2007, 2008]
+    assert {job.seed for job in jobs[:4]} == {7, 8}
 
 
 def test_a_line_cut_short_by_a_kill_is_dropped_and_the_rest_kept(tmp_path):
@@ -97,8 +110,20 @@ def test_a_line_cut_short_by_a_kill_is_dropped_and_the_rest_kept(tmp_path):
 
 def record(task, seed, success):
     failure = None if success else {"name": "pose not reached", "sentence": "", "next_move": ""}
-    about = {"policy": "clap", "model": "abc", "task": task, "condition": "none", "seed": seed}
-    return {**about, "success": success, "failure": failure, "steps": 4, "seconds": 1.0}
+    fault = None if success else {"name": "motion", "step": None, "why": ""}
+    run = {"policy": "clap", "model": "abc", "cameras": "four", "correction": "on"}
+    done = [{"finding": "nothing grasped", "remedy": "retry"}] * (seed % 3)
+    told = {"failure": failure, "fault": fault, "corrections": done, "facts": []}
+    return {
+        **run,
+        **told,
+        "task": task,
+        "condition": "none",
+        "seed": seed,
+        "success": success,
+        "steps": 4,
+        "seconds": 1.0,
+    }
 
 
 def test_the_table_counts_tasks_and_averages_trained_and_untrained_apart():
@@ -106,6 +131,9 @@ def test_the_table_counts_tasks_and_averages_trained_and_untrained_apart():
     records += [record("shape_in_cup", seed, False) for seed in range(10)]
     result = summary(records, {info.key: info for info in task_infos()}, "the command")
     assert result["cells"][0]["failures"] == {"pose not reached": 5}
+    assert result["cells"][0]["classes"] == {"motion": 5}
+    assert result["seed_blocks"] == [[0, 9]]
+    assert result["overall"]["successes"] == 5
     assert [(a["trained"], a["successes"], a["episodes"]) for a in result["averages"]] == [
         (True, 5, 10),
         (False, 0, 10),
@@ -115,6 +143,7 @@ def test_the_table_counts_tasks_and_averages_trained_and_untrained_apart():
     assert "**average of the untrained tasks** |  | 0/10 = 0 % (0 to 28) |" in text
     assert "`the command`" in text
     assert "seeds 0 to 9" in text
+    assert "it acted in 12 of 20 episodes, 3 of which succeeded (nothing grasped: retry 18)." in text
 
 
 def test_the_command_evaluates_the_expert_and_resumes(tmp_path, capsys):
@@ -124,11 +153,32 @@ def test_the_command_evaluates_the_expert_and_resumes(tmp_path, capsys):
     first = capsys.readouterr()
     assert "| Put block in cup of the same colour | yes | 1/1 = 100 %" in first.out
     lines = out.with_suffix(".jsonl").read_text()
-    assert len(json.loads(lines)["log"]) == 4
+    assert len(json.loads(lines)["log"]) == len(json.loads(lines)["facts"]) == 4
     assert main(arguments) == 0
     assert "1 of 1 episodes are already there" in capsys.readouterr().err
     assert out.with_suffix(".jsonl").read_text() == lines
-    assert json.loads(out.read_text())["cells"][0]["successes"] == 1
+    result = json.loads(out.read_text())
+    assert result["cells"][0]["successes"] == 1
+    assert result["accuracy"]["none"]["keypoints_close"] == result["accuracy"]["none"]["plans_right"] == 1.0
+
+
+def test_what_was_measured_without_correction_is_not_mixed_in(tmp_path):
+    options = parser().parse_args(["--policy", "expert", "--episodes", "3", "--out", "r.json"])
+    jobs = make_jobs(options, ["open_drawer"], ["none"])
+    assert {job.correction for job in jobs} == {"on"}
+    lines = [{**vars(job), "fault": None, "steps": 4, "seconds": 1.0} for job in jobs]
+    del lines[0]["correction"]
+    lines[1]["correction"] = "off"
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ran = []
+
+    def run(todo):
+        ran.extend(todo)
+        return (Finished({**vars(job), "fault": None, "steps": 4, "seconds": 1.0}) for job in todo)
+
+    evaluate(jobs, path, run)
+    assert ran == jobs[:2]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +187,7 @@ def test_the_command_evaluates_the_expert_and_resumes(tmp_path, capsys):
         (["--tasks", "fly"], 'no task "fly"'),
         (["--conditions", "fog"], 'no condition "fog"'),
         (["--checkpoint", "/nowhere"], "no checkpoint at"),
+        (["--policy", "rvt2"], "No weights were given"),
     ],
 )
 def test_wrong_options_are_answered_with_a_sentence(tmp_path, capsys, arguments, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clap.geometry import Workspace, project, to_pixels
+from clap.observation import fuse
 from clap.worlds.tabletop.expert import canonical_action, fold, top_down
 from clap.worlds.tabletop.objects import RGB
+from clap.worlds.tabletop.robot import TABLE_HEIGHT
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from training import generate
 from training.augment import RigidMotion
+from training.capture import capture, draw_cameras, moved_poses
+from training.demonstrations import WINDOW, demonstrate
 from training.shards import ShardWriter
 
 small = st.floats(-0.5, 0.5)
@@ -46,18 +51,23 @@ def test_the_canonical_grasp_of_a_turned_cube_is_an_equal_grasp_within_45_degree
     assert chosen.distance(top_down(turned.position, 1.2 - np.pi / 2))[1] < 1e-6
 
 
+def arguments() -> argparse.Namespace:
+    return argparse.Namespace(seed=3, demos=1, first_demo=0, tasks="trained", conditions=["none"], scenes=4)
+
+
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
     folder, world = tmp_path_factory.mktemp("data"), TabletopWorld()
-    arguments = argparse.Namespace(seed=3, demos=50, frames=2)
-    size, generate.RECORDS_PER_SHARD = generate.RECORDS_PER_SHARD, 12
+    patch = pytest.MonkeyPatch()
+    patch.setattr(generate, "COPIES", {"positions": 3, "trajectory": 2})
+    patch.setattr(generate, "DEMONSTRATIONS_PER_SHARD", 1)
     try:
-        for number, kind in enumerate(["trajectory", "positions"]):
+        for number, fill in ((2, generate.fill_trajectories), (1, generate.fill_positions)):
             writer = ShardWriter()
-            generate.fill_shard(writer, world, kind, number, arguments)
+            fill(writer, world, number, arguments())
             writer.write(folder, number)
     finally:
-        generate.RECORDS_PER_SHARD = size
+        patch.undo()
         world.close()
     return folder
 
@@ -68,14 +78,14 @@ def records(folder, number):
 
 
 def test_a_shard_holds_what_its_records_point_to(shards):
-    for number in (0, 1):
+    for number in (2, 1):
         shard = shards / f"shard-{number:05d}"
         rgb = np.load(shard / "views_rgb.npy", allow_pickle=False)
         depth = np.load(shard / "views_depth.npy", allow_pickle=False)
         assert rgb.shape == (len(records(shards, number)), 3, 224, 224, 3) and rgb.dtype == np.uint8
         assert depth.shape == rgb.shape[:-1] and depth.dtype == np.float16
-    zooms = np.load(shards / "shard-00000" / "zooms_rgb.npy", allow_pickle=False)
-    indices = [zoom["index"] for record in records(shards, 0) for zoom in record["zooms"]]
+    zooms = np.load(shards / "shard-00002" / "zooms_rgb.npy", allow_pickle=False)
+    indices = [zoom["index"] for record in records(shards, 2) for zoom in record["zooms"]]
     assert indices == list(range(len(zooms)))
 
 
@@ -84,7 +94,7 @@ def test_blocks_are_seen_from_above_where_their_labels_say(shards):
     hits = []
     for k, record in enumerate(records(shards, 1)):
         for thing in record["objects"]:
-            if thing["name"].endswith("block"):
+            if thing["name"].endswith("block") and thing["visible"]:
                 u, v = to_pixels(np.array(thing["position"]), Workspace())[2]
                 color = rgb[k, 2, v, u] / 255
                 nearest = min(RGB, key=lambda name: np.linalg.norm(_hue(np.array(RGB[name])) - _hue(color)))
@@ -98,8 +108,10 @@ def _hue(color):
 
 
 def test_the_keypoint_of_every_transition_lies_in_its_zoom_windows(shards):
-    for record in records(shards, 0):
+    for record in records(shards, 2):
         assert record["step"] == record["plan"][record["step_index"]]
+        assert record["contact"] == (record["step_index"] in (1, 3))
+        assert record["instruction"] and record["demo"] == 0
         assert set(record["task_objects"]) <= {thing["name"] for thing in record["objects"]}
         for zoom in record["zooms"]:
             window = Workspace(tuple(zoom["low"]), tuple(zoom["high"]))
@@ -109,12 +121,43 @@ def test_the_keypoint_of_every_transition_lies_in_its_zoom_windows(shards):
 
 def test_the_same_seed_gives_the_same_shard(shards, tmp_path):
     world, writer = TabletopWorld(), ShardWriter()
-    size, generate.RECORDS_PER_SHARD = generate.RECORDS_PER_SHARD, 12
     try:
-        generate.fill_shard(writer, world, "positions", 1, argparse.Namespace(seed=3, demos=50, frames=2))
+        generate.fill_positions(writer, world, 1, arguments())
         writer.write(tmp_path, 1)
     finally:
-        generate.RECORDS_PER_SHARD = size
         world.close()
     for name in ("records.jsonl", "views_rgb.npy", "views_depth.npy"):
         assert (tmp_path / "shard-00001" / name).read_bytes() == (shards / "shard-00001" / name).read_bytes()
+
+
+def test_demonstrations_take_turns_over_variations_and_repeat_exactly():
+    world = TabletopWorld()
+    try:
+        first, again = (demonstrate(world, "block_in_same_cup", number) for number in (1, 1))
+        other = demonstrate(world, "block_in_same_cup", 2)
+    finally:
+        world.close()
+    assert len(first) == 4 * (WINDOW + 1)
+    assert first[0].subtask != other[0].subtask
+    for a, b in zip(first, again, strict=True):
+        assert np.array_equal(a.shot.single.rgb, b.shot.single.rgb)
+        assert np.array_equal(a.action.pose.position, b.action.pose.position)
+
+
+def test_training_sees_one_to_four_cameras_moved_and_noisy():
+    world, rng = TabletopWorld(), np.random.default_rng(0)
+    try:
+        shot = capture(world, moved_poses(world, rng))
+        still = world.observe()
+    finally:
+        world.close()
+    for frame, plain in zip(shot.observation.frames, still.frames, strict=True):
+        assert np.array_equal(frame.rgb, plain.rgb)
+    assert not np.allclose(shot.moved[0].cam2world, shot.observation.frames[0].cam2world)
+    # A moved camera whose pose is known sees the same table top.
+    for frame in shot.moved[:3]:
+        cloud = fuse(replace(shot.observation, frames=(frame,)), Workspace())
+        assert np.median(cloud.points[:, 2]) == pytest.approx(TABLE_HEIGHT, abs=0.003)
+    drawn = [draw_cameras(shot, rng) for _ in range(60)]
+    assert {len(seen.frames) for seen in drawn} == {1, 2, 3, 4}
+    assert any(seen.frames[0].depth.shape == (360, 640) for seen in drawn)

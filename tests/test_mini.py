@@ -9,7 +9,7 @@ import time
 import pytest
 
 from clap.checkpoint import open_checkpoint
-from training.mini import assemble, run_together
+from training.mini import assemble, data_commands, parser, run_together, training_commands
 
 
 @pytest.fixture
@@ -57,3 +57,15 @@ def test_a_failing_stage_ends_the_run_and_stops_its_neighbour():
         with pytest.raises(SystemExit, match="status 3"):
             run_together(commands)
         assert time.monotonic() - started < 30
+
+
+def test_training_and_validation_data_share_no_demonstration_and_both_trainings_resume(tmp_path):
+    args = parser().parse_args(["--data", str(tmp_path / "data"), "--demos", "10", "--workers", "2", "--resume"])
+    data = data_commands(args)
+    assert len(data) == 4
+    training, validation = data[0], data[2]
+    assert training[training.index("--demos") + 1] == "10" and "--first-demo" not in training
+    assert int(validation[validation.index("--first-demo") + 1]) >= 10
+    for command in training_commands(args):
+        assert "--resume" in command
+        assert command[command.index("--validation") + 1] == validation[validation.index("--out") + 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 
@@ -9,28 +10,40 @@ import numpy as np
 import pytest
 import torch
 from predictor_shards import paint
+from safetensors.torch import save_file
 
 from clap.encoders import EncoderConfig
 from clap.failures import CheckpointError
 from clap.geometry import Workspace
 from clap.multiview import MultiViewConfig
-from clap.predictor import FineActionNetwork, FineActionPredictor, FineInputs, PredictorConfig, RotationHead
+from clap.plain_encoder import PlainEncoderConfig
+from clap.predictor import (
+    FORMAT_1,
+    FineActionNetwork,
+    FineActionPredictor,
+    FineInputs,
+    PredictorConfig,
+    RotationHead,
+)
 from clap.step_vocabulary import build_tokenizer, tabletop_steps
 from clap.views import CanonicalViews
 
 STEP = "the robot grasps the red block"
 
 
-def tiny_predictor(seed: int = 0) -> FineActionPredictor:
+def tiny_predictor(seed: int = 0, kind: str = "clap") -> FineActionPredictor:
     torch.manual_seed(seed)
     tokenizer = build_tokenizer([])
-    encoders = EncoderConfig.mini(len(tokenizer), image_size=28, width=32)
+    encoders = {
+        "clap": EncoderConfig.mini(len(tokenizer), image_size=28, width=32),
+        "plain": PlainEncoderConfig(28, len(tokenizer), width=32, channels=4),
+    }[kind]
     return FineActionPredictor(FineActionNetwork(PredictorConfig(encoders, MultiViewConfig(2, 2), 32)), tokenizer)
 
 
-def views(size: int, seed: int = 0) -> CanonicalViews:
+def views(size: int, seed: int = 0, raised: float = 0.0) -> CanonicalViews:
     rng = np.random.default_rng(seed)
-    window = Workspace().zoomed(np.array([0.2, 0.1, 0.8]))
+    window = Workspace().zoomed(np.array([0.2, 0.1, 0.8 + raised]))
     points = rng.uniform(window.low, window.high, (4000, 3))
     rgb, depth = paint(points, rng.integers(0, 256, points.shape).astype(np.uint8), window, size)
     return CanonicalViews(rgb, depth, np.zeros((*depth.shape, 3), np.float32), depth > 0, window)
@@ -51,6 +64,7 @@ def test_a_prediction_is_a_pose_in_the_window_with_its_evidence(mini):
     assert seen.workspace.contains(found.position)
     assert np.linalg.norm(found.quaternion) == pytest.approx(1)
     assert isinstance(found.gripper_open, bool) and 0.5 <= found.gripper_confidence <= 1
+    assert isinstance(found.ignore_collisions, bool) and 0.5 <= found.collision_confidence <= 1
     assert found.support.shape == found.rotation_confidence.shape == (3,)
 
 
@@ -66,7 +80,7 @@ def test_clap_mini_is_small_and_quick(mini):
     assert min(seconds) < 0.15
 
 
-@pytest.mark.parametrize("change", ["step", "gripper", "rgb", "depth"])
+@pytest.mark.parametrize("change", ["step", "gripper", "rgb", "depth", "height"])
 def test_every_input_has_a_say(change):
     predictor, seen = tiny_predictor(), views(28)
     base = predictor.predict(seen, STEP, 1.0)
@@ -75,6 +89,7 @@ def test_every_input_has_a_say(change):
         "gripper": lambda: predictor.predict(seen, STEP, 0.0),
         "rgb": lambda: predictor.predict(CanonicalViews(255 - seen.rgb, *parts(seen)[1:]), STEP, 1.0),
         "depth": lambda: predictor.predict(CanonicalViews(seen.rgb, seen.depth / 2, *parts(seen)[2:]), STEP, 1.0),
+        "height": lambda: predictor.predict(views(28, raised=0.3), STEP, 1.0),
     }[change]()
     assert not np.allclose(base.heatmaps, other.heatmaps, atol=1e-7)
 
@@ -89,9 +104,9 @@ def test_padding_in_a_batch_changes_nothing():
     ids, mask = predictor.tokenize(steps)
     rgb, depth = torch.rand(2, 3, 3, 28, 28), torch.rand(2, 3, 28, 28)
     with torch.no_grad():
-        together, _ = predictor.network(FineInputs(rgb, depth, ids, mask, torch.ones(2)))
+        together, _ = predictor.network(FineInputs(rgb, depth, ids, mask, torch.ones(2), torch.ones(2)))
         ids, mask = predictor.tokenize(steps[:1])
-        alone, _ = predictor.network(FineInputs(rgb[:1], depth[:1], ids, mask, torch.ones(1)))
+        alone, _ = predictor.network(FineInputs(rgb[:1], depth[:1], ids, mask, torch.ones(1), torch.ones(1)))
     assert torch.allclose(together[:1], alone, atol=1e-4)
 
 
@@ -106,13 +121,15 @@ def test_later_angles_are_conditioned_on_the_earlier_ones():
     assert torch.equal(head(features), head(features, head(features).argmax(-1)))
 
 
-def test_the_folder_brings_back_the_same_predictor(tmp_path):
-    predictor, seen = tiny_predictor(), views(28)
+@pytest.mark.parametrize("kind", ["clap", "plain"])
+def test_the_folder_brings_back_the_same_predictor(tmp_path, kind):
+    predictor, seen = tiny_predictor(kind=kind), views(28)
     predictor.save(tmp_path)
     again = FineActionPredictor.load(tmp_path)
     assert again.config == predictor.config
     a, b = predictor.predict(seen, STEP, 1.0), again.predict(seen, STEP, 1.0)
     assert np.array_equal(a.heatmaps, b.heatmaps) and np.array_equal(a.quaternion, b.quaternion)
+    assert (a.ignore_collisions, a.collision_confidence) == (b.ignore_collisions, b.collision_confidence)
     assert not list(tmp_path.rglob("*.bin")) and not list(tmp_path.rglob("*.pt"))
 
 
@@ -144,6 +161,34 @@ def test_a_damaged_folder_is_a_named_error(tmp_path, damage):
     damage(tmp_path)
     with pytest.raises(CheckpointError, match=str(tmp_path)):
         FineActionPredictor.load(tmp_path)
+
+
+@pytest.mark.parametrize(("favoured", "ignore"), [(0, False), (1, True)])
+def test_the_collision_head_decides_on_its_own(favoured, ignore):
+    predictor, seen = tiny_predictor(), views(28)
+    before = predictor.predict(seen, STEP, 1.0)
+    with torch.no_grad():
+        predictor.network.collision[-1].bias[favoured] = 50.0
+    after = predictor.predict(seen, STEP, 1.0)
+    assert after.ignore_collisions is ignore and after.collision_confidence > 0.99
+    assert after.gripper_open == before.gripper_open and np.array_equal(after.quaternion, before.quaternion)
+
+
+def test_a_checkpoint_of_format_1_always_ignores_collisions_and_sees_no_height(tmp_path):
+    torch.manual_seed(0)
+    now = tiny_predictor()
+    encoders = dataclasses.replace(now.config.encoders, use_height=False)
+    old = FineActionPredictor(FineActionNetwork(dataclasses.replace(now.config, encoders=encoders)), now.tokenizer)
+    old.save(tmp_path)
+    weights = {name: v for name, v in old.network.state_dict().items() if not name.startswith("collision.")}
+    save_file(weights, tmp_path / "model.safetensors")
+    values = json.loads((tmp_path / "config.json").read_text())
+    del values["encoder"], values["encoders"]["use_height"]
+    (tmp_path / "config.json").write_text(json.dumps({**values, "format": FORMAT_1}))
+    low, high = (FineActionPredictor.load(tmp_path).predict(views(28, raised=z), STEP, 1.0) for z in (0.0, 0.3))
+    assert low.ignore_collisions and low.collision_confidence > 0.99
+    assert np.allclose(low.heatmaps, old.predict(views(28), STEP, 1.0).heatmaps)
+    assert np.allclose(low.heatmaps, high.heatmaps, atol=1e-5)
 
 
 def test_views_of_another_size_are_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,39 @@ def test_a_motion_into_the_table_falls_short_and_says_what_it_touches(world):
     report = world.execute(Action(top_down(np.array([0.15, 0.3, 0.70]), 0), gripper_open=True))
     assert report.outcome is MotionOutcome.FELL_SHORT
     assert report.position_error > 0.015 and "cm from the target" in report.reason
+
+
+def test_a_motion_that_avoids_collisions_stops_where_it_presses(world):
+    world.reset("open_drawer", 1)
+    into_table = Action(top_down(np.array([0.15, 0.3, 0.70]), 0), gripper_open=False, ignore_collisions=False)
+    report = world.execute(into_table)
+    assert report.outcome is MotionOutcome.FELL_SHORT and "touched the table" in report.reason
+    assert report.reached.position[2] > 0.745 and report.gripper_open > 0.9
+    assert world.execute(Action(top_down(np.array([0.15, 0.3, 0.9]), 0), True, ignore_collisions=False)).ok
+
+
+def test_what_is_held_belongs_to_the_robot_and_may_leave_its_support_but_not_press(world):
+    world.reset("block_in_same_cup", 2)
+    subtask = world.goal[0]
+    for index in range(2):
+        world.execute(keyframe(world, subtask, index))
+    lift = keyframe(world, subtask, 2)
+    assert world.execute(dataclasses.replace(lift, ignore_collisions=False)).ok
+    block = world.positions()[subtask.thing][2]
+    down = Pose(np.asarray(lift.pose.position) - [0, 0, 0.185], lift.pose.quaternion)
+    report = world.execute(Action(down, gripper_open=True, ignore_collisions=False))
+    assert report.outcome is MotionOutcome.FELL_SHORT and "touched" in report.reason
+    assert block - world.positions()[subtask.thing][2] > 0.1 and report.gripper_open < 0.8
+
+
+@pytest.mark.parametrize("task", ["block_in_closed_drawer", "shape_in_sorter"])
+def test_no_free_motion_of_the_expert_presses_against_anything(world, task):
+    world.reset(task, 4)
+    for subtask in world.goal:
+        for index in range(len(subtask.steps)):
+            action = dataclasses.replace(keyframe(world, subtask, index), ignore_collisions=subtask.touches(index))
+            assert world.execute(action).ok
+    assert world.success() is True
 
 
 def test_stop_halts_a_motion_where_it_is(world):

@@ -126,6 +126,24 @@ def test_commands_lead_through_an_instruction_to_its_end(client: TestClient) -> 
         assert {step["status"] for step in status["plan"]} == {"done"}
 
 
+def test_what_was_seen_is_told_in_the_state_and_in_the_log(client: TestClient) -> None:
+    with page(client) as link:
+        assert next_message(link, "status")["seen"] is None
+        link.send_json({"type": "plan", "instruction": "touch the block"})
+        assert status_where(link, state="planned")["seen"] == "red block, red cup"
+    with page(client) as link:
+        told = [line["text"] for line in next_message(link, "log")["lines"]]
+        assert "I see: red block, red cup." in told
+
+
+def test_a_refused_instruction_is_told_with_its_reason_and_a_next_move(client: TestClient) -> None:
+    with page(client) as link:
+        link.send_json({"type": "plan", "instruction": "sing a song"})
+        status = status_where(link, state="failed")
+        assert status["failure"]["sentence"] == "That is not something the robot can do."
+        assert status["hint"] == status["failure"]["next_move"]
+
+
 @pytest.mark.parametrize("way", ["link", "http"])
 def test_stop_halts_a_motion_at_once(client: TestClient, episode: Episode, way: str) -> None:
     with page(client) as link:

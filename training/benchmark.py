@@ -1,4 +1,4 @@
-"""CPU time of what the console does at every step, beside naive implementations: `python -m training.benchmark`.
+"""CPU time of what the console does at every step, beside other implementations: `python -m training.benchmark`.
 
 A section is a module of ``training.benchmarks`` with ``rows(settings) -> list[Row]``; list it in ``SECTIONS``.
 """
@@ -15,6 +15,7 @@ from training.benchmarks.measure import SectionUnavailable, Settings, table
 
 SECTIONS = {
     "observation": "One observation with its three views",
+    "projection": "262,144 points into three views",
     "decision": "One CLAP decision: both rounds and the fine stage",
 }
 

@@ -1,13 +1,15 @@
 """Generate the object-position and trajectory data sets: `python -m training.generate --out data/mini`.
 
 Runs can be cut and resumed: a shard that exists is not made again. Shards alternate between the two kinds, so that
-training can begin before all are there. The third data set, language plans, needs no simulator and is drawn during
-training (training/language_plans.py).
+training can begin before all are there. Every trajectory shard renders some of the demonstrations anew, under other
+augmentations; there are never more demonstrations than ``--demos`` per task. The third data set, language plans,
+needs no simulator and is drawn during training (training/language_plans.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 import zlib
 from pathlib import Path
@@ -20,9 +22,12 @@ from clap.geometry import Workspace
 from clap.observation import Observation, PointCloud, fuse
 from clap.views import CanonicalViews, render_views
 from clap.worlds.tabletop.expert import canonical_action
-from clap.worlds.tabletop.tasks import task_infos
+from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
+from clap.worlds.tabletop.robot import TABLE_HEIGHT
+from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from clap.worlds.tabletop.world import TabletopWorld
 from training.augment import RigidMotion
+from training.capture import Shot, capture, draw_cameras, moved_poses
 from training.demonstrations import Transition, demonstrate
 from training.positions import set_table
 from training.shards import ShardWriter
@@ -31,9 +36,17 @@ ZOOM_SIZE = 112
 ZOOM_NOISE = (0.05, 0.02)
 """Half width of the zoom centre's uniform noise, metres: RVT-2's 5 cm, and a closer one as at test time."""
 
-RECORDS_PER_SHARD = 240
-SEED_LIMIT = 10_000
-"""Evaluation uses seeds from here on; demonstrations stay below."""
+SCENES_PER_SHARD = 80
+DEMONSTRATIONS_PER_SHARD = 2
+COPIES = {"positions": 3, "trajectory": 5}
+"""How often a moment is rendered, each time with other cameras and, but for the first, moved as a whole."""
+
+LEAST_POINTS = 12
+"""Points of the cloud near a thing from which it counts as seen."""
+SEEN_WITHIN = {SORTER: 0.07, DRAWER: 0.12, HANDLE: 0.03, "cup": 0.06}
+SEEN_WITHIN_ELSE = 0.042
+"""How near, metres, by name or by its last word. A closed drawer is seen by its cabinet."""
+ABOVE_TABLE = 0.008
 
 
 def wide_cloud(observation: Observation) -> PointCloud:
@@ -60,49 +73,78 @@ def draw_motion(points: dict[str, np.ndarray], extra: list[np.ndarray], rng: np.
     return RigidMotion()
 
 
-def _objects(points: dict[str, np.ndarray], motion: RigidMotion) -> list[dict[str, Any]]:
-    return [{"name": name, "position": np.round(motion.points(p), 5).tolist()} for name, p in points.items()]
+def _objects(points: dict[str, np.ndarray], motion: RigidMotion, cloud: PointCloud) -> list[dict[str, Any]]:
+    """Each named point of the moved scene, and whether anything of the thing is in the cloud."""
+    table = TABLE_HEIGHT + motion.shift[2]
+    above = cloud.points[cloud.points[:, 2] > table + ABOVE_TABLE]
+    out = []
+    for name, point in points.items():
+        place = motion.points(point)
+        reach = SEEN_WITHIN.get(name, SEEN_WITHIN.get(name.split()[-1], SEEN_WITHIN_ELSE))
+        near = np.sum((above - place.astype(np.float32)) ** 2, 1) < reach**2
+        seen = bool(near.sum() >= LEAST_POINTS)
+        out.append({"name": name, "position": np.round(place, 5).tolist(), "visible": seen})
+    return out
 
 
-def add_positions(writer: ShardWriter, world: TabletopWorld, rng: np.random.Generator, copies: int) -> None:
-    """One random table: as it is, and moved ``copies - 1`` times."""
+def add_positions(writer: ShardWriter, world: TabletopWorld, rng: np.random.Generator) -> None:
+    """One random table: as it is, and moved."""
     set_table(world, rng)
-    cloud, points = wide_cloud(world.observe()), world.positions()
-    for k in range(copies):
+    shot, points = capture(world, moved_poses(world, rng)), world.positions()
+    for k in range(COPIES["positions"]):
         motion = RigidMotion() if k == 0 else draw_motion(points, [], rng)
-        record = {"kind": "positions", "objects": _objects(points, motion)}
-        writer.add(record, render_views(motion.cloud(cloud), Workspace()), [])
+        cloud, views = _seen(shot, motion, rng)
+        record = {
+            "kind": "positions",
+            "objects": _objects(points, motion, cloud),
+            "drawer_open": world.drawer_is_open(),
+        }
+        writer.add(record, views, [])
 
 
-def add_transition(writer: ShardWriter, transition: Transition, rng: np.random.Generator, copies: int) -> None:
-    """One transition: as it is, and moved ``copies - 1`` times, each with two noisy zooms."""
+def add_transition(writer: ShardWriter, transition: Transition, rng: np.random.Generator) -> None:
+    """One transition: as it is, and moved, each with two noisy zooms."""
     workspace = Workspace()
-    cloud, points = wide_cloud(transition.observation), transition.positions
+    subtask, points = transition.subtask, transition.points
     target = np.asarray(transition.action.pose.position)
-    for k in range(copies):
+    for k in range(COPIES["trajectory"]):
         motion = RigidMotion() if k == 0 else draw_motion(points, [target], rng)
-        moved = motion.cloud(cloud)
-        action = canonical_action(transition.subtask, transition.index, motion.pose(transition.action.pose))
+        cloud, views = _seen(transition.shot, motion, rng)
+        action = canonical_action(subtask, transition.index, motion.pose(transition.action.pose))
         keypoint = np.asarray(action.position)
         record = {
             "kind": "trajectory",
             "task": transition.task,
-            "objects": _objects(points, motion),
-            "task_objects": list(transition.subtask.objects),
-            "plan": list(transition.subtask.steps),
+            "demo": transition.number,
+            "instruction": str(rng.choice(transition.instructions)),
+            "objects": _objects(points, motion, cloud),
+            "drawer_open": transition.drawer_open,
+            "task_objects": list(subtask.objects),
+            "plan": list(subtask.steps),
             "last_step": transition.last_step,
-            "step": transition.subtask.steps[transition.index],
+            "step": subtask.steps[transition.index],
             "step_index": transition.index,
+            "contact": subtask.touches(transition.index),
             "keypoint": np.round(keypoint, 5).tolist(),
             "action": {
                 "position": np.round(keypoint, 5).tolist(),
                 "quaternion": np.round(action.quaternion, 6).tolist(),
                 "gripper_open": transition.action.gripper_open,
             },
-            "gripper_open": transition.observation.gripper_is_open,
+            "gripper_open": transition.shot.observation.gripper_is_open,
         }
-        zooms = [_zoom(moved, keypoint, workspace, noise, rng) for noise in ZOOM_NOISE]
-        writer.add(record, render_views(moved, workspace), zooms)
+        zooms = [_zoom(cloud, keypoint, workspace, noise, rng) for noise in ZOOM_NOISE]
+        writer.add(record, views, zooms)
+
+
+def _seen(shot: Shot, motion: RigidMotion, rng: np.random.Generator) -> tuple[PointCloud, CanonicalViews]:
+    """The moved cloud of a random set of cameras, and its canonical views; other cameras if these see nothing."""
+    while True:
+        try:
+            cloud = motion.cloud(wide_cloud(draw_cameras(shot, rng)))
+            return cloud, render_views(cloud, Workspace())
+        except ClapError:
+            continue
 
 
 def _zoom(
@@ -114,32 +156,38 @@ def _zoom(
         try:
             return render_views(cloud, workspace.zoomed(center), ZOOM_SIZE, splat=2)
         except ClapError:
-            continue  # nothing to see from a centre high in the air: draw another
+            # Nothing to see from a centre high in the air: draw another, further away.
+            noise *= 1.2
 
 
-def fill_shard(writer: ShardWriter, world: TabletopWorld, kind: str, number: int, args: argparse.Namespace) -> None:
-    """Fill one shard of a kind; its number seeds it."""
-    rng = np.random.default_rng([args.seed, zlib.crc32(kind.encode()), number])
-    trained = [info.key for info in task_infos() if info.trained]
-    while len(writer) < RECORDS_PER_SHARD:
-        if kind == "positions":
-            add_positions(writer, world, rng, copies=3)
-            continue
-        task, seed = str(rng.choice(trained)), int(rng.integers(args.demos))
-        try:
-            for transitions in demonstrate(world, task, seed, rng, args.frames, noise=0.01):
-                for transition in transitions:
-                    add_transition(writer, transition, rng, copies=2)
-        except ClapError as error:
-            print(f"skipped {task} seed {seed}: {error}", flush=True)
+def fill_positions(writer: ShardWriter, world: TabletopWorld, number: int, args: argparse.Namespace) -> None:
+    """Fill one shard with random tables; its number seeds it."""
+    rng = np.random.default_rng([args.seed, zlib.crc32(b"positions"), number])
+    for _ in range(args.scenes):
+        add_positions(writer, world, rng)
+
+
+def fill_trajectories(writer: ShardWriter, world: TabletopWorld, number: int, args: argparse.Namespace) -> None:
+    """Fill one shard with demonstrations, those whose turn it is; its number seeds the augmentation."""
+    rng = np.random.default_rng([args.seed, zlib.crc32(b"trajectory"), number])
+    tasks = [info.key for info in task_infos() if info.trained or args.tasks == "all"]
+    demos = range(args.first_demo, args.first_demo + args.demos)
+    runs = [(task, demo, condition) for demo, condition, task in itertools.product(demos, args.conditions, tasks)]
+    turn = number // 2 * DEMONSTRATIONS_PER_SHARD
+    for k in range(turn, turn + DEMONSTRATIONS_PER_SHARD):
+        for transition in demonstrate(world, *runs[k % len(runs)]):
+            add_transition(writer, transition, rng)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("data/mini"))
     parser.add_argument("--shards", type=int, default=48, help="how many shards in all; odd ones hold positions")
-    parser.add_argument("--demos", type=int, default=SEED_LIMIT, help="how many distinct demonstrations per task")
-    parser.add_argument("--frames", type=int, default=3, help="observations kept per step, of the m + 1 = 6")
+    parser.add_argument("--demos", type=int, default=10, help="how many demonstrations per task (the paper's 10)")
+    parser.add_argument("--first-demo", type=int, default=0, help="number of the first, to make a validation set")
+    parser.add_argument("--tasks", choices=("trained", "all"), default="trained")
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=["none"])
+    parser.add_argument("--scenes", type=int, default=SCENES_PER_SHARD, help="random tables per positions shard")
     parser.add_argument("--worker", default="0/1", help="k/n: make every n-th shard, starting with the k-th")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -150,7 +198,7 @@ def main() -> None:
     for done, number in enumerate(todo, 1):
         kind = "positions" if number % 2 else "trajectory"
         writer = ShardWriter()
-        fill_shard(writer, world, kind, number, args)
+        (fill_positions if number % 2 else fill_trajectories)(writer, world, number, args)
         records = len(writer)
         writer.write(args.out, number)
         left = (time.monotonic() - started) / done * (len(todo) - done)

@@ -20,11 +20,22 @@ from clap.checkpoint import EVALUATION, PLANNER, PREDICTOR, RECORD, default_chec
 
 Command = list[str]
 
+PLANNER_MINUTES, PREDICTOR_SAMPLES = 68, 72_000
+"""What the shipped clap-mini was trained with: some 70 CPU minutes each."""
+
+VALIDATION = (
+    *("--scenes", 2, "--tasks", "all", "--first-demo", 9000, "--demos", 1),
+    *("--conditions", "none", "table colour", "distractors", "light strength"),
+)
+VALIDATION_SHARDS = 32
+"""32 demonstrations that no training sees: one of each task in each condition, two per other shard."""
+
 EVALUATION_SEED = 20_000
 """Seeds from 10,000 to 10,024 guided the grammar of round two; the figures are taken from here on."""
 
 
-def _module(name: str, *arguments: object) -> Command:
+def command(name: str, *arguments: object) -> Command:
+    """A module of training as a command of this Python."""
     return [sys.executable, "-m", f"training.{name}", *(str(argument) for argument in arguments)]
 
 
@@ -64,33 +75,64 @@ def assemble(run: Path, target: Path, commands: list[Command]) -> None:
     part.rename(target)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("data/mini"))
-    parser.add_argument("--run", type=Path, default=Path("runs/mini"))
-    parser.add_argument("--out", type=Path, default=default_checkpoint(), help="the checkpoint folder to write")
-    parser.add_argument("--shards", type=int, default=48)
-    parser.add_argument("--minutes", type=float, default=75, help="of each training")
-    parser.add_argument("--episodes", type=int, default=25, help="of the evaluation, for each task")
-    parser.add_argument("--workers", type=int, default=2, help="processes for data and evaluation")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on with the trainings that are there")
-    args = parser.parse_args()
-    again = ["--resume"] if args.resume else []
-    generate_options = ["--out", args.data, "--shards", args.shards, "--seed", args.seed]
-    generate = [_module("generate", *generate_options, "--worker", f"{k}/{args.workers}") for k in range(args.workers)]
-    train_options = ["--data", args.data, "--minutes", args.minutes, "--threads", 1, "--seed", args.seed, *again]
-    train = [
-        _module("train_planner", "--out", args.run / PLANNER, *train_options),
-        _module("train_predictor", "--out", args.run / PREDICTOR, *train_options),
+def data_commands(args: argparse.Namespace) -> list[Command]:
+    """Training data of ``--demos`` demonstrations per task, and a validation set of others, of every task and
+    condition, each in as many processes as there are workers."""
+    kinds = {
+        args.data: ["--shards", args.shards, "--demos", args.demos],
+        validation_folder(args): [*VALIDATION, "--shards", min(args.shards, VALIDATION_SHARDS)],
+    }
+    return [
+        command("generate", "--out", out, "--seed", args.seed, *options, "--worker", f"{k}/{args.workers}")
+        for out, options in kinds.items()
+        for k in range(args.workers)
     ]
-    run_together(generate)
+
+
+def training_commands(args: argparse.Namespace) -> list[Command]:
+    """The two trainings, which run side by side."""
+    options = ["--data", args.data, "--validation", validation_folder(args), "--threads", 1, "--seed", args.seed]
+    options += ["--resume"] if args.resume else []
+    return [
+        command("train_planner", "--out", args.run / PLANNER, "--minutes", args.planner_minutes, *options),
+        command("train_predictor", "--out", args.run / PREDICTOR, "--samples", args.predictor_samples, *options),
+    ]
+
+
+def validation_folder(args: argparse.Namespace) -> Path:
+    """Beside the training data."""
+    return args.data.with_name(args.data.name + "-validation")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    out.add_argument("--data", type=Path, default=Path("data/mini"))
+    out.add_argument("--run", type=Path, default=Path("runs/mini"))
+    out.add_argument("--out", type=Path, default=default_checkpoint(), help="the checkpoint folder to write")
+    out.add_argument("--shards", type=int, default=64)
+    out.add_argument("--demos", type=int, default=10, help="demonstrations per training task")
+    out.add_argument("--planner-minutes", type=float, default=PLANNER_MINUTES, help="CPU time")
+    out.add_argument("--predictor-samples", type=int, default=PREDICTOR_SAMPLES)
+    out.add_argument("--episodes", type=int, default=20, help="of the evaluation, per task, condition and seed")
+    out.add_argument("--seeds", type=int, default=3, help="of the evaluation")
+    out.add_argument("--workers", type=int, default=2, help="processes for data and evaluation")
+    out.add_argument("--seed", type=int, default=0)
+    out.add_argument("--resume", action="store_true", help="go on with the trainings that are there")
+    return out
+
+
+def main() -> None:
+    args = parser().parse_args()
+    data, train = data_commands(args), training_commands(args)
+    for k in range(0, len(data), args.workers):
+        run_together(data[k : k + args.workers])
     run_together(train)
-    assemble(args.run, args.out, [*generate, *train])
+    assemble(args.run, args.out, [*data, *train])
     results = args.run / EVALUATION
-    evaluate = ["--checkpoint", args.out, "--episodes", args.episodes, "--first-seed", EVALUATION_SEED]
-    evaluate += ["--workers", args.workers, "--out", results]
-    run_together([_module("evaluate", *evaluate)])
+    evaluate = ["--checkpoint", args.out, "--conditions", "all", "--episodes", args.episodes, "--seeds", args.seeds]
+    evaluate += ["--first-seed", EVALUATION_SEED, "--workers", args.workers, "--out", results]
+    run_together([command("evaluate", *evaluate)])
     shutil.copy2(results, args.out / EVALUATION)
     print(f"clap-mini is in {args.out}.", flush=True)
 

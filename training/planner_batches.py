@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from clap import language
-from clap.geometry import IMAGE_SIZE, VIEW_NAMES, Workspace, to_pixels
+from clap.geometry import IMAGE_SIZE, VIEW_NAMES, Workspace
 from clap.planner import ANSWER, BOS, CoarseTaskPlanner, image_prefix, wrap_prompt
 from clap.planner_model import patch_grid, patchify
+from training.conversations import Conversation, plan_conversation, scene_conversations
 from training.language_plans import LanguagePlan
 from training.planner_data import Scene, color_gains
 from training.planner_first_steps import FirstSteps
@@ -42,8 +43,19 @@ class ObjectCells:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """Where attention is supervised beside the coordinates: ``row``, position ``at`` in the row, and the index
+    ``target`` of the image token to look at, (N,) each."""
+
+    row: Tensor
+    at: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
 class SceneBatch:
-    """Tensors of packed rows: patches, ids/labels (B, L), positions (3, B, L), mask (B, 1, L, L), dense targets."""
+    """Tensors of packed rows: patches, ids/labels (B, L), positions (3, B, L), mask (B, 1, L, L), dense targets, and
+    where to look before a name is written."""
 
     patches: Tensor
     grid: Tensor
@@ -52,6 +64,16 @@ class SceneBatch:
     positions: Tensor
     mask: Tensor
     cells: ObjectCells
+    looks: Looks
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One question with its answer as token ``ids`` and ``labels``; ``looks``: (offset, (3, 2) pixels) of names."""
+
+    ids: list[int]
+    labels: list[int]
+    looks: list[tuple[int, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -63,16 +85,21 @@ class TextBatch:
 
 
 class BatchMaker:
-    """Makes batches for one planner (its tokenizer, grid and settings); ``first_steps`` adds questions to scenes."""
+    """Makes batches for one planner (its tokenizer, grid and settings); ``first_steps`` adds questions to scenes.
 
-    def __init__(self, planner: CoarseTaskPlanner, first_steps: FirstSteps | None = None):
+    ``object_data`` False leaves out all that is known of objects but the demonstrations' own (table 2, row 4).
+    """
+
+    def __init__(self, planner: CoarseTaskPlanner, first_steps: FirstSteps | None = None, object_data: bool = True):
         self.planner, self.workspace, self.first_steps = planner, Workspace(), first_steps
+        self.object_data = object_data
         config = planner.model.config
         self.patch_side = patch_grid(config, IMAGE_SIZE)
         self.side = self.patch_side // config.vision_config.spatial_merge_size
         self.zero = number_token_zero(planner.tokenizer)
         self.eos = planner.tokenizer.eos_token_id
         self.pad = planner.tokenizer.pad_token_id
+        self.separators = {self.encode(mark)[0] for mark in (":", ";")}
         self.view_tokens = torch.tensor([self.encode(name)[0] for name in VIEW_NAMES])
         self.prefix = self.encode(f"{BOS} {image_prefix(self.side**2)}")
         self.image_positions = torch.tensor([t == config.image_token_id for t in self.prefix]).nonzero()[:, 0]
@@ -89,53 +116,54 @@ class BatchMaker:
         positions, _ = self.planner.model.model.get_rope_index(ids, types, image_grid_thw=grid)
         return positions[:, 0], int(positions.max()) + 1
 
-    def branches(self, scene: Scene, rng: np.random.Generator) -> list[tuple[list[int], list[int]]]:
-        """(ids, labels) of each branch: locate all objects (coordinates supervised), and the queries."""
-        located = scene.located(self.workspace)
-        order = rng.permutation(len(located))[:10]
-        answer = language.format_objects([located[i] for i in order])
-        branches = [self._branch(language.LOCATE_PROMPT, answer, numbers_only=True)]
+    def branches(self, scene: Scene, rng: np.random.Generator) -> list[Branch]:
+        """What is there and where, and the scene's queries."""
         extra = self.first_steps.draw(scene, rng) if self.first_steps else None
-        for query in filter(None, (scene.query, extra)):
-            keypoint = to_pixels(query.keypoint, self.workspace)
-            objects = scene.query_objects(query, self.workspace)
-            answer = language.format_reasoning(objects, query.step, keypoint)
-            branches.append(self._branch(language.reasoning_prompt(query.plan, query.last_step), answer))
-        return branches
+        form = self.planner.settings.format
+        return [self._branch(item) for item in scene_conversations(scene, rng, form, extra, self.object_data)]
 
-    def _branch(self, prompt: str, answer: str, numbers_only: bool = False) -> tuple[list[int], list[int]]:
-        prompt_ids, answer_ids = self.encode(f"{prompt} {ANSWER}"), [*self.encode(answer), self.eos]
-        supervised = [i if i >= self.zero or not numbers_only else IGNORED for i in answer_ids]
-        return prompt_ids + answer_ids, [IGNORED] * len(prompt_ids) + supervised
+    def _branch(self, item: Conversation) -> Branch:
+        prompt_ids, answer_ids = self.encode(f"{item.prompt} {ANSWER}"), [*self.encode(item.answer), self.eos]
+        supervised = [i if i >= self.zero or not item.numbers_only else IGNORED for i in answer_ids]
+        before_names = [len(prompt_ids) + k for k, token in enumerate(answer_ids) if token in self.separators]
+        looks = list(zip(before_names, item.looks, strict=False)) if item.looks else []
+        return Branch(prompt_ids + answer_ids, [IGNORED] * len(prompt_ids) + supervised, looks)
 
     def scenes(self, scenes: Sequence[Scene], rng: np.random.Generator, text: bool = True) -> SceneBatch:
         """Pack scenes; ``text`` False leaves the branches out (dense warm-up)."""
         rows = [self.branches(scene, rng) if text else [] for scene in scenes]
-        length = len(self.prefix) + max(sum(len(ids) for ids, _ in row) for row in rows)
+        length = len(self.prefix) + max(sum(len(branch.ids) for branch in row) for row in rows)
         length = (length + 15) // 16 * 16
         ids = torch.full((len(rows), length), self.pad)
         labels = torch.full((len(rows), length), IGNORED)
         owner = torch.full((len(rows), length), -1)
         positions = torch.zeros(3, len(rows), length, dtype=torch.long)
+        looks: list[tuple[int, int, int]] = []
         start = len(self.prefix)
         for b, row in enumerate(rows):
             ids[b, :start], owner[b, :start] = torch.tensor(self.prefix), 0
             positions[:, b, :start] = self.prefix_positions
             at = start
-            for number, (branch_ids, branch_labels) in enumerate(row, 1):
-                end = at + len(branch_ids)
-                ids[b, at:end], labels[b, at:end] = torch.tensor(branch_ids), torch.tensor(branch_labels)
+            for number, branch in enumerate(row, 1):
+                end = at + len(branch.ids)
+                ids[b, at:end], labels[b, at:end] = torch.tensor(branch.ids), torch.tensor(branch.labels)
                 owner[b, at:end] = number
                 positions[:, b, at:end] = self.next_position + torch.arange(end - at)
+                looks += [(b, at + offset, self._top_token(pixels)) for offset, pixels in branch.looks]
                 at = end
         order = torch.arange(length)
         visible = (owner[:, None, :] == 0) | (owner[:, None, :] == owner[:, :, None])
         mask = (order[:, None] >= order[None, :]) & visible
         grid = torch.tensor([[1, self.patch_side, self.patch_side]] * (len(VIEW_NAMES) * len(rows)))
-        cells = self._cells(scenes)
-        return SceneBatch(
-            self._patches(scenes, rng), grid, self._corrupt(ids, labels, rng), labels, positions, mask[:, None], cells
-        )
+        patches, inputs = self._patches(scenes, rng), self._corrupt(ids, labels, rng)
+        where = Looks(*torch.tensor(looks, dtype=torch.long).view(-1, 3).unbind(1))
+        return SceneBatch(patches, grid, inputs, labels, positions, mask[:, None], self._cells(scenes), where)
+
+    def _top_token(self, pixels: NDArray[np.int64]) -> int:
+        """Index in the row of the image token that shows a point from above, where least is hidden."""
+        view = VIEW_NAMES.index("top")
+        column, row = np.clip(pixels[view] * self.side // IMAGE_SIZE, 0, self.side - 1)
+        return int(self.image_positions[(view * self.side + row) * self.side + column])
 
     def _patches(self, scenes: Sequence[Scene], rng: np.random.Generator) -> Tensor:
         rgb = np.concatenate([scene.rgb for scene in scenes])
@@ -147,7 +175,8 @@ class BatchMaker:
     def _cells(self, scenes: Sequence[Scene]) -> ObjectCells:
         cells, names, offsets = [], [], []
         for b, scene in enumerate(scenes):
-            for thing in scene.located(self.workspace):
+            located = zip(scene.located(self.workspace), scene.visible, strict=True)
+            for thing in (thing for thing, seen in located if seen):
                 for k, pixel in enumerate(thing.pixels):
                     place = (pixel + 0.5) / IMAGE_SIZE * self.side
                     column, row = np.floor(place).astype(int)
@@ -170,8 +199,8 @@ class BatchMaker:
         """Round one's rows: question and answer, text only."""
         rows = []
         for sample in samples:
-            prompt = language.plan_prompt(sample.instruction, sample.last_step)
-            prompt_ids, answer_ids = self.encode(wrap_prompt(prompt, chat=False)), self.encode(sample.answer)
+            item = plan_conversation(sample, self.planner.settings.format)
+            prompt_ids, answer_ids = self.encode(wrap_prompt(item.prompt, chat=False)), self.encode(item.answer)
             rows.append((prompt_ids + answer_ids + [self.eos], [IGNORED] * len(prompt_ids) + answer_ids + [self.eos]))
         length = max(len(ids) for ids, _ in rows)
         ids = torch.full((len(rows), length), self.pad)

@@ -18,18 +18,24 @@ from numpy.typing import NDArray
 
 from clap.geometry import VIEWS, Workspace, to_pixels
 from clap.language import NamedPixels
+from clap.worlds.tabletop.robot import TABLE_HEIGHT
 
 HELD_OUT_SHARE = 32
 """The last 1/32 of every shard's records (at least one) is only evaluated on: new views of partly known scenes."""
 MAX_SHIFT_PX = (24, 24, 3)
 """Largest shift by augmentation along x, y, z: the table's height hardly varies, places on it do."""
+TABLE_SEARCH, TABLE_THICKNESS = 0.02, 0.006
+"""Metres around the table's nominal height in which its top is looked for; the least around it that is painted."""
 MARGIN = 0.02
 """Shifted objects and keypoints stay this far inside the workspace, metres."""
 
 
 @dataclass(frozen=True)
 class StepQuery:
-    """Round two's question and answer: ``objects`` are names of scene objects, ``keypoint`` (3,) world metres."""
+    """Round two's question and answer: ``objects`` are names of scene objects, ``keypoint`` (3,) world metres.
+
+    ``instruction`` is what the demonstration was asked for (only planners without a plan are told it).
+    """
 
     plan: tuple[str, ...]
     last_step: str
@@ -38,17 +44,23 @@ class StepQuery:
     objects: tuple[str, ...]
     keypoint: NDArray[np.floating]
     task: str = ""
+    instruction: str = ""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One image triple with its labels: rgb (3, S, S, 3) uint8, depth (3, S, S) metres, positions (K, 3) metres."""
+    """One image triple with its labels: rgb (3, S, S, 3) uint8, depth (3, S, S) metres, positions (K, 3) metres.
+
+    ``visible`` (K,): whether any camera saw something of the thing; ``drawer_open`` None without a cabinet.
+    """
 
     rgb: NDArray[np.uint8]
     depth: NDArray[np.floating]
     names: tuple[str, ...]
     positions: NDArray[np.floating]
     query: StepQuery | None
+    visible: tuple[bool, ...]
+    drawer_open: bool | None
 
     def located(self, workspace: Workspace) -> list[NamedPixels]:
         """All objects with their pixel per view."""
@@ -129,9 +141,12 @@ class SceneStore:
                 objects=tuple(name for name in record["task_objects"] if name in names),
                 keypoint=np.asarray(record["keypoint"], float),
                 task=record["task"],
+                instruction=record["instruction"],
             )
         positions = np.asarray([thing["position"] for thing in record["objects"]], float)
-        return Scene(np.asarray(shard.rgb[index]), np.asarray(shard.depth[index], np.float32), names, positions, query)
+        visible = tuple(thing["visible"] for thing in record["objects"])
+        rgb, depth = np.asarray(shard.rgb[index]), np.asarray(shard.depth[index], np.float32)
+        return Scene(rgb, depth, names, positions, query, visible, record["drawer_open"])
 
     def draw(self, rng: np.random.Generator, positions_share: float) -> Scene:
         """A random training scene: a positions scene with the given share, else a trajectory record; augmented."""
@@ -141,8 +156,11 @@ class SceneStore:
 
 
 def augment(scene: Scene, rng: np.random.Generator, workspace: Workspace | None = None) -> Scene:
-    """Shift the whole scene by whole pixels in 3D and drop some pixels. Colours are varied in ``color_gains``."""
+    """Shift the whole scene by whole pixels in 3D, drop some pixels, and recolour the table of half of the
+    demonstrations (random tables have their own colours). All colours are varied in ``color_gains``."""
     workspace = workspace or Workspace()
+    if scene.query is not None and rng.random() < 0.5:
+        scene = recolor_table(scene, rng.uniform(0.1, 0.9, 3), workspace)
     shifted = shift_scene(scene, random_shift(scene, rng, workspace), workspace)
     return drop_pixels(shifted, rng)
 
@@ -183,6 +201,29 @@ def shift_scene(scene: Scene, shift: NDArray[np.integer], workspace: Workspace) 
 def _overlap(offset: int, size: int) -> tuple[slice, slice]:
     """Target and source ranges of a roll without wrap-around."""
     return slice(max(offset, 0), size + min(offset, 0)), slice(max(-offset, 0), size + min(-offset, 0))
+
+
+def recolor_table(scene: Scene, color: NDArray[np.floating], workspace: Workspace) -> Scene:
+    """The scene with a table top of another ``color`` (3,) in 0 .. 1, shaded as the old one was."""
+    edge, size = 2 * workspace.half_extent, scene.rgb.shape[1]
+    rows = workspace.high[2] - (np.arange(size) + 0.5) * edge / size
+    rgb = scene.rgb.copy()
+    top = next(k for k, view in enumerate(VIEWS) if view.depth_axis == 2)
+    seen_from_above = workspace.high[2] - scene.depth[top]
+    near = np.abs(seen_from_above - TABLE_HEIGHT) < TABLE_SEARCH
+    if not near.any():
+        return scene
+    height = np.median(seen_from_above[near])
+    spread = 4 * np.median(np.abs(seen_from_above[near] - height))  # some three standard deviations of the sensor
+    thickness = np.clip(spread, TABLE_THICKNESS, TABLE_SEARCH)
+    for k in range(len(VIEWS)):
+        z = seen_from_above if k == top else np.broadcast_to(rows[:, None], (size, size))
+        table = (np.abs(z - height) < thickness) & (scene.depth[k] > 0)
+        if table.any():
+            brightness = rgb[k][table].mean(1, keepdims=True)
+            shading = brightness / max(float(brightness.mean()), 1.0)
+            rgb[k][table] = np.clip(255 * color * shading, 0, 255).astype(np.uint8)
+    return replace(scene, rgb=rgb)
 
 
 def drop_pixels(scene: Scene, rng: np.random.Generator) -> Scene:

@@ -15,7 +15,8 @@ from clap.geometry import Workspace, to_pixels
 from clap.planner import CoarseTaskPlanner
 from clap.prediction import Plan, PlanStatus
 from clap.views import CanonicalViews
-from training.language_plans import LanguagePlanSampler
+from clap.worlds.tabletop import phrasing
+from training.language_plans import SPLITS, LanguagePlan, LanguagePlanSampler
 from training.planner_data import Scene
 
 CLOSE_PX = 8.0
@@ -65,22 +66,52 @@ def evaluate_scenes(planner: CoarseTaskPlanner, scenes: Sequence[Scene]) -> dict
     }
 
 
+def evaluate_seen(planner: CoarseTaskPlanner, scenes: Sequence[Scene]) -> dict[str, object]:
+    """Round zero: shares of lists exactly right, of things present that are named, and of names that are there."""
+    workspace = Workspace()
+    exact, found, present, named = 0, 0, 0, 0
+    for scene in scenes:
+        visible = [name for name, seen in zip(scene.names, scene.visible, strict=True) if seen]
+        wanted = set(phrasing.scene_names(visible, scene.drawer_open))
+        try:
+            answer = set(planner.look(scene_views(scene, workspace)) or ())
+        except ClapError:
+            answer = set()
+        exact += answer == wanted
+        found, present, named = found + len(answer & wanted), present + len(wanted), named + len(answer)
+    return {
+        "seen_exact": round(exact / max(len(scenes), 1), 3),
+        "seen_recall": round(found / max(present, 1), 3),
+        "seen_precision": round(found / max(named, 1), 3),
+    }
+
+
 def evaluate_plans(planner: CoarseTaskPlanner, count: int, seed: int) -> dict[str, object]:
-    """Round one on held-out phrasings and on the training phrasings' split (world instructions included)."""
+    """Round one, ``count`` plans of each split: shares that are exactly right.
+
+    "train": sentences as in training; "phrasing" and "composition": held out. "impossible", requests to be refused in
+    sentences held out: share refused at all, and share refused with exactly the right reason.
+    """
     figures: dict[str, object] = {"plans": count}
-    for name, held_out in (("plans_exact_held_out", True), ("plans_exact", False)):
-        sampler, rng = LanguagePlanSampler(held_out), np.random.default_rng(seed)
-        right = [_plan_is_right(planner, sampler, rng) for _ in range(count)]
-        figures[name] = round(float(np.mean(right)), 3)
+    for split in SPLITS:
+        sampler, rng = LanguagePlanSampler(split), np.random.default_rng(seed)
+        samples = [sampler.sample(rng) for _ in range(count)]
+        answers = [_plan_text(planner, sample) for sample in samples]
+        exact = [answer == sample.answer for answer, sample in zip(answers, samples, strict=True)]
+        name = "reason" if split == "impossible" else "exact"
+        figures[f"plans_{split}_{name}"] = round(float(np.mean(exact)), 3)
+        if split == "impossible":
+            refused = [answer.startswith(PlanStatus.REFUSED.value) for answer in answers]
+            figures["plans_impossible_refused"] = round(float(np.mean(refused)), 3)
     return figures
 
 
-def _plan_is_right(planner: CoarseTaskPlanner, sampler: LanguagePlanSampler, rng: np.random.Generator) -> bool:
-    sample = sampler.sample(rng)
+def _plan_text(planner: CoarseTaskPlanner, sample: LanguagePlan) -> str:
+    """The planner's answer; empty if it gave none."""
     try:
-        return planner.plan(sample.instruction, sample.last_step).raw == sample.answer
+        return planner.plan(sample.instruction, sample.last_step, seen=sample.seen).raw
     except ClapError:
-        return False
+        return ""
 
 
 def _error(found: NDArray[np.integer], wanted: NDArray[np.integer]) -> float:

@@ -37,17 +37,19 @@ class FirstSteps:
         asked = scene.query.objects[:1] if scene.query else ()
         choices = [
             (thing, container)
-            for thing in scene.names
+            for thing, seen in zip(scene.names, scene.visible, strict=True)
+            if seen
             if thing not in asked and thing.split()[-1] in self.offsets
             for container in trained_containers(thing)
-            if container in scene.names
+            if set(phrasing.pick_and_place_objects(thing, container)) <= set(scene.names)
         ]
         if not choices:
             return None
         thing, container = choices[int(rng.integers(len(choices)))]
         steps = phrasing.pick_and_place_steps(thing, container)
         keypoint = scene.positions[scene.names.index(thing)] + self.offsets[thing.split()[-1]]
-        return StepQuery(steps, INITIAL_STEP, steps[0], 0, (thing, container), keypoint)
+        objects = phrasing.pick_and_place_objects(thing, container)
+        return StepQuery(steps, INITIAL_STEP, steps[0], 0, objects, keypoint)
 
 
 def trained_containers(thing: str) -> tuple[str, ...]:

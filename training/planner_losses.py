@@ -24,6 +24,7 @@ SUPERVISED_LAYER = 2
 SOFT_SIGMA_PX = 2.0
 DENSE_WEIGHT = 0.5
 ATTENTION_WEIGHT = 1.0
+NAMES_WEIGHT = 0.5
 
 
 class DenseHead(nn.Module):
@@ -102,10 +103,13 @@ class PlannerLosses:
         ).last_hidden_state
         text, coordinates, figures = self._token_losses(hidden, batch.labels)
         attention, attention_hits = self._attention_loss(batch)
-        dense, dense_figures = self.dense.loss(features, batch.cells)
-        figures |= {"attention": attention.item(), "attention_hits": attention_hits, "dense": dense.item()}
-        loss = text + coordinates + ATTENTION_WEIGHT * attention + DENSE_WEIGHT * dense
-        return loss, {"loss": loss.item(), **figures, **self._in_pixels(dense_figures)}
+        figures |= {"attention": attention.item(), "attention_hits": attention_hits}
+        loss = text + coordinates + ATTENTION_WEIGHT * attention
+        if self.batches.object_data:
+            dense, dense_figures = self.dense.loss(features, batch.cells)
+            figures |= {"dense": dense.item(), **self._in_pixels(dense_figures)}
+            loss = loss + DENSE_WEIGHT * dense
+        return loss, {"loss": loss.item(), **figures}
 
     def plans(self, batch: TextBatch) -> tuple[Tensor, dict[str, float]]:
         """Cross entropy of round one's answers."""
@@ -144,7 +148,8 @@ class PlannerLosses:
         return text, coordinates, figures
 
     def _attention_loss(self, batch: SceneBatch) -> tuple[Tensor, float]:
-        """At each view word and at the u that follows, head 0 should look at the image token holding the point."""
+        """At each view word and at the u that follows, head 0 should look at the image token holding the point; and
+        before a name in the list of what is seen, at the thing."""
         ids, wanted = batch.ids[:, :-1], batch.labels[:, 1:]
         is_view = (ids[..., None] == self.batches.view_tokens).any(-1) & (wanted >= self.batches.zero)
         row, at = is_view.nonzero(as_tuple=True)
@@ -166,6 +171,10 @@ class PlannerLosses:
             scores = scores_all[row, at + offset].masked_fill(~batch.mask[row, 0, at + offset], -1e4)
             loss = loss + 0.5 * F.cross_entropy(scores, target)
             hits = (scores.argmax(-1) == target).float().mean().item()
+        looks = batch.looks
+        if len(looks.row):
+            scores = scores_all[looks.row, looks.at].masked_fill(~batch.mask[looks.row, 0, looks.at], -1e4)
+            loss = loss + NAMES_WEIGHT * F.cross_entropy(scores, looks.target)
         return loss, hits
 
 

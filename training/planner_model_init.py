@@ -17,12 +17,14 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
 
 from clap.constrained_decoding import WORD_MARK
 from clap.geometry import IMAGE_SIZE
-from clap.language import LOCATE_PROMPT, PROMPT_WORDS, normalise
+from clap.language import LOCATE_PROMPT, NAME_PROMPT, PROMPT_WORDS, normalise
 from clap.planner import ANSWER, BOS, IMAGE_PAD, VISION_END, VISION_START, CoarseTaskPlanner
 from clap.planner_model import PlannerModel, PlannerSettings, fourier_features
 from clap.policy import INITIAL_STEP
 from clap.prediction import PlanStatus
 from clap.worlds.tabletop import phrasing
+from training.language import meaning
+from training.language.lexicon import lexicon
 
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 SPECIAL_TOKENS = (PAD, BOS, EOS, UNKNOWN, ANSWER, VISION_START, VISION_END, IMAGE_PAD)
@@ -42,22 +44,19 @@ def words_of(value: object) -> Iterable[str]:
             yield from words_of(item)
 
 
-def vocabulary_words(phrasings: Mapping[str, object]) -> list[str]:
+def vocabulary_words() -> list[str]:
     """Every word the planner may read or write, without the numbers, sorted."""
     instructions = json.loads(resources.files(phrasing.__package__).joinpath("instructions.json").read_text("utf-8"))
     texts = [
         instructions,
-        phrasings,
-        phrasing.pick_and_place_steps("", ""),
+        [phrasing.pick_and_place_steps("", place) for place in (phrasing.cup(""), phrasing.SORTER, phrasing.DRAWER)],
+        [phrasing.pick_and_place_steps(shape, phrasing.SORTER) for shape in phrasing.SHAPES],
         phrasing.OPEN_DRAWER_STEPS,
-        phrasing.BLOCK_COLORS,
-        phrasing.SHAPES,
-        phrasing.SORTER,
-        phrasing.DISTRACTORS,
-        [phrasing.block(""), phrasing.cup("")],
-        [INITIAL_STEP, LOCATE_PROMPT, *(status.value for status in PlanStatus)],
+        phrasing.CATALOGUE,
+        [*meaning.FIXED_REASONS, "there is no", "several match", *meaning.PLURALS, *meaning.PLURALS.values()],
+        [INITIAL_STEP, LOCATE_PROMPT, NAME_PROMPT, *(status.value for status in PlanStatus)],
     ]
-    words = {word for text in texts for word in words_of(text)} | set(PROMPT_WORDS)
+    words = {word for text in texts for word in words_of(text)} | set(PROMPT_WORDS) | lexicon().vocabulary()
     return sorted(word for word in words if not word.isdigit())
 
 
@@ -126,12 +125,10 @@ def mini_config(tokenizer: PreTrainedTokenizerFast, width: int = 192, layers: in
     return config
 
 
-def new_mini_planner(
-    phrasings: Mapping[str, object], seed: int, width: int = 192, layers: int = 4
-) -> CoarseTaskPlanner:
+def new_mini_planner(seed: int, width: int = 192, layers: int = 4) -> CoarseTaskPlanner:
     """An untrained mini with its tokenizer, the same for the same seed."""
     torch.manual_seed(seed)
-    tokenizer = word_tokenizer(vocabulary_words(phrasings))
+    tokenizer = word_tokenizer(vocabulary_words())
     model = PlannerModel(mini_config(tokenizer, width, layers))
     first = number_token_zero(tokenizer)
     with torch.no_grad():

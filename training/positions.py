@@ -24,7 +24,7 @@ def random_lighting(rng: np.random.Generator) -> Lighting:
 def random_layout(rng: np.random.Generator) -> Layout:
     """A random set of things, containers of one kind among them."""
     layout = Layout(rng)
-    container = rng.choice(["cups", "cabinet", "sorter"], p=[0.45, 0.35, 0.2])
+    container = rng.choice(["cups", "cabinet", "sorter"], p=[0.4, 0.35, 0.25])
     if container == "sorter":
         layout.add_sorter()
     elif container == "cabinet":

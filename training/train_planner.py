@@ -4,8 +4,10 @@
 
 Stages (all measured, see planner_losses): a dense vision warm-up (some 2,400 scenes are enough), then text, soft
 coordinates, attention supervision and language plans together. The learning rate warms up, stays flat and decays
-over the last 30 % of each stage, by wall time summed over resumes: judge a run only at its end. ``--resume`` goes on
-from the last checkpoint.
+over the last 30 % of each stage: judge a run only at its end. The budget is the process's own CPU time, summed over
+resumes, so that a busy machine changes how long a run takes and not what it learns. ``--resume`` goes on from the
+last checkpoint. The switches ``--no-object-data``, ``--no-plan-data``, ``--no-reason-objects`` and so on make the
+rows of the paper's table 2.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import os
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +26,10 @@ from torch import nn
 
 from clap.failures import CheckpointError
 from clap.worlds.tabletop import phrasing
-from training.language_plans import LanguagePlanSampler, phrasings
+from training.language_plans import LanguagePlanSampler
 from training.planner_batches import BatchMaker
 from training.planner_data import Scene, SceneStore
-from training.planner_evaluation import evaluate_plans, evaluate_scenes
+from training.planner_evaluation import evaluate_plans, evaluate_scenes, evaluate_seen
 from training.planner_first_steps import FirstSteps
 from training.planner_losses import DenseHead, PlannerLosses, batched_vision_attention
 from training.planner_model_init import new_mini_planner
@@ -41,7 +43,9 @@ class PlannerTrainingConfig:
     """Everything that decides a run; written into its training record.
 
     ``validation`` is a data folder to evaluate on; without it the last records of each shard are, whose scenes the
-    training may have seen at other moments and from other sides.
+    training may have seen at other moments and from other sides. ``minutes`` are CPU minutes. ``object_data`` False
+    leaves out random tables, and where the things of a demonstration's table are; ``plan_data`` False the language
+    plans.
     """
 
     data: str
@@ -54,8 +58,13 @@ class PlannerTrainingConfig:
     learning_rate: float = 2e-3
     batch_scenes: int = 8
     warmup_batch_scenes: int = 16
-    batch_plans: int = 12
-    positions_share: float = 0.3
+    batch_plans: int = 24
+    positions_share: float = 0.4
+    object_data: bool = True
+    plan_data: bool = True
+    reason_objects: bool = True
+    reason_plan: bool = True
+    last_step: bool = True
     width: int = 192
     layers: int = 4
     evaluations: int = 3
@@ -100,11 +109,16 @@ class PlannerTraining:
             raise CheckpointError(
                 f"There is no complete shard in {config.data}.", "Generate training data first (make train-mini does)."
             )
-        self.planner = new_mini_planner(phrasings(), config.seed, config.width, config.layers)
-        names = [*phrasing.BLOCK_COLORS, "block", "cup", *phrasing.SHAPES, phrasing.SORTER, phrasing.HANDLE]
-        words = sorted({word for name in (*names, *phrasing.DISTRACTORS) for word in name.split()})
-        self.dense = DenseHead(config.width, words)
-        self.batches = BatchMaker(self.planner, FirstSteps(self.store))
+        self.planner = new_mini_planner(config.seed, config.width, config.layers)
+        self.planner.settings = replace(
+            self.planner.settings,
+            reason_objects=config.reason_objects,
+            reason_plan=config.reason_plan,
+            last_step=config.last_step,
+        )
+        names = (*phrasing.CATALOGUE, phrasing.HANDLE, *map(phrasing.hole, phrasing.SHAPES))
+        self.dense = DenseHead(config.width, sorted({word for name in names for word in name.split()}))
+        self.batches = BatchMaker(self.planner, self._first_steps(), config.object_data)
         self.losses = PlannerLosses(self.planner.model, self.batches, self.dense)
         self.optimizers = optimizers(self.planner.model, self.dense, config.learning_rate)
         self.plans = LanguagePlanSampler()
@@ -112,15 +126,23 @@ class PlannerTraining:
         self.elapsed = 0.0
         self.counts = {"step": 0, "stage_step": 0, "joint": 0, "scenes": 0, "plans": 0, "evaluations": 0}
 
+    def _first_steps(self) -> FirstSteps | None:
+        return FirstSteps(self.store) if self.config.object_data and self.config.reason_plan else None
+
+    @property
+    def warmup_seconds(self) -> float:
+        """CPU time of the vision warm-up, which learns from object data alone."""
+        return 60 * self.config.warmup_minutes if self.config.object_data else 0.0
+
     @property
     def is_joint(self) -> bool:
         """True once the vision warm-up is over."""
-        return self.elapsed >= self.config.warmup_minutes * 60
+        return self.elapsed >= self.warmup_seconds
 
     @property
     def stage_progress(self) -> float:
         """Progress of the present stage, 0 to 1."""
-        warmup, total = self.config.warmup_minutes * 60, self.config.minutes * 60
+        warmup, total = self.warmup_seconds, self.config.minutes * 60
         if not self.is_joint:
             return self.elapsed / warmup
         return (self.elapsed - warmup) / max(total - warmup, 1e-9)
@@ -151,14 +173,15 @@ class PlannerTraining:
     def refresh(self) -> None:
         """Pick up shards that have appeared."""
         if self.store.refresh():
-            self.batches.first_steps = FirstSteps(self.store)
+            self.batches.first_steps = self._first_steps()
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.config.bf16)
 
     def _scenes(self, count: int) -> list[Scene]:
         self.counts["scenes"] += count
-        return [self.store.draw(self.rng, self.config.positions_share) for _ in range(count)]
+        share = self.config.positions_share if self.config.object_data else 0.0
+        return [self.store.draw(self.rng, share) for _ in range(count)]
 
     def _warmup_losses(self) -> dict[str, float]:
         batch = self.batches.scenes(self._scenes(self.config.warmup_batch_scenes), self.rng, text=False)
@@ -172,7 +195,7 @@ class PlannerTraining:
         with self._autocast():
             loss, figures = self.losses.scenes(batch)
         loss.backward()
-        if not self.config.batch_plans:
+        if not self.config.batch_plans or not self.config.plan_data:
             return figures
         self.counts["plans"] += self.config.batch_plans
         samples = [self.plans.sample(self.rng) for _ in range(self.config.batch_plans)]
@@ -232,7 +255,8 @@ class PlannerTraining:
         keys = [*store.trajectories, *store.held_out] if self.config.validation else store.held_out
         rng = np.random.default_rng(777)
         chosen = [keys[i] for i in rng.permutation(len(keys))[:scenes]]
-        figures = evaluate_scenes(self.planner, [store.scene(key) for key in chosen])
+        chosen_scenes = [store.scene(key) for key in chosen]
+        figures = evaluate_scenes(self.planner, chosen_scenes) | evaluate_seen(self.planner, chosen_scenes)
         figures |= evaluate_plans(self.planner, plans, seed=777)
         self.planner.save(self.out)
         self.planner.model.train()
@@ -246,12 +270,14 @@ class PlannerTraining:
             "held_out_records": len(self.store.held_out),
             "scenes_seen": self.counts["scenes"],
             "language_plans_seen": self.counts["plans"],
-            "kinds_with_extra_first_steps": sorted(FirstSteps(self.store).offsets),
-            "share_of_positions_scenes": self.config.positions_share if self.store.positions else 0.0,
+            "kinds_with_extra_first_steps": sorted(
+                self.batches.first_steps.offsets if self.batches.first_steps else ()
+            ),
+            "share_of_positions_scenes": self.config.positions_share if self.config.object_data else 0.0,
         }
         parameters = sum(p.numel() for p in self.planner.model.parameters())
         record = {"config": asdict(self.config), "parameters": parameters, "data": mix, "counts": self.counts}
-        record |= {"minutes": round(self.elapsed / 60, 2), "torch": torch.__version__, "evaluation": figures}
+        record |= {"cpu_minutes": round(self.elapsed / 60, 2), "torch": torch.__version__, "evaluation": figures}
         (self.out / "training_record.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
 
 
@@ -266,10 +292,10 @@ def train(config: PlannerTrainingConfig, resume: bool) -> dict[str, object]:
     run.planner.model.train()
     with batched_vision_attention(run.batches.side**2):
         while not run.is_over:
-            started = time.monotonic()
+            started = time.process_time()
             for name, value in run.step().items():
                 sums[name].append(value)
-            run.elapsed += time.monotonic() - started
+            run.elapsed += time.process_time() - started
             if run.counts["step"] % config.log_steps == 0:
                 run.log(**{name: round(float(np.mean(values)), 4) for name, values in sums.items()})
                 sums.clear()
@@ -280,9 +306,9 @@ def train(config: PlannerTrainingConfig, resume: bool) -> dict[str, object]:
             due = run.elapsed / (config.minutes * 60) >= (run.counts["evaluations"] + 1) / (config.evaluations + 1)
             if due and run.counts["evaluations"] < config.evaluations and run.is_joint:
                 run.counts["evaluations"] += 1
-                started = time.monotonic()
+                started = time.process_time()
                 figures = run.evaluate(config.evaluation_scenes, config.evaluation_plans)
-                run.elapsed += time.monotonic() - started
+                run.elapsed += time.process_time() - started
                 run.log(**figures)
         run.save()
     figures = run.evaluate(config.final_scenes, config.final_plans)

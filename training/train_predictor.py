@@ -2,7 +2,8 @@
 
     python -m training.train_predictor --data data/mini --out runs/mini/predictor --minutes 30 --resume
 
-The wall time is a budget summed over resumes; new shards are taken in while it runs.
+The budget, wall time or samples seen, is summed over resumes; new shards are taken in while it runs. Without
+``--validation`` a tenth of every shard is held out; with it every shard is trained on in full.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +28,40 @@ from clap.encoders import EncoderConfig
 from clap.failures import CheckpointError, ClapError
 from clap.geometry import Workspace, project
 from clap.heatmap import gaussian_targets
-from clap.predictor import FineActionNetwork, FineActionPredictor, FineInputs, PredictorConfig
+from clap.plain_encoder import PlainEncoderConfig
+from clap.predictor import ENCODERS, FineActionNetwork, FineActionPredictor, FineInputs, PredictorConfig
 from clap.rotation import BIN_COUNT
 from clap.step_vocabulary import build_tokenizer
-from training.predictor_data import Samples, ZoomData, augment
+from training.predictor_augment import augment
+from training.predictor_data import HELD_OUT_SHARE, Samples, TrainingDataError, ZoomData
 from training.predictor_evaluation import evaluate, to_inputs
 
 LOCAL_CUBE = Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 CHECKPOINT = "checkpoint.pt"
 
+INPUTS: dict[str, dict[str, Any]] = {
+    "rgb": {"use_depth": False, "use_position": False},
+    "rgb+depth": {"use_position": False},
+    "rgb+depth+position": {},
+}
+"""The rows of the paper's table 12."""
+
 
 @dataclass(frozen=True)
 class Settings:
-    """Options of a run. ``minutes`` is wall time over all resumes."""
+    """Options of a run. ``minutes`` is wall time over all resumes; ``samples``, if given, is the budget instead.
+
+    ``validation`` is a folder whose zooms are all held out; ``inputs`` one of ``INPUTS``; ``encoder`` one of
+    ``clap.predictor.ENCODERS``.
+    """
 
     data: Path
     out: Path
     minutes: float = 30.0
+    samples: int | None = None
+    validation: Path | None = None
+    inputs: str = "rgb+depth+position"
+    encoder: str = "clap"
     threads: int = 1
     seed: int = 0
     resume: bool = False
@@ -59,27 +77,30 @@ class Settings:
 
 @dataclass
 class Progress:
-    """How far the run is: optimiser steps, samples seen, wall seconds spent."""
+    """How far the run is: optimiser steps, samples seen, wall seconds and this process's CPU seconds spent."""
 
     step: int = 0
     samples: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 def losses(network: FineActionNetwork, inputs: FineInputs, samples: Samples, sigma: float,
            jitter: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:  # fmt: skip
-    """Soft cross-entropy of the heatmaps, cross-entropy of rotation bins and gripper; each weighs one, as in RVT-2."""
+    """Soft cross-entropy of the heatmaps, cross-entropy of rotation bins, gripper and collision, each of weight one."""
     logits, tokens = network(inputs)
     pixels = torch.from_numpy(project(samples.position, LOCAL_CUBE, logits.shape[-1])).float()
     target = gaussian_targets(pixels, logits.shape[-1], sigma)
     heatmap = -(target * logits.flatten(2).log_softmax(-1).view_as(logits)).sum((-1, -2)).mean()
     bins = torch.from_numpy(np.stack([target.bins for target in samples.targets]))
     opened = torch.tensor([int(target.gripper_open) for target in samples.targets])
-    rotation, gripper = network.act(tokens, torch.from_numpy(samples.position).float(), jitter(bins))
+    ignored = torch.tensor([int(target.ignore_collisions) for target in samples.targets])
+    rotation, gripper, collision = network.act(tokens, torch.from_numpy(samples.position).float(), jitter(bins))
     return {
         "heatmap": heatmap,
         "rotation": 3 * F.cross_entropy(rotation.flatten(0, 1), bins.flatten()),
         "gripper": F.cross_entropy(gripper, opened),
+        "collision": F.cross_entropy(collision, ignored),
     }
 
 
@@ -103,9 +124,25 @@ def optimizers(network: nn.Module, learning_rate: float) -> list[torch.optim.Opt
 
 
 def learning_rate_factor(step: int, share: float, settings: Settings) -> float:
-    """Warm-up by steps, flat, then linear decay over the last part of the time budget; ``share`` of it is spent."""
+    """Warm-up by steps, flat, then linear decay over the last part of the budget; ``share`` of it is spent."""
     warm = min(1.0, (step + 1) / settings.warmup_steps)
     return warm * min(1.0, max(0.0, 1 - share) / settings.decay_share + 0.01)
+
+
+def _open_data(settings: Settings) -> tuple[ZoomData, ZoomData]:
+    """What is trained on and what is evaluated on; raises TrainingDataError if they share a demonstration."""
+    if settings.validation is None:
+        data = ZoomData(settings.data, HELD_OUT_SHARE)
+        return data, data
+    data, validation = ZoomData(settings.data, 0), ZoomData(settings.validation, 1)
+    shared = sorted(data.demonstrations & validation.demonstrations)
+    if shared:
+        task, seed = shared[0]
+        raise TrainingDataError(
+            f"{settings.validation} and {settings.data} share {len(shared)} demonstrations: {task} seed {seed}.",
+            "Generate the validation folder from other seeds.",
+        )
+    return data, validation
 
 
 class PredictorTraining:
@@ -117,7 +154,7 @@ class PredictorTraining:
         torch.manual_seed(settings.seed)
         settings.out.mkdir(parents=True, exist_ok=True)
         self.progress = Progress()
-        self.data = ZoomData(settings.data)
+        self.data, self.validation = _open_data(settings)
         saved = self._read_checkpoint() if settings.resume else None
         if saved is None:
             self.tokenizer: PreTrainedTokenizerBase = build_tokenizer(self.data.steps())
@@ -133,20 +170,32 @@ class PredictorTraining:
         if saved is not None:
             for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
-        self.text_limit = int(self.config.encoders.siglip["text_config"]["max_position_embeddings"])
+        self.text_limit = self.config.encoders.text_limit
 
     def _config(self, vocabulary: int) -> PredictorConfig:
-        mini = PredictorConfig.mini(vocabulary)
-        if self.data.image_size == mini.encoders.image_size:
-            return mini
-        return PredictorConfig(EncoderConfig.mini(vocabulary, self.data.image_size), mini.transformer, mini.hidden)
+        mini, size = PredictorConfig.mini(vocabulary), self.data.image_size
+        encoders: EncoderConfig | PlainEncoderConfig = (
+            EncoderConfig.mini(vocabulary, size)
+            if self.settings.encoder == EncoderConfig.kind
+            else PlainEncoderConfig(size, vocabulary)
+        )
+        return replace(mini, encoders=replace(encoders, **INPUTS[self.settings.inputs]))
+
+    @property
+    def share(self) -> float:
+        """Share of the budget that is spent."""
+        if self.settings.samples is not None:
+            return self.progress.samples / self.settings.samples
+        return self.progress.seconds / (60 * self.settings.minutes)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
         path = self.settings.out / CHECKPOINT
         if not path.exists():
             return None
         try:
-            return torch.load(path, weights_only=True)
+            saved = torch.load(path, weights_only=True)
+            PredictorConfig.from_dict(json.loads(saved["config"]))
+            return saved
         except Exception as error:
             sentence = f"The checkpoint {path} cannot be read: {error}"
             raise CheckpointError(sentence, "Delete it to start anew.") from error
@@ -167,7 +216,8 @@ class PredictorTraining:
 
     def log(self, **values: Any) -> None:
         """Append a line to ``log.jsonl`` and print it."""
-        line = json.dumps({**vars(self.progress), "seconds": round(self.progress.seconds, 1), **values})
+        line = json.dumps({**vars(self.progress), "seconds": round(self.progress.seconds, 1),
+                           "cpu_seconds": round(self.progress.cpu_seconds, 1), **values})  # fmt: skip
         with open(self.settings.out / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(line + "\n")
         print(line, flush=True)
@@ -175,9 +225,7 @@ class PredictorTraining:
     def train_step(self, indices: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
         """One optimiser step on the given training samples; returns the losses."""
         samples = augment(self.data.read(indices), rng)
-        factor = learning_rate_factor(
-            self.progress.step, self.progress.seconds / (60 * self.settings.minutes), self.settings
-        )
+        factor = learning_rate_factor(self.progress.step, self.share, self.settings)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.settings.learning_rate * factor
@@ -196,27 +244,36 @@ class PredictorTraining:
 
     def run(self) -> dict[str, Any]:
         """Train until the budget is spent, then evaluate on the whole held-out part and export."""
-        budget = 60 * self.settings.minutes
         rng = np.random.default_rng([self.settings.seed, self.progress.step])
         torch.manual_seed(self.settings.seed + self.progress.step)
         self.network.train()
         parameters = sum(p.numel() for p in self.network.parameters())
-        self.log(event="start", parameters=parameters, train=self.data.count(), held_out=self.data.count(True))
-        last = {"time": time.monotonic(), "save": time.monotonic(), "evaluate": time.monotonic()}
+        self.log(event="start", parameters=parameters, train=self.data.count(),
+                 held_out=self.validation.count(held_out=True))  # fmt: skip
+        last = {
+            "time": time.monotonic(),
+            "cpu": time.process_time(),
+            "save": time.monotonic(),
+            "evaluate": time.monotonic(),
+        }
         sums: dict[str, float] = {}
         order = rng.permutation(self.data.count())
-        while self.progress.seconds < budget:
+        while self.share < 1:
+            batch = self.settings.batch
+            if self.settings.samples is not None:
+                batch = min(batch, self.settings.samples - self.progress.samples)
             if len(order) < self.settings.batch:
                 self.data.refresh()
                 order = np.concatenate([order, rng.permutation(self.data.count())])
-            for name, value in self.train_step(order[: self.settings.batch], rng).items():
+            for name, value in self.train_step(order[:batch], rng).items():
                 sums[name] = sums.get(name, 0.0) + value
-            order = order[self.settings.batch :]
-            now = time.monotonic()
+            order = order[batch:]
+            now, cpu = time.monotonic(), time.process_time()
             self.progress.seconds += now - last["time"]
-            last["time"] = now
+            self.progress.cpu_seconds += cpu - last["cpu"]
+            last["time"], last["cpu"] = now, cpu
             if self.progress.step % 50 == 0:
-                left = max(0.0, budget - self.progress.seconds)
+                left = self.progress.seconds * max(0.0, 1 / max(self.share, 1e-9) - 1)
                 self.log(
                     **{name: round(value / 50, 4) for name, value in sums.items()},
                     samples_per_second=round(self.progress.samples / max(self.progress.seconds, 1e-9), 1),
@@ -234,14 +291,14 @@ class PredictorTraining:
                 self.log(event="evaluation", **self.evaluate(self.settings.evaluate_samples))
                 last["evaluate"] = time.monotonic()
         self.save()
-        report = self.evaluate(self.data.count(held_out=True))
+        report = self.evaluate(self.validation.count(held_out=True))
         self.log(event="end", shards=self.data.shards, train=self.data.count(), **report)
         (self.settings.out / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
         return report
 
     def evaluate(self, limit: int) -> dict[str, Any]:
         """Held-out errors over at most ``limit`` samples."""
-        return evaluate(self.network, self.data, self.tokenizer, self.text_limit, limit)
+        return evaluate(self.network, self.validation, self.tokenizer, self.text_limit, limit)
 
 
 def main() -> None:
@@ -250,6 +307,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--minutes", type=float, default=Settings.minutes, help="wall time over all resumes")
+    parser.add_argument("--samples", type=int, help="samples to see over all resumes: the budget instead of --minutes")
+    parser.add_argument("--validation", type=Path, help="folder of shards to evaluate on, instead of a tenth of --data")
+    parser.add_argument("--inputs", choices=INPUTS, default=Settings.inputs, help="the paper's table 12")
+    parser.add_argument("--encoder", choices=ENCODERS, default=Settings.encoder, help="plain: convolutions, as RVT-2")
     parser.add_argument("--threads", type=int, default=Settings.threads)
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--batch", type=int, default=Settings.batch)

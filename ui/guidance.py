@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clap.correction import WHAT_IT_DOES
 from clap.episode_state import EpisodeSnapshot, EpisodeState
 from clap.safety import Decision
 
@@ -23,7 +24,7 @@ def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
         verbs |= {"redo"} if _pending(snapshot) else {"predict"}
         if snapshot.prediction is not None:
             verbs.add("skip")
-    if _pending(snapshot) and _decision(snapshot) is not Decision.REFUSE:
+    if snapshot.correction is not None or (_pending(snapshot) and _decision(snapshot) is not Decision.REFUSE):
         verbs.add("approve")
     return frozenset(verbs)
 
@@ -40,6 +41,8 @@ def hint(snapshot: EpisodeSnapshot) -> str:
             State.PREDICTING: "Looking and predicting the next step …",
             State.MOVING: "The arm is moving. Esc stops it at once.",
         }[state]
+    if state is State.FAILED and snapshot.correction is not None:
+        return f"{WHAT_IT_DOES[snapshot.correction.remedy]} Press Approve for that, or do otherwise."
     if state is State.FAILED:
         failure = snapshot.failure
         return failure.next_move if failure else "Look at the log, then try again."

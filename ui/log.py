@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clap import events
 from clap.prediction import PlanStatus
+from clap.refusals import listed
 from clap.safety import Decision
 from clap.worlds.world import MotionOutcome
 
@@ -13,6 +14,8 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
     match event:
         case events.Reset(seed=seed, instruction=instruction):
             return "info", f"New scene, seed {seed}, made for “{instruction}”."
+        case events.Looked(seen=seen):
+            return "info", f"I see: {listed(seen)}."
         case events.Planned(plan=plan):
             if plan.status is PlanStatus.STEPS:
                 return "info", f"Plan of {len(plan.steps)} steps."
@@ -33,6 +36,8 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
             return level, f"Motion: {report.outcome.value}, {how}.{reason}"
         case events.StepDone(step=step, skipped=skipped):
             return ("warn", f"Skipped: “{step}”.") if skipped else ("good", f"Done: “{step}”.")
+        case events.Corrected(finding=finding, sentence=text, proposed=proposed):
+            return "warn", f"{'Proposed correction' if proposed else 'Correction'}, {finding}: {text}"
         case events.Failed(failure=failure):
             return "bad", f"{failure.name}: {failure.sentence}"
         case events.Refused(sentence=text):

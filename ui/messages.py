@@ -11,6 +11,7 @@ import numpy as np
 from clap.episode_state import EpisodeSnapshot
 from clap.geometry import VIEWS, Pose, Workspace
 from clap.prediction import Prediction
+from clap.refusals import listed
 from clap.safety import Verdict
 from clap.worlds.world import TaskInfo
 from ui.guidance import hint, possible
@@ -70,12 +71,15 @@ def status(snapshot: EpisodeSnapshot) -> Json:
         "policy": snapshot.policy,
         "expert": snapshot.policy_is_expert,
         "speed": snapshot.speed,
+        "seen": None if snapshot.seen is None else listed(snapshot.seen),
         "plan": [asdict(step) for step in snapshot.plan],
         "texts": dict(snapshot.round_texts),
         "steps_done": snapshot.steps_done,
         "prediction": _prediction(snapshot.prediction),
         "verdict": _verdict(snapshot.verdict),
         "failure": None if snapshot.failure is None else asdict(snapshot.failure),
+        "correction": None if snapshot.correction is None else snapshot.correction.sentence,
+        "corrections": snapshot.corrections,
         "success": snapshot.success,
         "seconds": _finite(snapshot.seconds),
         "gripper": None if scene is None else pose(scene.observation.gripper_pose, scene.observation.gripper_open),

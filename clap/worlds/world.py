@@ -15,11 +15,14 @@ from clap.observation import Observation
 class Action:
     """A keyframe action: the pose of the tool centre point to reach, then the state of the gripper there.
 
-    The gripper keeps its former state during the motion, as in RLBench's MoveArmThenGripper.
+    The gripper keeps its former state during the motion, as in RLBench's MoveArmThenGripper. ``ignore_collisions``
+    True lets the motion press against things, as grasping, placing and pulling must; False asks the world to stop it
+    where the robot, or what it holds, presses against anything.
     """
 
     pose: Pose
     gripper_open: bool
+    ignore_collisions: bool = True
 
 
 class MotionOutcome(str, Enum):

@@ -120,6 +120,18 @@ def test_run_all_goes_to_the_end_by_itself(console: ConsolePage) -> None:
     console.screenshot("expert-drawer-log")
 
 
+def test_the_plan_card_tells_what_was_seen_on_the_table(console: ConsolePage) -> None:
+    seen = console.page.locator("#c-seen")
+    assert seen.is_hidden()
+    console.type(INSTRUCTION)
+    assert console.press_and_wait("plan", "planned", "failed") == "planned", console.banner()
+    assert seen.inner_text() == f"I see: {console.status('seen')}"
+    assert {"red block", "red cup"} <= set(str(console.status("seen")).split(", "))
+    assert " ; " in console.page.locator("#c-text-look").inner_text()
+    console.reset(seed=1)
+    assert seen.is_hidden()
+
+
 def test_skipping_a_step_marks_it_and_moves_nothing(console: ConsolePage) -> None:
     console.type(INSTRUCTION)
     console.press_and_wait("plan", "planned")

@@ -1,22 +1,29 @@
-"""One CLAP decision on the first observation of a task: round one, then round two with the fine stage."""
+"""One CLAP decision on the first observation of a task: round one, then round two with the fine stage.
+
+Every repetition gets an observation that the planner has not seen, so that nothing is remembered from the last one.
+Round zero, the look, happens once per instruction, and is no part of a decision.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 
 from clap.clap_policy import ClapPolicy
 from clap.failures import CheckpointError, ClapError, RenderingError
+from clap.planner import CoarseTaskPlanner
 from clap.policy import INITIAL_STEP
 from clap.prediction import PlanStatus
 from clap.worlds.tabletop.world import TabletopWorld
 from training.benchmarks.measure import Row, SectionUnavailable, Settings, median_cpu_ms, total
 
-LIMIT_MS = 2000.0
+LIMIT_MS = 1000.0
 TASK = "block_in_same_cup"
-NAIVE = "every token computed from the whole prompt again, images included (use_cache=False)"
+NAIVE = "no cache"
+NOTE = "without the cache every token is computed from the whole prompt again, images included (use_cache=False)"
 
 
 def rows(settings: Settings) -> list[Row]:
@@ -27,6 +34,10 @@ def rows(settings: Settings) -> list[Row]:
         world = TabletopWorld()
     except (CheckpointError, RenderingError) as error:
         raise SectionUnavailable(str(error)) from error
+    planner = policy.planner
+    if not isinstance(planner, CoarseTaskPlanner):
+        world.close()
+        raise SectionUnavailable("The planner answers from a server, whose CPU time cannot be taken here.")
     try:
         instruction = world.reset(TASK, seed=settings.seed)
         observation = world.observe()
@@ -35,34 +46,38 @@ def rows(settings: Settings) -> list[Row]:
     finally:
         world.close()
 
+    def look() -> object:
+        return policy.look(replace(observation))
+
     def first() -> object:
-        return policy.plan(instruction, INITIAL_STEP)
+        return policy.plan(instruction, INITIAL_STEP, seen=seen)
 
     def second() -> object:
-        return policy.predict(observation, plan, INITIAL_STEP)
+        return policy.predict(replace(observation), plan, INITIAL_STEP)
 
     try:
-        plan = policy.plan(instruction, INITIAL_STEP)
+        seen = policy.look(observation)
+        plan = policy.plan(instruction, INITIAL_STEP, seen=seen)
         if plan.status is not PlanStatus.STEPS:
             raise SectionUnavailable(
                 f"The checkpoint answers “{instruction}” with {plan.status.value}, not with steps."
             )
-        ours = [median_cpu_ms(function, settings.repeats) for function in (first, second)]
-        with without_cache(policy):
+        ours = [median_cpu_ms(function, settings.repeats) for function in (first, second, look)]
+        with without_cache(planner):
             naive = [median_cpu_ms(function, max(1, settings.repeats // 5)) for function in (first, second)]
     except ClapError as error:
         raise SectionUnavailable(f"The checkpoint cannot decide “{instruction}”: {error}") from error
     parts = [
-        Row("round one: the plan", ours[0], naive[0]),
-        Row("views, round two, fine stage", ours[1], naive[1]),
+        Row("round one: the plan", ours[0], {NAIVE: naive[0]}),
+        Row("views, round two, fine stage", ours[1], {NAIVE: naive[1]}),
     ]
-    return [*parts, total("one decision", parts, LIMIT_MS, NAIVE)]
+    return [*parts, total("one decision", parts, LIMIT_MS, NOTE), Row("once per instruction: the look", ours[2])]
 
 
 @contextmanager
-def without_cache(policy: ClapPolicy) -> Iterator[None]:
-    """The policy's planner with its key-value cache switched off."""
-    generation = policy.planner.model.generation_config
+def without_cache(planner: CoarseTaskPlanner) -> Iterator[None]:
+    """The planner with its key-value cache switched off."""
+    generation = planner.model.generation_config
     before, generation.use_cache = generation.use_cache, False
     try:
         yield

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Row:
-    """One measured thing: median CPU ms of ours, and of the naive implementation if there is one."""
+    """One measured thing: median CPU ms of ours, and of each rival by its name; ``note`` says what cannot be seen."""
 
     what: str
     cpu_ms: float
-    naive_cpu_ms: float | None = None
+    rivals: Mapping[str, float] = field(default_factory=dict)
     limit_ms: float | None = None
-    naive: str = ""
+    note: str = ""
 
 
 class SectionUnavailable(Exception):
@@ -46,21 +46,30 @@ def median_cpu_ms(function: Callable[[], object], repeats: int) -> float:
     return 1000 * statistics.median(times)
 
 
-def total(what: str, rows: list[Row], limit_ms: float | None = None, naive: str = "") -> Row:
-    """The sum of rows, ``naive`` saying what was naive; a row without a naive time counts the same on both sides."""
-    naive_ms = sum(row.cpu_ms if row.naive_cpu_ms is None else row.naive_cpu_ms for row in rows)
-    return Row(what, sum(row.cpu_ms for row in rows), naive_ms, limit_ms, naive)
+def total(what: str, rows: list[Row], limit_ms: float | None = None, note: str = "") -> Row:
+    """The sum of rows; where a row lacks a rival that another has, ours counts for it."""
+    names = dict.fromkeys(name for row in rows for name in row.rivals)
+    rivals = {name: sum(row.rivals.get(name, row.cpu_ms) for row in rows) for name in names}
+    return Row(what, sum(row.cpu_ms for row in rows), rivals, limit_ms, note)
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as text, aligned."""
-    lines = [f"  {'':34} {'CPU ms':>9} {'naive':>9} {'times':>7}  limit"]
+    """The rows as text, aligned: ours, then each rival with how many times our CPU time it takes."""
+    names = list(dict.fromkeys(name for row in rows for name in row.rivals))
+    lines = [f"  {'':38} {'CPU ms':>8}" + "".join(f" {name:>16}" for name in names) + "  limit"]
     for row in rows:
-        naive = times = limit = ""
-        if row.naive_cpu_ms is not None:
-            naive, times = f"{row.naive_cpu_ms:.1f}", f"{row.naive_cpu_ms / max(row.cpu_ms, 1e-6):.1f}x"
+        cells = ""
+        for name in names:
+            other = row.rivals.get(name)
+            times = "" if other is None else f"{_ms(other)} {other / max(row.cpu_ms, 1e-6):6.2f}x"
+            cells += f" {times:>16}"
+        limit = ""
         if row.limit_ms is not None:
             limit = f"{row.limit_ms:.0f} ms: {'met' if row.cpu_ms <= row.limit_ms else 'MISSED'}"
-        lines.append(f"  {row.what:34} {row.cpu_ms:9.1f} {naive:>9} {times:>7}  {limit}".rstrip())
-    lines.extend(f"  naive {row.what}: {row.naive}" for row in rows if row.naive)
+        lines.append(f"  {row.what:38} {_ms(row.cpu_ms):>8}{cells}  {limit}".rstrip())
+    lines.extend(f"  {row.what}: {row.note}" for row in rows if row.note)
     return "\n".join(lines)
+
+
+def _ms(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -8,6 +8,7 @@ from ui.cards.common import shell
 
 TEXT = """
 <div class="c-texts">
+  <h3>Look <span>views to names</span></h3><pre id="c-text-look">Nothing written yet.</pre>
   <h3>Round 1 <span>instruction to plan</span></h3><pre id="c-text-plan">Nothing written yet.</pre>
   <h3>Round 2 <span>views to objects, step and keypoint</span></h3><pre id="c-text-reason">Nothing written yet.</pre>
 </div>

@@ -7,6 +7,7 @@ import gradio as gr
 from ui.cards.common import heading, shell
 
 MARKUP = """
+<p class="c-seen" id="c-seen" hidden></p>
 <p class="c-plan-empty" id="c-plan-empty"></p>
 <ol class="c-plan" id="c-plan-steps" aria-label="Steps of the plan"></ol>
 """

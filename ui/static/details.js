@@ -27,6 +27,7 @@ export class Details {
   }
 
   status(message) {
+    setText($("c-text-look"), message.texts.look || "Nothing written yet.");
     setText($("c-text-plan"), message.texts.plan || "Nothing written yet.");
     setText($("c-text-reason"), message.texts.reason || (message.expert ? "The scripted expert writes no text here." : "Nothing written yet."));
     if (!message.prediction) this.clearFine();

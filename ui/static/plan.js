@@ -9,6 +9,10 @@ export class Plan {
   status(message) {
     const empty = document.getElementById("c-plan-empty");
     const list = document.getElementById("c-plan-steps");
+    const seen = document.getElementById("c-seen");
+    seen.hidden = message.seen === null;
+    seen.title = message.seen ?? "";
+    setText(seen, `I see: ${message.seen}`);
     empty.hidden = message.plan.length > 0;
     setText(empty, message.state === "planning" ? "The planner is writing a plan …"
       : "No plan yet. Type an instruction above, or click an example, then press Plan.");

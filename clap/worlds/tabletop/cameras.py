@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from clap.failures import RenderingError
 from clap.observation import CameraFrame
-from clap.worlds.tabletop.robot import CAMERA_NAMES, CAMERA_SIZE
+from clap.worlds.tabletop.robot import CAMERA_NAMES, CAMERA_SIZE, SINGLE_CAMERA
+from clap.worlds.tabletop.sensor_noise import D435I, SensorNoise
+
+
+@dataclass(frozen=True)
+class CameraSetup:
+    """Which cameras a world looks through, and how imperfect they are (None: as rendered)."""
+
+    names: tuple[str, ...]
+    noise: SensorNoise | None = None
+
+
+SETUPS = {"four": CameraSetup(CAMERA_NAMES), "single": CameraSetup((SINGLE_CAMERA,), D435I)}
+"""GemBench's four clean cameras of 256 x 256, or the paper's real set-up: one D435i at 640 x 360 (section 5.2)."""
+
+
+_MUJOCO_TO_OPENCV = np.diag([1.0, -1.0, -1.0])
+"""MuJoCo cameras look along -z with y up; the project's follow OpenCV."""
 
 
 class RenderContext:
@@ -28,7 +49,7 @@ class RenderContext:
 
 
 class CameraRig:
-    """The four cameras of one compiled model."""
+    """The cameras of one compiled model."""
 
     def __init__(self, model: mujoco.MjModel, context: RenderContext):
         context.make_current()
@@ -45,36 +66,51 @@ class CameraRig:
             raise RenderingError(f"The simulated cameras cannot start: OpenGL failed ({error}).") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._gpu)
         self._gpu.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR.value
-        self._rect = mujoco.MjrRect(0, 0, CAMERA_SIZE, CAMERA_SIZE)
         extent = model.stat.extent
         self._near, self._far = model.vis.map.znear * extent, model.vis.map.zfar * extent
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
-    def capture(self, data: mujoco.MjData, names: tuple[str, ...] = CAMERA_NAMES) -> tuple[CameraFrame, ...]:
-        """RGB-D frames of the named cameras, in order."""
+    def capture(
+        self,
+        data: mujoco.MjData,
+        names: tuple[str, ...] = CAMERA_NAMES,
+        poses: Mapping[str, NDArray[np.floating]] | None = None,
+    ) -> tuple[CameraFrame, ...]:
+        """RGB-D frames of the named cameras, in order; ``poses`` (4, 4) cam2world puts some of them elsewhere."""
         self._context.make_current()
-        return tuple(self._capture(data, name) for name in names)
+        return tuple(self._capture(data, name, (poses or {}).get(name)) for name in names)
 
-    def _capture(self, data: mujoco.MjData, name: str) -> CameraFrame:
-        size = CAMERA_SIZE
+    def cam2world(self, data: mujoco.MjData, name: str) -> NDArray[np.floating]:
+        """(4, 4) pose of a camera now, OpenCV axes."""
         camera = self._model.camera(name).id
+        pose = np.eye(4)
+        pose[:3, :3] = data.cam_xmat[camera].reshape(3, 3) @ _MUJOCO_TO_OPENCV
+        pose[:3, 3] = data.cam_xpos[camera]
+        return pose
+
+    def _capture(self, data: mujoco.MjData, name: str, pose: NDArray[np.floating] | None) -> CameraFrame:
+        camera = self._model.camera(name).id
+        width, height = (int(side) for side in self._model.cam_resolution[camera])
+        before = data.cam_xpos[camera].copy(), data.cam_xmat[camera].copy()
+        if pose is not None:
+            data.cam_xpos[camera] = pose[:3, 3]
+            data.cam_xmat[camera] = (pose[:3, :3] @ _MUJOCO_TO_OPENCV).flatten()
         self._camera.fixedcamid = camera
         mujoco.mjv_updateScene(
             self._model, data, self._options, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
-        mujoco.mjr_render(self._rect, self._scene, self._gpu)
-        rgb = np.empty((size, size, 3), np.uint8)
-        buffer = np.empty((size, size), np.float32)
-        mujoco.mjr_readPixels(rgb, buffer, self._rect, self._gpu)
+        cam2world = self.cam2world(data, name)
+        data.cam_xpos[camera], data.cam_xmat[camera] = before
+        rect = mujoco.MjrRect(0, 0, width, height)
+        mujoco.mjr_render(rect, self._scene, self._gpu)
+        rgb = np.empty((height, width, 3), np.uint8)
+        buffer = np.empty((height, width), np.float32)
+        mujoco.mjr_readPixels(rgb, buffer, rect, self._gpu)
         depth = self._near * self._far / (self._near + buffer * (self._far - self._near))
         depth[buffer <= 0] = 0.0
-        focal = size / 2 / np.tan(np.deg2rad(self._model.cam_fovy[camera]) / 2)
-        intrinsics = np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1.0]])
-        cam2world = np.eye(4)
-        # MuJoCo cameras look along -z with y up; the project's follow OpenCV.
-        cam2world[:3, :3] = data.cam_xmat[camera].reshape(3, 3) @ np.diag([1.0, -1.0, -1.0])
-        cam2world[:3, 3] = data.cam_xpos[camera]
+        focal = height / 2 / np.tan(np.deg2rad(self._model.cam_fovy[camera]) / 2)
+        intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
         return CameraFrame(
             name,
             np.ascontiguousarray(rgb[::-1]),

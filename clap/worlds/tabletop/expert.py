@@ -6,6 +6,7 @@ It makes the demonstrations that CLAP learns from, and can be chosen in the cons
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from clap.policy import INITIAL_STEP, OnText
 from clap.prediction import LocatedObject, Plan, PlanStatus, Prediction
 from clap.views import render_views
 from clap.worlds.tabletop.objects import BLOCK_HALF, CUP_HEIGHT, SHAPE_HEIGHT, SORTER_HEIGHT
-from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
+from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER, scene_names
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
@@ -36,6 +37,14 @@ def top_down(position: Array, yaw: float) -> Pose:
     """Gripper pointing down; the fingers open along the world direction ``yaw`` - 90 degrees."""
     c, s = np.cos(yaw), np.sin(yaw)
     return Pose.from_rotation(position, np.array([[c, s, 0], [s, -c, 0], [0, 0, -1.0]]))
+
+
+def tilted(position: Array, yaw: float) -> Pose:
+    """Gripper tilted forward along the world direction ``yaw``, as it takes a drawer's handle."""
+    forward, across = np.array([np.cos(yaw), np.sin(yaw), 0]), np.array([-np.sin(yaw), np.cos(yaw), 0])
+    approach = np.cos(APPROACH_PITCH) * forward - np.array([0, 0, np.sin(APPROACH_PITCH)])
+    # The fingers open at right angles to the handle; of the two ways round, this one stays far from joint limits.
+    return Pose.from_rotation(position, np.stack([-across, np.cross(approach, -across), approach], 1))
 
 
 def fold(angle: float, period: float) -> float:
@@ -126,19 +135,17 @@ def _release_point(world: TabletopWorld, subtask: Subtask) -> tuple[Array, float
 def _drawer_keyframe(world: TabletopWorld, index: int) -> Action:
     yaw = _yaw_of(world.body_pose(HANDLE))
     forward = np.array([np.cos(yaw), np.sin(yaw), 0])
-    across = np.array([-np.sin(yaw), np.cos(yaw), 0])
-    approach = np.cos(APPROACH_PITCH) * forward - np.array([0, 0, np.sin(APPROACH_PITCH)])
-    # The fingers open at right angles to the handle; of the two ways round, this one stays far from joint limits.
-    rotation = np.stack([-across, np.cross(approach, -across), approach], 1)
     handle = world.positions()[HANDLE]
+    hand = tilted(handle, yaw)
+    approach = hand.rotation[:, 2]
     if index == 0:
-        return Action(Pose.from_rotation(handle - APPROACH_DISTANCE * approach, rotation), gripper_open=True)
+        return Action(Pose(handle - APPROACH_DISTANCE * approach, hand.quaternion), gripper_open=True)
     if index == 1:
-        return Action(Pose.from_rotation(handle, rotation), gripper_open=False)
+        return Action(hand, gripper_open=False)
     if index == 2:
         pull = max(0.0, OPEN_TO - world.drawer_opening())
-        return Action(Pose.from_rotation(handle - pull * forward, rotation), gripper_open=True)
-    return Action(Pose.from_rotation(handle - RETREAT_DISTANCE * approach, rotation), gripper_open=True)
+        return Action(Pose(handle - pull * forward, hand.quaternion), gripper_open=True)
+    return Action(Pose(handle - RETREAT_DISTANCE * approach, hand.quaternion), gripper_open=True)
 
 
 def next_step(subtasks: tuple[Subtask, ...], last_step: str) -> tuple[Subtask, int] | None:
@@ -162,11 +169,20 @@ class ExpertPolicy:
 
     name = "scripted expert"
     is_expert = True
+    knows_completion = True
 
     def __init__(self, world: TabletopWorld):
         self._world = world
 
-    def plan(self, instruction: str, last_step: str, on_text: OnText | None = None) -> Plan:
+    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...]:
+        names = scene_names(self._world.positions(), self._world.drawer_is_open())
+        if on_text:
+            on_text(" ; ".join(names))
+        return names
+
+    def plan(
+        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
+    ) -> Plan:
         if not instruction.strip():
             raise InvalidInstructionError("The instruction is empty.")
         if not self._world.follow(instruction):

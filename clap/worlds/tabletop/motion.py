@@ -19,6 +19,7 @@ from clap.worlds.tabletop.robot import (
     GRIPPER_OPEN_CTRL,
     HOME_JOINTS,
 )
+from clap.worlds.tabletop.touch import TouchGuard
 from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
 
 Array = NDArray[np.floating]
@@ -32,6 +33,10 @@ GRIPPER_SECONDS, SETTLE_SECONDS = 0.4, 0.6
 
 class Stopped(Exception):
     """Raised inside a motion when the operator stops it; the arm then holds where it is."""
+
+
+class Touched(Exception):
+    """Raised inside a motion that avoids collisions when it presses against something; the arm then holds."""
 
 
 def _ease(u: float) -> float:
@@ -53,6 +58,7 @@ class Arm:
         self._substeps = max(1, round(CONTROL_PERIOD / model.opt.timestep))
         self.commanded = HOME_JOINTS.copy()
         self._tick_hook: Callable[[], None] = lambda: None
+        self._guard: TouchGuard | None = None
 
     def home(self, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
         """Open the gripper where it is, then move to the home posture."""
@@ -99,15 +105,20 @@ class Arm:
         if path is None:
             return self._report(MotionOutcome.UNREACHABLE, action, started, "No joint angles reach this pose.")
         try:
+            self._guard = None if action.ignore_collisions else TouchGuard(self.model, self.data)
             self._tick_hook = self._hook(should_stop, on_tick, speed)
             for q in path:
                 self.data.ctrl[self._ctrl] = self.commanded = q
                 self.tick()
             self._settle()
+            self._guard = None
             self._set_gripper(action.gripper_open)
         except Stopped:
             self._hold()
             return self._report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
+        except Touched as touched:
+            self._hold()
+            return self._report(MotionOutcome.FELL_SHORT, action, started, str(touched))
         finally:
             self._tick_hook = lambda: None
         report = self._report(MotionOutcome.REACHED, action, started, "")
@@ -123,6 +134,9 @@ class Arm:
             count += 1
             if should_stop():
                 raise Stopped
+            if self._guard is not None and (pressed := self._guard.pressed()):
+                name, force = pressed
+                raise Touched(f"The motion touched the {name} ({force:.0f} N) and was stopped there.")
             if on_tick is not None and count % TICKS_PER_REPORT == 0:
                 on_tick(self.pose(), self.gripper_open())
             if speed > 0:
@@ -194,7 +208,7 @@ class Arm:
 
     def _hold(self) -> None:
         """Command the present joint angles and damp out what motion is left."""
-        self._tick_hook = lambda: None
+        self._tick_hook, self._guard = (lambda: None), None
         self.commanded = self.data.qpos[self._qpos].copy()
         self.data.ctrl[self._ctrl] = self.commanded
         self._settle()

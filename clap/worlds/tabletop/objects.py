@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.worlds.tabletop.phrasing import DRAWER, HANDLE
+from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SHAPES, hole
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 
 Array = NDArray[np.floating]
@@ -295,10 +295,12 @@ def named_points(thing: Thing) -> dict[str, tuple[str, tuple[float, float, float
         handle = (-0.097 - HANDLE_STANDOFF, 0.0, HANDLE_HEIGHT - 0.012)
         # The drawer's point is the middle of what shows of the tray when it is pulled out by 13 cm.
         return {HANDLE: ("drawer", handle), DRAWER: ("drawer", (-0.025, 0.0, 0.05))}
+    if thing.kind == "sorter":
+        holes = {hole(shape): (thing.body, (*sorter_hole(shape), SORTER_HEIGHT)) for shape in SHAPES}
+        return {thing.name: (thing.body, (0.0, 0.0, SORTER_HEIGHT)), **holes}
     height = {
         "block": BLOCK_HALF,
         "cup": CUP_HEIGHT / 2,
-        "sorter": SORTER_HEIGHT,
         "shape": SHAPE_HEIGHT.get(thing.variant, 0) / 2,
         "distractor": {"ball": 0.026, "plate": 0.006, "bottle": 0.04}.get(thing.variant, 0),
     }[thing.kind]

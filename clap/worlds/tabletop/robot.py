@@ -31,6 +31,9 @@ GRIPPER_OPEN_CTRL = 255.0
 FINGER_TRAVEL = 0.04
 CAMERA_NAMES = ("front", "left_shoulder", "right_shoulder", "wrist")
 CAMERA_SIZE = 256
+SINGLE_CAMERA = "d435i"
+SINGLE_CAMERA_RESOLUTION = (640, 360)
+"""Width and height of the colour and depth images of the paper's real set-up (section 5.2)."""
 TIMESTEP = 0.002
 
 # Stock gain 100 never held a cube (0 of 20 grasps); 1000 always did.
@@ -129,7 +132,10 @@ def robot_only_model() -> mujoco.MjModel:
 
 
 def table_spec(lighting: Lighting) -> mujoco.MjSpec:
-    """A fresh specification: robot, table, floor, lights and the three fixed cameras. Objects are added to it."""
+    """A fresh specification: robot, table, floor, lights and the fixed cameras. Objects are added to it.
+
+    The single camera stands in front of the table, high enough to see a drawer's handle over the cabinet.
+    """
     spec = _robot_spec().copy()
     option = spec.option
     option.timestep = TIMESTEP
@@ -154,6 +160,14 @@ def table_spec(lighting: Lighting) -> mujoco.MjSpec:
         world.add_camera(
             name=name, pos=position, quat=look_at(position, target), fovy=fovy, resolution=[CAMERA_SIZE] * 2
         )
+    position = (0.68, 0.0, 1.76)
+    world.add_camera(
+        name=SINGLE_CAMERA,
+        pos=position,
+        quat=look_at(position, (0.16, 0.0, TABLE_HEIGHT)),
+        fovy=42,
+        resolution=SINGLE_CAMERA_RESOLUTION,
+    )
     world.add_light(
         pos=[0.5, 0, 3.5],
         dir=[-0.1, 0, -1],

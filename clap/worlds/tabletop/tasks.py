@@ -16,12 +16,14 @@ from clap.worlds.tabletop.phrasing import (
     BLOCK_COLORS,
     DISTRACTORS,
     DRAWER,
+    HANDLE,
     OPEN_DRAWER_STEPS,
     SHAPES,
     SORTER,
     block,
     cup,
     instruction_templates,
+    pick_and_place_objects,
     pick_and_place_steps,
 )
 from clap.worlds.tabletop.robot import Lighting
@@ -54,7 +56,11 @@ class Subtask:
     @property
     def objects(self) -> tuple[str, ...]:
         """The task-relevant objects, in the order in which the planner names them."""
-        return ("drawer handle",) if self.opens_drawer else (self.thing, self.container)
+        return (HANDLE,) if self.opens_drawer else pick_and_place_objects(self.thing, self.container)
+
+    def touches(self, index: int) -> bool:
+        """True if the step ends in contact with something: taking, letting go, pulling (not moving in free space)."""
+        return index in ((1, 2) if self.opens_drawer else (1, 3))
 
 
 OPEN_DRAWER = Subtask()
@@ -156,6 +162,13 @@ def sample_task(task: str, seed: int, variation: int | None = None, condition: s
     subtasks = _subtasks(task, thing, container)
     words = template.format(thing=thing, container=container, color=color)
     return TaskSetup(task, seed, variation, condition, words, subtasks, tuple(layout.things), lighting)
+
+
+def phrasings(setup: TaskSetup) -> tuple[str, ...]:
+    """The instruction of an episode in all of its task's phrasings."""
+    thing, container, color = _goal(setup.task, setup.variation)
+    templates = instruction_templates(setup.task)
+    return tuple(template.format(thing=thing, container=container, color=color) for template in templates)
 
 
 def _subtasks(task: str, thing: str, container: str) -> tuple[Subtask, ...]:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import zlib
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from clap.failures import WorldError
 from clap.geometry import Pose, Workspace
-from clap.observation import Observation
-from clap.worlds.tabletop.cameras import CameraRig, RenderContext
+from clap.observation import CameraFrame, Observation
+from clap.worlds.tabletop.cameras import SETUPS, CameraRig, RenderContext
 from clap.worlds.tabletop.kinematics import InverseKinematics
 from clap.worlds.tabletop.motion import Arm
-from clap.worlds.tabletop.objects import Thing, add_thing, named_points, sorter_hole
-from clap.worlds.tabletop.phrasing import SORTER
-from clap.worlds.tabletop.robot import HOME_JOINTS, TABLE_HEIGHT, Lighting, table_spec
+from clap.worlds.tabletop.objects import Thing, add_thing, named_points
+from clap.worlds.tabletop.phrasing import hole
+from clap.worlds.tabletop.robot import HOME_JOINTS, Lighting, table_spec
+from clap.worlds.tabletop.sensor_noise import calibration_error, degraded
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import (
     CONDITIONS,
+    OPENED,
     Subtask,
     TaskSetup,
     examples,
+    phrasings,
     sample_task,
     task_infos,
     understand,
@@ -31,12 +36,20 @@ from clap.worlds.world import Action, MotionReport, OnTick, ShouldStop, TaskInfo
 class TabletopWorld:
     """The MuJoCo tabletop; see ``clap.worlds.world.World`` for the protocol.
 
+    ``cameras`` names one of ``SETUPS``: "four" clean ones, or a "single" noisy one whose calibration error is drawn
+    anew, and whose noise starts anew, at every reset (the same task and seed give the same).
+
     Everything in it, the OpenGL context included, belongs to the thread that made it. Time is simulated time.
     """
 
     is_real = False
 
-    def __init__(self) -> None:
+    def __init__(self, cameras: str = "four") -> None:
+        if cameras not in SETUPS:
+            raise WorldError(f"There is no camera set-up '{cameras}'. There are: {', '.join(SETUPS)}.")
+        self.cameras = SETUPS[cameras]
+        self._sensor_rng = np.random.default_rng(0)
+        self._calibration_errors: dict[str, NDArray[np.floating]] = {}
         self.workspace = Workspace()
         self._context = RenderContext()
         self._kinematics = InverseKinematics()
@@ -55,6 +68,8 @@ class TabletopWorld:
         setup = sample_task(task, seed, variation, condition)
         self.load(setup.things, setup.lighting)
         self.setup, self._goal = setup, setup.subtasks
+        self._sensor_rng = np.random.default_rng([zlib.crc32(task.encode()), seed, setup.variation])
+        self._calibration_errors = {}
         return setup.instruction
 
     def load(self, things: tuple[Thing, ...], lighting: Lighting) -> None:
@@ -92,17 +107,36 @@ class TabletopWorld:
         return self._goal
 
     def observe(self) -> Observation:
-        if self._rig is None:
-            self._rig = CameraRig(self.model, self._context)
+        return self.observation(self._frames(self.rig))
+
+    def observation(self, frames: tuple[CameraFrame, ...]) -> Observation:
+        """The robot's state now, with these frames."""
         positions, velocities = self.arm.joints()
         return Observation(
-            self._rig.capture(self.data),
+            frames,
             self.arm.pose(),
             self.arm.gripper_open(),
             positions,
             velocities,
             self.arm.time,
         )
+
+    def _frames(self, rig: CameraRig) -> tuple[CameraFrame, ...]:
+        frames, noise = rig.capture(self.data, self.cameras.names), self.cameras.noise
+        if noise is None:
+            return frames
+        for name in self.cameras.names:
+            if name not in self._calibration_errors:
+                self._calibration_errors[name] = calibration_error(noise, self._sensor_rng)
+        errors = self._calibration_errors
+        return tuple(degraded(frame, noise, errors[frame.name], self._sensor_rng) for frame in frames)
+
+    @property
+    def rig(self) -> CameraRig:
+        """The cameras of the present scene (for data generation)."""
+        if self._rig is None:
+            self._rig = CameraRig(self.model, self._context)
+        return self._rig
 
     def state(self) -> tuple[Pose, float]:
         return self.arm.pose(), self.arm.gripper_open()
@@ -170,10 +204,19 @@ class TabletopWorld:
         """How far the drawer is pulled out, metres."""
         return float(self.data.joint("drawer_joint").qpos[0])
 
+    def drawer_is_open(self) -> bool | None:
+        """True if the drawer is pulled out; None if there is no cabinet."""
+        if not any(thing.kind == "cabinet" for thing in self.things):
+            return None
+        return self.drawer_opening() >= OPENED
+
+    def phrasings(self) -> tuple[str, ...]:
+        """All ways in which the present task's instruction can be put; empty without a task."""
+        return phrasings(self.setup) if self.setup else ()
+
     def hole(self, shape: str) -> NDArray[np.floating]:
         """(3,) world centre of the hole for a shape in the sorter's lid."""
-        x, y = sorter_hole(shape)
-        return self._point(self.thing(SORTER).body, (x, y, self.positions()[SORTER][2] - TABLE_HEIGHT))
+        return self.positions()[hole(shape)]
 
     def _point(self, body: str, local: tuple[float, float, float]) -> NDArray[np.floating]:
         frame = self.data.body(body)

@@ -1,0 +1,119 @@
+"""The planner's rounds as questions and answers, wherever the model runs that answers them (paper, equation 4)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clap import format_one, language
+from clap.instruction_words import read_instruction
+from clap.planner_model import PlannerSettings
+from clap.policy import OnText
+from clap.prediction import Plan, PlanStatus
+from clap.views import CanonicalViews
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """Round two: objects (name and (3, 2) int pixels), the step, ``keypoint_pixels`` (3, 2) int, the raw text."""
+
+    objects: tuple[tuple[str, NDArray[np.int64]], ...]
+    step: str
+    keypoint_pixels: NDArray[np.int64]
+    raw: str
+
+
+class PlannerRounds(ABC):
+    """Asks the questions and reads the answers; a planner gives ``settings``, ``known_words`` and ``answer``."""
+
+    settings: PlannerSettings
+
+    @property
+    @abstractmethod
+    def known_words(self) -> Collection[str]:
+        """Words of a word-level vocabulary; empty for a subword tokenizer, which can spell any word."""
+
+    @abstractmethod
+    def answer(
+        self, question: str, grammar: str | None, on_text: OnText | None = None, views: CanonicalViews | None = None
+    ) -> str:
+        """The answer to ``question``, which follows the ``views`` if there are any."""
+
+    @property
+    def knows_completion(self) -> bool:
+        """Whether round one can say that a task is complete: it has to exist, and to know the last step."""
+        return self.settings.reason_plan and self.settings.last_step
+
+    def look(self, views: CanonicalViews, on_text: OnText | None = None) -> tuple[str, ...] | None:
+        """Round zero: the names of the things on the table, as round one is told them; None if it asks for none.
+
+        Raises InvalidPlannerTextError if the length limit cut the answer.
+        """
+        if not self.settings.reason_plan or self.settings.format_version == format_one.VERSION:
+            return None
+        return self._ask(language.NAME_PROMPT, language.SEEN_GRAMMAR, language.parse_seen, on_text, views)
+
+    def plan(
+        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
+    ) -> Plan:
+        """Round one: the plan of the current sub-task, from the instruction, the last step, and what was ``seen``.
+
+        A planner without round one passes the instruction on as the plan. Raises InvalidInstructionError (empty, too
+        long, unknown words) or InvalidPlannerTextError.
+        """
+        instruction = self.check_instruction(instruction)
+        if not self.settings.reason_plan:
+            return Plan(PlanStatus.STEPS, (instruction,))
+        if self.settings.format_version == format_one.VERSION:
+            question = format_one.plan_prompt(instruction, last_step)
+            return self._ask(question, format_one.PLAN_GRAMMAR, format_one.read_plan, on_text)
+        question = self.format.plan_prompt(instruction, last_step, seen)
+        return self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
+
+    def reason(self, views: CanonicalViews, plan: Plan, last_step: str, on_text: OnText | None = None) -> Reasoning:
+        """Round two: objects, step and keypoint from the three views, the plan (with steps) and the last step.
+
+        Raises InvalidPlannerTextError if the length limit cut the answer.
+        """
+        if not plan.steps:
+            raise ValueError(f"round two needs a plan with steps, this one is {plan.status.value}")
+
+        def parse(text: str) -> Reasoning:
+            answer = self.format.parse_reasoning(text, plan.steps)
+            objects = tuple((thing.name, thing.pixels) for thing in answer.objects)
+            return Reasoning(objects, answer.step, answer.keypoint_pixels, text)
+
+        grammar = self.format.reasoning_grammar(plan.steps, last_step)
+        return self._ask(self.format.reasoning_prompt(plan.steps, last_step), grammar, parse, on_text, views)
+
+    def check_instruction(self, instruction: str) -> str:
+        """The instruction as the planner is shown it. Raises InvalidInstructionError with a sentence and a hint."""
+        return read_instruction(instruction, self.known_words)
+
+    @property
+    def format(self) -> language.Format:
+        """How this planner's questions and answers are written."""
+        return self.settings.format
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Length limit of an answer: six objects with three pixels each fit with room to spare, in words; the plan
+        of a whole task is longer."""
+        return 192 if self.known_words and self.settings.last_step else 640
+
+    def _ask(
+        self,
+        question: str,
+        grammar: str,
+        parse: Callable[[str], Parsed],
+        on_text: OnText | None,
+        views: CanonicalViews | None = None,
+    ) -> Parsed:
+        return parse(self.answer(question, grammar, on_text, views))

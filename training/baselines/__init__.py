@@ -1,0 +1,1 @@
+"""Policies that CLAP is compared with, trained on the same demonstrations."""

@@ -1,0 +1,91 @@
+"""The RVT-2 baseline behind the policy protocol, so that the same rollout and evaluator run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from clap.clap_policy import COARSE_SPLAT, FINE_SPLAT
+from clap.failures import InvalidInstructionError
+from clap.geometry import Lifted, Pose, Workspace, to_pixels
+from clap.language import normalise
+from clap.observation import Observation, fuse
+from clap.policy import OnText
+from clap.prediction import Plan, PlanStatus, Prediction
+from clap.predictor import FineActionPredictor
+from clap.views import render_views
+from clap.worlds.world import Action
+from training.baselines.rvt2 import COARSE, FINE
+
+
+class Rvt2Policy:
+    """The sentence and what is seen now to a keypoint, and in the window around it to an action.
+
+    It makes no plan and does not know when it is done: every step is the whole sentence.
+    """
+
+    is_expert = False
+    knows_completion = False
+
+    def __init__(self, coarse: FineActionPredictor, fine: FineActionPredictor, workspace: Workspace | None = None):
+        self.coarse, self.fine = coarse, fine
+        self.workspace = workspace or Workspace()
+        self.name = "RVT-2"
+
+    @staticmethod
+    def load(folder: str | Path, workspace: Workspace | None = None) -> Rvt2Policy:
+        """Load both branches of a folder that ``train_rvt2`` wrote. Raises CheckpointError."""
+        coarse, fine = (FineActionPredictor.load(Path(folder) / branch) for branch in (COARSE, FINE))
+        return Rvt2Policy(coarse, fine, workspace)
+
+    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
+        """None: it names nothing."""
+        return None
+
+    def plan(
+        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
+    ) -> Plan:
+        """The sentence itself as the only step. Raises InvalidInstructionError if it is empty or too long."""
+        sentence = normalise(instruction)
+        words, limit = len(sentence.split()), self.coarse.config.encoders.text_limit
+        if not 0 < words <= limit:
+            raise InvalidInstructionError(f"The instruction has {words} words; this policy reads 1 to {limit}.")
+        return Plan(PlanStatus.STEPS, (sentence,), raw=sentence)
+
+    def predict(
+        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+    ) -> Prediction:
+        """Coarse branch, zoom, fine branch. Raises EmptyCloudError or OutOfWorkspaceError."""
+        (sentence,) = plan.steps
+        gripper, clock = float(observation.gripper_is_open), time.perf_counter
+        begun = clock()
+        cloud = fuse(observation, self.workspace)
+        views = render_views(cloud, self.workspace, self.coarse.image_size, splat=COARSE_SPLAT)
+        rendered = clock()
+        coarse = self.coarse.predict(views, sentence, gripper)
+        found = clock()
+        window = self.workspace.zoomed(coarse.position)
+        zoomed = render_views(cloud, window, self.fine.image_size, splat=FINE_SPLAT)
+        zoomed_at = clock()
+        fine = self.fine.predict(zoomed, sentence, gripper)
+        return Prediction(
+            step=sentence,
+            objects=(),
+            # One point that maximises the sum of three heatmaps: there are no three pixels that could disagree.
+            keypoint=Lifted(coarse.position, np.zeros(3)),
+            keypoint_pixels=to_pixels(coarse.position, self.workspace, views.size),
+            window=window,
+            action=Action(Pose(fine.position, fine.quaternion), fine.gripper_open, fine.ignore_collisions),
+            views=views,
+            zoomed=zoomed,
+            heatmaps=fine.heatmaps,
+            raw=sentence,
+            seconds={
+                "views": rendered - begun + zoomed_at - found,
+                "planner": found - rendered,
+                "predictor": clock() - zoomed_at,
+            },
+        )

@@ -1,0 +1,45 @@
+"""How accurate the single decisions were: plans, steps, objects, keypoints and actions over all episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from training.evaluation.step_facts import CLOSE_PX
+
+
+def accuracy(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Shares and quantiles over every decision for which the right answer is known, also those after a mistake.
+
+    ``keypoints``: decisions counted. ``keypoints_close``, ``objects_close``: share within 8 px in all views.
+    ``keypoint_px``, ``position_mm``, ``rotation_deg``: median and 90 % quantile, the last two after the fine stage.
+    ``plans_right``, ``steps_right``: shares. None where nothing was measured.
+    """
+    facts = [step for record in records for step in record.get("facts", ()) if step["wanted"]]
+    keypoints = _values(facts, "keypoint_px")
+    objects = np.array([px for step in facts for px in step["objects_px"].values()], float)
+    return {
+        "keypoints": len(keypoints),
+        "keypoints_close": _share(keypoints <= CLOSE_PX),
+        "keypoint_px": _quantiles(keypoints),
+        "objects": len(objects),
+        "objects_close": _share(objects <= CLOSE_PX),
+        "position_mm": _quantiles(_values(facts, "position_mm")),
+        "rotation_deg": _quantiles(_values(facts, "rotation_deg")),
+        "plans_right": _share(_values(facts, "plan_right")),
+        "steps_right": _share(_values(facts, "step_right")),
+    }
+
+
+def _values(facts: list[dict[str, Any]], field: str) -> np.ndarray:
+    return np.array([step[field] for step in facts if step[field] is not None], float)
+
+
+def _share(right: np.ndarray) -> float | None:
+    return round(float(right.mean()), 4) if len(right) else None
+
+
+def _quantiles(values: np.ndarray) -> list[float] | None:
+    return [round(float(np.quantile(values, q)), 2) for q in (0.5, 0.9)] if len(values) else None

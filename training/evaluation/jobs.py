@@ -1,0 +1,148 @@
+"""One episode of an evaluation: what it is, and how it is run in whichever process gets it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+from clap.checkpoint import open_checkpoint
+from clap.failures import CheckpointError
+from clap.policy import Policy
+from clap.unattended import run_unattended
+from clap.worlds.tabletop.world import TabletopWorld
+from clap.worlds.world import World
+from training.evaluation.film_strip import Shot, film_strip
+from training.evaluation.taxonomy import failure_of
+from training.evaluation.witness import WatchedPolicy, WatchedWorld, Witness
+
+POLICIES = ("clap", "expert", "rvt2")
+SENTENCE_POLICIES = ("rvt2",)
+"""Policies that know the whole task's sentence alone: they make no plan of steps that could be judged."""
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode. ``model`` tells checkpoints apart: their fingerprint, or "" for a policy without weights.
+
+    ``correction``: "on" or "off", whether steps are checked and failures get remedies (``clap.correction``).
+    """
+
+    policy: str
+    checkpoint: str
+    model: str
+    cameras: str
+    correction: str
+    task: str
+    condition: str
+    seed: int
+
+    @property
+    def key(self) -> Key:
+        """What makes two episodes the same measurement."""
+        return tuple(getattr(self, field) for field in KEY_FIELDS)
+
+
+KEY_FIELDS = tuple(field.name for field in fields(Job) if field.name != "checkpoint")
+RUN_FIELDS = tuple(field for field in KEY_FIELDS if field not in ("task", "condition", "seed"))
+"""What the episodes of one evaluation have in common."""
+
+
+def key_of(record: dict[str, Any]) -> Key:
+    """The key of the job that a record came from. A record of an older form has none that a job could have."""
+    return tuple(record.get(field) for field in KEY_FIELDS)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An episode's record, and for one that failed its film strip as WebP."""
+
+    record: dict[str, Any]
+    strip: bytes | None = None
+
+
+def run_job(job: Job) -> Finished:
+    """Run one episode in this process's world."""
+    world, policy = _stage(job.policy, job.checkpoint, job.model, job.cameras)
+    return play(world, policy, job)
+
+
+def play(world: TabletopWorld, policy: Policy, job: Job) -> Finished:
+    """Run the job's episode, every decision watched against the simulator's truth."""
+    begun = time.perf_counter()
+    instruction = world.reset(job.task, job.seed, condition=job.condition)
+    witness = Witness(world, world.goal or (), job.policy not in SENTENCE_POLICIES)
+    watched = cast(World, WatchedWorld(world, witness))
+    result = run_unattended(watched, WatchedPolicy(policy, witness), instruction, job.correction == "on")
+    failure = None if result.failure is None else asdict(result.failure)
+    facts = [step.as_json() for step in witness.facts]
+    fault = None if result.success else asdict(failure_of(facts, witness.ending, failure))
+    record = {
+        **dict(zip(KEY_FIELDS, job.key, strict=True)),
+        "instruction": instruction,
+        "success": result.success,
+        "goal_holds": result.goal_holds,
+        "failure": failure,
+        "fault": fault,
+        "steps": result.steps_done,
+        "corrections": [asdict(correction) for correction in result.corrections],
+        "log": [asdict(step) for step in result.log],
+        "facts": facts,
+        "seconds": round(time.perf_counter() - begun, 3),
+    }
+    if result.success:
+        return Finished(record)
+    return Finished(record, film_strip([*witness.shots, Shot(world.observe().frames[0])]))
+
+
+@functools.lru_cache(maxsize=1)
+def _stage(policy: str, checkpoint: str, model: str, cameras: str) -> tuple[TabletopWorld, Policy]:
+    """The world and the policy of this process, made once: they take longer than an episode.
+
+    Raises CheckpointError if the weights are not those of ``model``.
+    """
+    if fingerprint(policy, checkpoint) != model:
+        raise CheckpointError(
+            f"The weights in {checkpoint} are not those that the evaluation began with ({model}).",
+            "Give every machine the same checkpoint folder, and leave it alone while an evaluation runs.",
+        )
+    world = TabletopWorld(cameras=cameras)
+    return world, load_policy(policy, checkpoint, world)
+
+
+def load_policy(policy: str, checkpoint: str, world: TabletopWorld) -> Policy:
+    """Load one of ``POLICIES`` for this world. Raises CheckpointError."""
+    if policy == "expert":
+        from clap.worlds.tabletop.expert import ExpertPolicy
+
+        return ExpertPolicy(world)
+    import torch
+
+    torch.set_num_threads(1)
+    if policy == "rvt2":
+        from training.baselines.rvt2_policy import Rvt2Policy
+
+        return Rvt2Policy.load(checkpoint, world.workspace)
+    from clap.clap_policy import ClapPolicy
+
+    return ClapPolicy.load(checkpoint, world.workspace)
+
+
+def fingerprint(policy: str, checkpoint: str) -> str:
+    """What tells a policy's weights apart: twelve hex digits, "" for one without weights."""
+    if policy == "expert":
+        return ""
+    if policy == "clap":
+        return open_checkpoint(checkpoint).fingerprint()
+    files = sorted(Path(checkpoint).rglob("*.safetensors"))
+    if not files:
+        raise CheckpointError(f"There are no weights (safetensors) in {checkpoint}.", "Give the folder of a training.")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(checkpoint).as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]

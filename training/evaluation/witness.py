@@ -1,0 +1,144 @@
+"""A policy and a world that are watched: they behave as ever, and every decision is compared with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from clap.failures import ClapError, InvalidInstructionError, WorldError
+from clap.observation import CameraFrame, Observation
+from clap.policy import OnText, Policy
+from clap.prediction import Plan, PlanStatus, Prediction
+from clap.worlds.tabletop.expert import next_step
+from clap.worlds.tabletop.tasks import Subtask
+from clap.worlds.tabletop.world import TabletopWorld
+from clap.worlds.world import Action, MotionReport
+from training.evaluation.film_strip import Shot
+from training.evaluation.step_facts import StepFacts, Truth, add_outcome, compare, truth
+from training.evaluation.taxonomy import COMPLETE, ERROR, REFUSED, STEPS, TOO_EARLY
+
+
+class Witness:
+    """What both watchers write to. ``goal`` is what the world judges success by.
+
+    ``says_steps``: the policy plans in step instructions, so that plan and step can be judged; of one that does not
+    (RVT-2 knows only the task's sentence) the step is told by counting the motions that were carried out.
+    """
+
+    def __init__(self, world: TabletopWorld, goal: tuple[Subtask, ...], says_steps: bool):
+        self.world = world
+        self.goal = goal
+        self.says_steps = says_steps
+        self.facts: list[StepFacts] = []
+        self.shots: list[Shot] = []
+        self.ending = STEPS
+        self._executed = 0
+        self._current: tuple[Truth | None, StepFacts, Action] | None = None
+
+    @contextmanager
+    def no_answer(self) -> Iterator[None]:
+        """Around a call of the policy: remembers that it raised instead of answering."""
+        try:
+            yield
+        except InvalidInstructionError:
+            self.ending = REFUSED
+            raise
+        except ClapError:
+            self.ending = ERROR
+            raise
+
+    def planned(self, plan: Plan, last_step: str) -> None:
+        """Round one answered."""
+        if plan.status is PlanStatus.COMPLETE:
+            self.ending = TOO_EARLY if self._place(last_step) else COMPLETE
+        else:
+            self.ending = STEPS if plan.status is PlanStatus.STEPS else REFUSED
+
+    def truth(self, last_step: str) -> Truth | None:
+        """The right answer now; None if nothing is left to do, or the last step is none of the goal's."""
+        place = self._place(last_step)
+        return None if place is None else truth(self.world, self.goal, *place)
+
+    def predicted(self, prediction: Prediction, plan: Plan, known: Truth | None, frame: CameraFrame) -> None:
+        """Round two and the fine stage answered."""
+        facts = compare(prediction, plan, known, self.world, self.says_steps)
+        self.facts.append(facts)
+        self._current = known, facts, prediction.action
+        right = None if known is None else np.asarray(known.action.pose.position)
+        self.shots.append(Shot(frame, np.asarray(prediction.keypoint.position), right))
+
+    def moved(self, action: Action, report: MotionReport) -> None:
+        """A motion ended: that of the last prediction, or one that self-correction makes."""
+        if self._current is None or self._current[2] is not action:
+            return
+        self._executed += 1
+        known, facts, _ = self._current
+        add_outcome(facts, known, self.world, report)
+        self._current = None
+
+    def _place(self, last_step: str) -> tuple[int, int] | None:
+        """Sub-task number and step index that come next."""
+        if not self.says_steps:
+            places = [
+                (number, index) for number, subtask in enumerate(self.goal) for index in range(len(subtask.steps))
+            ]
+            return places[self._executed] if self._executed < len(places) else None
+        try:
+            found = next_step(self.goal, last_step)
+        except WorldError:
+            return None
+        return None if found is None else (self.goal.index(found[0]), found[1])
+
+
+class WatchedPolicy:
+    """The policy protocol around another policy; it adds no thought of its own."""
+
+    def __init__(self, policy: Policy, witness: Witness):
+        self._policy = policy
+        self._witness = witness
+        self.name = policy.name
+        self.is_expert = policy.is_expert
+
+    @property
+    def knows_completion(self) -> bool:
+        return self._policy.knows_completion
+
+    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
+        with self._witness.no_answer():
+            return self._policy.look(observation, on_text)
+
+    def plan(
+        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
+    ) -> Plan:
+        with self._witness.no_answer():
+            plan = self._policy.plan(instruction, last_step, on_text, seen)
+        self._witness.planned(plan, last_step)
+        return plan
+
+    def predict(
+        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+    ) -> Prediction:
+        known = self._witness.truth(last_step)
+        with self._witness.no_answer():
+            prediction = self._policy.predict(observation, plan, last_step, on_text)
+        self._witness.predicted(prediction, plan, known, observation.frames[0])
+        return prediction
+
+
+class WatchedWorld:
+    """The world protocol around the tabletop: everything is passed on, and each motion's report is written down."""
+
+    def __init__(self, world: TabletopWorld, witness: Witness):
+        self._world = world
+        self._witness = witness
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world, name)
+
+    def execute(self, action: Action, *arguments: Any, **options: Any) -> MotionReport:
+        report = self._world.execute(action, *arguments, **options)
+        self._witness.moved(action, report)
+        return report

@@ -1,0 +1,1 @@
+"""Words, tables and sentences of the planner's language data."""
