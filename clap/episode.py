@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clap.episode_board import Board
-from clap.episode_run import EpisodeRun, PolicyFactory, WorldFactory
+from clap.episode_run import EpisodeRun, PolicyFactory
+from clap.episode_stage import WorldFactory
 from clap.episode_state import EpisodeSnapshot, EpisodeState, Failure, PlanStep, SceneFrame
 from clap.episode_worker import Worker
 from clap.events import OnEvent, Refused, Stopped
@@ -44,8 +45,9 @@ class Episode:
         self._board = Board(EpisodeSnapshot(policy=policy, speed=speed))
         self._worker = Worker(self._board)
         self._run = EpisodeRun(self._worker, world_factory, policies, correction)
+        self._stage, self._turns = self._run.stage, self._run.turns
         self._policy_names = tuple(policies)
-        self._worker.begin(self._run.start, self._run.finish)
+        self._worker.begin(self._run.start, self._stage.close)
 
     # What anyone may read
 
@@ -63,11 +65,11 @@ class Episode:
 
     def tasks(self) -> tuple[TaskInfo, ...]:
         """The world's tasks; empty while it starts."""
-        return self._run.tasks
+        return self._stage.tasks
 
     def conditions(self) -> tuple[str, ...]:
         """The world's perturbations; empty while it starts."""
-        return self._run.conditions
+        return self._stage.conditions
 
     def policy_names(self) -> tuple[str, ...]:
         """The policies to choose from."""
@@ -85,7 +87,7 @@ class Episode:
 
     def predict(self) -> bool:
         """Predict the next step and judge it; it then waits for approval."""
-        return self._command(EpisodeState.PREDICTING, self._run.predict, self._cannot_predict)
+        return self._command(EpisodeState.PREDICTING, self._turns.predict, self._cannot_predict)
 
     def redo(self) -> bool:
         """Throw the pending prediction away and predict again."""
@@ -96,11 +98,11 @@ class Episode:
 
         After a failure with a proposed correction it is the yes to that.
         """
-        return self._command(EpisodeState.MOVING, self._run.approve, self._cannot_approve, keep=True)
+        return self._command(EpisodeState.MOVING, self._turns.approve, self._cannot_approve, keep=True)
 
     def skip(self) -> bool:
         """Count the predicted step as done without moving."""
-        return self._command(EpisodeState.PLANNING, self._run.skip, self._cannot_skip, keep=True)
+        return self._command(EpisodeState.PLANNING, self._turns.skip, self._cannot_skip, keep=True)
 
     def run(self) -> bool:
         """Predict and execute until the instruction is complete; wait for approval where the verdict is to ask.
@@ -110,7 +112,7 @@ class Episode:
         """
         with self._board.lock:
             resume = self._cannot_approve() is None
-            instruction = self._run.given_instruction if self._run.rollout is None else None
+            instruction = self._run.given_instruction if self._turns.rollout is None else None
             return self._command(
                 EpisodeState.PREDICTING,
                 lambda: self._run.run(instruction, resume),
@@ -123,21 +125,21 @@ class Episode:
         """Let the present motion (or prediction) end, then wait."""
         with self._board.lock:
             state = self.snapshot().state
-            if state is EpisodeState.AWAITING and self._run.running:
-                self._run.running = False
+            if state is EpisodeState.AWAITING and self._turns.running:
+                self._turns.running = False
                 self._board.update(state=EpisodeState.PAUSED)
                 self._worker.wake()
                 return True
-            if state is EpisodeState.MOVING or (self._run.running and state.busy):
-                self._run.pause = True
+            if state is EpisodeState.MOVING or (self._turns.running and state.busy):
+                self._turns.pause = True
                 return True
             return self._refuse("Nothing is under way that could be paused.")
 
     def stop(self) -> bool:
         """Halt now: a motion stops at its next control tick, and all queued commands are dropped."""
         with self._board.lock:
-            self._run.running = self._run.pause = False
-            if self._run.world is not None and not self._worker.closed:
+            self._turns.running = self._turns.pause = False
+            if self._stage.is_open and not self._worker.closed:
                 self._board.update(state=EpisodeState.STOPPED, correction=None)
                 self._board.post(Stopped)
                 self._worker.interrupt()
@@ -185,8 +187,8 @@ class Episode:
             if sentence is not None:
                 return self._refuse(sentence)
             if running is None:
-                running = keep and self._run.running and self.snapshot().state is EpisodeState.AWAITING
-            self._run.running, self._run.pause = running, False
+                running = keep and self._turns.running and self.snapshot().state is EpisodeState.AWAITING
+            self._turns.running, self._turns.pause = running, False
             dropped: dict[str, Any] = {} if keep else {"prediction": None, "verdict": None, "correction": None}
             self._board.update(state=busy, failure=None, **dropped)
             self._worker.submit(work)
@@ -203,12 +205,12 @@ class Episode:
             return "The episode is closed."
         if snapshot.state.busy:
             return f"The episode is {snapshot.state.value}. Wait until that is done, or press stop."
-        if self._run.world is None:
+        if not self._stage.is_open:
             return f"There is no world to act in. {snapshot.failure.sentence if snapshot.failure else ''}".strip()
         return None
 
     def _no_scene(self) -> str | None:
-        if self._run.tasks and not self.snapshot().task:
+        if self._stage.tasks and not self.snapshot().task:
             return "There is no scene yet. Choose a task and reset first."
         return None
 
@@ -218,7 +220,7 @@ class Episode:
         return self._no_scene()
 
     def _cannot_predict(self) -> str | None:
-        rollout = self._run.rollout
+        rollout = self._turns.rollout
         if rollout is None:
             return self._cannot_act() or "There is no plan yet. Give an instruction first."
         if rollout.complete:

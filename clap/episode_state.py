@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
 from clap.correction import Correction
 from clap.failures import ClapError
@@ -112,3 +113,17 @@ class EpisodeSnapshot:
     scene: SceneFrame | None = None
     speed: float = 1.0
     seq: int = 0
+
+
+NOTHING_DONE: dict[str, Any] = {
+    "seen": None,
+    "plan": (),
+    "plan_raw": "",
+    "round_texts": MappingProxyType({}),
+    "last_step": INITIAL_STEP,
+    "steps_done": 0,
+    "corrections": 0,
+    "correction": None,
+    "success": None,
+}
+"""The snapshot's fields at the beginning of an instruction."""

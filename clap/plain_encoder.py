@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from clap.encoders import patch_heights, patch_positions
 from clap.geometry import VIEWS
+from clap.position_embedding import patch_heights, patch_positions
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clap.correction import (
-    MAX_IN_ALL,
-    WHAT_IT_DOES,
-    Correction,
-    Remedy,
-    Situation,
-    check_motion,
-    holds_something,
-    remedy_for,
-)
+from clap.correction import MAX_IN_ALL, WHAT_IT_DOES, Correction, Remedy, Situation, holds_something, remedy_for
 from clap.failures import ClapError
 from clap.geometry import Pose
 from clap.observation import Observation, fuse
@@ -32,7 +23,8 @@ from clap.recovery import go_home, motions
 from clap.refusals import RefusedInstructionError, is_missing, refusal
 from clap.release_check import check_release
 from clap.safety import Verdict, judge
-from clap.step_failures import MotionFailedError, StepLimitError, StepMissedError, StepRepeatedError
+from clap.step_failures import StepLimitError, StepMissedError, StepRepeatedError
+from clap.step_motion import carry_out_step
 from clap.worlds.world import MotionOutcome, MotionReport, OnTick, ShouldStop, World
 
 MAX_STEPS = 25
@@ -40,10 +32,6 @@ MAX_STEPS = 25
 
 MAX_REPEATS = 3
 """Predictions of the same step in a row, each but the last carried out, that count as getting nowhere."""
-
-SHORT_POSITION, SHORT_ROTATION = 0.03, 0.35
-"""A motion that fell short by no more than this (metres, radians) counts as done: contact with what is grasped or
-pushed leaves such errors."""
 
 
 @dataclass(frozen=True)
@@ -177,27 +165,10 @@ class Rollout:
         reached or the arm fell short by more than a little, and StepMissedError if self-correction is on and the hand
         felt that the step failed; neither step counts as done.
         """
-        action, (_, before) = prediction.action, self.world.state()
-        openings: list[float] = []
-
-        def tick(pose: Pose, opening: float) -> None:
-            openings.append(opening)
-            if on_tick is not None:
-                on_tick(pose, opening)
-
-        report = self.world.execute(action, should_stop, tick, speed)
+        action, before = prediction.action, self.world.state()[1]
+        report = carry_out_step(self.world, action, self.corrects, should_stop, on_tick, speed)
         if report.outcome is MotionOutcome.STOPPED:
             return report
-        fell_short_a_little = (
-            report.outcome is MotionOutcome.FELL_SHORT
-            and report.position_error <= SHORT_POSITION
-            and report.rotation_error <= SHORT_ROTATION
-        )
-        if not report.ok and not fell_short_a_little:
-            raise MotionFailedError(report)
-        finding = check_motion(action, before, min([*openings, report.gripper_open]), report) if self.corrects else None
-        if finding is not None:
-            raise StepMissedError(finding, report)
         self._released = report if self._lifted and action.gripper_open else None
         self._lifted = holds_something(before) and holds_something(report.gripper_open)
         self._moved.append(prediction.step)

@@ -19,7 +19,8 @@ from clap.multiview import MultiViewConfig
 from clap.planner import Reasoning
 from clap.policy import INITIAL_STEP
 from clap.prediction import Plan, PlanStatus
-from clap.predictor import FineActionNetwork, FineActionPredictor, PredictorConfig
+from clap.predictor import FineActionPredictor
+from clap.predictor_network import FineActionNetwork, PredictorConfig
 from clap.step_vocabulary import build_tokenizer
 from clap.worlds.tabletop.phrasing import pick_and_place_steps
 from training.planner_model_init import new_mini_planner

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import Dinov2Model, SiglipModel
 
-from clap.encoders import EncoderConfig, ViewEncoder, patch_heights, patch_positions
+from clap.encoders import EncoderConfig, ViewEncoder
 from clap.geometry import VIEWS, Workspace, project
 from clap.plain_encoder import PlainEncoderConfig
+from clap.position_embedding import patch_heights, patch_positions
 
 UNIT = Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 

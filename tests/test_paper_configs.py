@@ -17,7 +17,8 @@ from transformers import Dinov2Config, Dinov2Model, Qwen2_5_VLConfig, SiglipConf
 from clap.encoders import EncoderConfig
 from clap.failures import CheckpointError
 from clap.planner_model import PlannerModel
-from clap.predictor import FineActionNetwork, FineActionPredictor, PredictorConfig
+from clap.predictor import FineActionPredictor
+from clap.predictor_network import FineActionNetwork, PredictorConfig
 from clap.step_vocabulary import build_tokenizer
 from tests.predictor_shards import write_shard
 from tests.tiny_qwen import chat_tokenizer, tiny_config

@@ -17,14 +17,8 @@ from clap.failures import CheckpointError
 from clap.geometry import Workspace
 from clap.multiview import MultiViewConfig
 from clap.plain_encoder import PlainEncoderConfig
-from clap.predictor import (
-    FORMAT_1,
-    FineActionNetwork,
-    FineActionPredictor,
-    FineInputs,
-    PredictorConfig,
-    RotationHead,
-)
+from clap.predictor import FORMAT_1, FineActionPredictor
+from clap.predictor_network import FineActionNetwork, FineInputs, PredictorConfig, RotationHead
 from clap.step_vocabulary import build_tokenizer, tabletop_steps
 from clap.views import CanonicalViews
 

@@ -17,13 +17,15 @@ from clap.geometry import Workspace, project
 from clap.observation import fuse
 from clap.policy import INITIAL_STEP
 from clap.prediction import PlanStatus, Prediction
-from clap.predictor import FineActionNetwork, FineActionPredictor
+from clap.predictor import FineActionPredictor
+from clap.predictor_network import FineActionNetwork, PredictorConfig
 from clap.rollout import Rollout
 from clap.views import render_views
 from clap.worlds.tabletop.phrasing import instruction_templates
 from clap.worlds.tabletop.tasks import task_infos
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import Action
+from training.baselines import train_rvt2
 from training.baselines.rvt2 import BRANCHES, COARSE, FINE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_policy import Rvt2Policy
@@ -60,6 +62,18 @@ def folders(tmp_path_factory):
     for branch in BRANCHES:
         tell_instructions(path / branch / "shard-00000")
     return {branch: path / branch for branch in BRANCHES}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Networks with fewer and narrower layers than a branch has."""
+
+    def config(image_size: int, vocabulary: int) -> PredictorConfig:
+        whole = branch_config(image_size, vocabulary)
+        encoders = replace(whole.encoders, width=80, channels=24)
+        return replace(whole, encoders=encoders, transformer=replace(whole.transformer, layers=2))
+
+    monkeypatch.setattr(train_rvt2, "branch_config", config)
 
 
 def settings(folders, out, branch, **changes) -> Settings:
@@ -124,7 +138,7 @@ def test_an_empty_folder_and_shared_demonstrations_are_named_errors(folders, tmp
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_a_branch_learns_one_sample_by_heart(folders, tmp_path, branch):
+def test_a_branch_learns_one_sample_by_heart(small, folders, tmp_path, branch):
     training = BranchTraining(settings(folders, tmp_path, branch, samples=10**6, learning_rate=3e-3))
     sample = training.data.read(np.array([0]))
     training.data.draw = lambda indices, rng: sample
@@ -144,7 +158,7 @@ def weights(out, branch) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_a_run_that_was_cut_and_resumed_ends_as_one_that_was_not(folders, tmp_path, branch):
+def test_a_run_that_was_cut_and_resumed_ends_as_one_that_was_not(small, folders, tmp_path, branch):
     whole = BranchTraining(settings(folders, tmp_path / "whole", branch))
     report = whole.run()
     assert report["count"] == whole.data.count(held_out=True)

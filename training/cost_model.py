@@ -17,7 +17,7 @@ from transformers import Qwen2_5_VLConfig
 
 from clap.encoders import EncoderConfig
 from clap.geometry import IMAGE_SIZE, VIEWS
-from clap.predictor import FineActionNetwork, PredictorConfig
+from clap.predictor_network import FineActionNetwork, PredictorConfig
 from training.finetune_config import FinetuneConfig
 from training.lora import PARTS, part_of
 

@@ -18,7 +18,7 @@ from transformers import Qwen2_5_VLConfig
 
 from clap.encoders import EncoderConfig
 from clap.planner_model import PlannerModel
-from clap.predictor import FineActionNetwork
+from clap.predictor_network import FineActionNetwork
 from training.cost_model import (
     LONGEST_ANSWER,
     PlannerShape,

@@ -9,7 +9,8 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from clap.heatmap import decode_position
-from clap.predictor import FineActionNetwork, FineInputs, tokenize
+from clap.predictor import tokenize
+from clap.predictor_network import FineActionNetwork, FineInputs
 from clap.rotation import bins_to_quaternion, rotation_angle
 from training.predictor_data import Samples, ZoomData, step_kind
 

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from clap.encoders import EncoderConfig, ViewEncoder
 from clap.failures import CheckpointError
 from clap.multiview import MultiViewConfig
-from clap.predictor import ActionLogits, FineActionNetwork, FineInputs, PredictorConfig
+from clap.predictor_network import ActionLogits, FineActionNetwork, FineInputs, PredictorConfig
 from training.finetune_config import PRECISIONS
 from training.lora import FinetuningError
 

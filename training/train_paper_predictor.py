@@ -24,15 +24,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from clap.failures import ClapError
-from clap.predictor import FineActionNetwork, FineActionPredictor, FineInputs
+from clap.predictor import FineActionPredictor
+from clap.predictor_network import FineActionNetwork, FineInputs
 from training.accelerated_checkpoint import CheckpointFolder
 from training.dry_run import predictor_report
 from training.finetune_config import micro_batches, rate_factor, read_config
 from training.predictor_augment import augment
 from training.predictor_data import Samples, TrainingDataError, ZoomData
 from training.predictor_evaluation import evaluate, to_inputs
+from training.predictor_losses import jitter_bins, losses
+from training.predictor_optimizers import optimizers
 from training.pretrained_predictor import HostLogits, PaperPredictorConfig, folder_of, pretrained_network
-from training.train_predictor import jitter_bins, losses, optimizers
 
 LOG, RECORD = "log.jsonl", "training_record.json"
 

@@ -12,67 +12,30 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedTokenizerBase
 
 from clap.encoders import EncoderConfig
 from clap.failures import CheckpointError, ClapError
-from clap.geometry import Workspace, project
-from clap.heatmap import gaussian_targets
 from clap.plain_encoder import PlainEncoderConfig
-from clap.predictor import ENCODERS, FineActionNetwork, FineActionPredictor, FineInputs, PredictorConfig
-from clap.rotation import BIN_COUNT
+from clap.predictor import FineActionPredictor
+from clap.predictor_network import ENCODERS, FineActionNetwork, PredictorConfig
 from clap.step_vocabulary import build_tokenizer
 from training.predictor_augment import augment
-from training.predictor_data import HELD_OUT_SHARE, Samples, TrainingDataError, ZoomData
+from training.predictor_data import HELD_OUT_SHARE, TrainingDataError, ZoomData
 from training.predictor_evaluation import evaluate, to_inputs
+from training.predictor_losses import jitter_bins, losses
+from training.predictor_optimizers import learning_rate_factor, optimizers
+from training.predictor_settings import INPUTS, Settings
 
-LOCAL_CUBE = Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 CHECKPOINT = "checkpoint.pt"
-
-INPUTS: dict[str, dict[str, Any]] = {
-    "rgb": {"use_depth": False, "use_position": False},
-    "rgb+depth": {"use_position": False},
-    "rgb+depth+position": {},
-}
-"""The rows of the paper's table 12."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Options of a run. ``minutes`` is wall time over all resumes; ``samples``, if given, is the budget instead.
-
-    ``validation`` is a folder whose zooms are all held out; ``inputs`` one of ``INPUTS``; ``encoder`` one of
-    ``clap.predictor.ENCODERS``.
-    """
-
-    data: Path
-    out: Path
-    minutes: float = 30.0
-    samples: int | None = None
-    validation: Path | None = None
-    inputs: str = "rgb+depth+position"
-    encoder: str = "clap"
-    threads: int = 1
-    seed: int = 0
-    resume: bool = False
-    batch: int = 16
-    learning_rate: float = 2e-3
-    warmup_steps: int = 60
-    decay_share: float = 0.3
-    sigma: float = 1.75
-    checkpoint_seconds: float = 120.0
-    evaluate_seconds: float = 240.0
-    evaluate_samples: int = 256
 
 
 @dataclass
@@ -83,50 +46,6 @@ class Progress:
     samples: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-
-
-def losses(network: FineActionNetwork, inputs: FineInputs, samples: Samples, sigma: float,
-           jitter: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:  # fmt: skip
-    """Soft cross-entropy of the heatmaps, cross-entropy of rotation bins, gripper and collision, each of weight one."""
-    logits, tokens = network(inputs)
-    pixels = torch.from_numpy(project(samples.position, LOCAL_CUBE, logits.shape[-1])).float()
-    target = gaussian_targets(pixels, logits.shape[-1], sigma)
-    heatmap = -(target * logits.flatten(2).log_softmax(-1).view_as(logits)).sum((-1, -2)).mean()
-    bins = torch.from_numpy(np.stack([target.bins for target in samples.targets]))
-    opened = torch.tensor([int(target.gripper_open) for target in samples.targets])
-    ignored = torch.tensor([int(target.ignore_collisions) for target in samples.targets])
-    rotation, gripper, collision = network.act(tokens, torch.from_numpy(samples.position).float(), jitter(bins))
-    return {
-        "heatmap": heatmap,
-        "rotation": 3 * F.cross_entropy(rotation.flatten(0, 1), bins.flatten()),
-        "gripper": F.cross_entropy(gripper, opened),
-        "collision": F.cross_entropy(collision, ignored),
-    }
-
-
-def jitter_bins(bins: Tensor) -> Tensor:
-    """The ground-truth bins that condition the later axes, moved by up to two bins (RVT-2's exposure to errors)."""
-    return (bins + torch.randint(-2, 3, bins.shape)) % BIN_COUNT
-
-
-def optimizers(network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside transformer blocks, AdamW for everything else."""
-    inside = ("encoder.layers.", "encoder.layer.", "_blocks.")
-    hidden: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            (hidden if parameter.ndim == 2 and any(part in name for part in inside) else rest).append(parameter)
-    return [
-        torch.optim.Muon(hidden, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01),
-    ]
-
-
-def learning_rate_factor(step: int, share: float, settings: Settings) -> float:
-    """Warm-up by steps, flat, then linear decay over the last part of the budget; ``share`` of it is spent."""
-    warm = min(1.0, (step + 1) / settings.warmup_steps)
-    return warm * min(1.0, max(0.0, 1 - share) / settings.decay_share + 0.01)
 
 
 def _open_data(settings: Settings) -> tuple[ZoomData, ZoomData]:
@@ -225,15 +144,16 @@ class PredictorTraining:
     def train_step(self, indices: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
         """One optimiser step on the given training samples; returns the losses."""
         samples = augment(self.data.read(indices), rng)
-        factor = learning_rate_factor(self.progress.step, self.share, self.settings)
+        settings = self.settings
+        factor = learning_rate_factor(self.progress.step, self.share, settings.warmup_steps, settings.decay_share)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = self.settings.learning_rate * factor
+                group["lr"] = settings.learning_rate * factor
             optimizer.zero_grad(set_to_none=True)
         inputs = to_inputs(samples, self.tokenizer, self.text_limit)
         # On CPU the plain attention kernel trains a quarter faster than the fused one, whose backward is slow.
         with torch.autocast("cpu", dtype=torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            parts = losses(self.network, inputs, samples, self.settings.sigma, jitter_bins)
+            parts = losses(self.network, inputs, samples, settings.sigma, jitter_bins)
         sum(parts.values(), torch.zeros(())).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimizer in self.optimizers:

@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 
 from clap.multiview import MultiViewConfig
 from clap.plain_encoder import PlainEncoder, PlainEncoderConfig
-from clap.predictor import ENCODERS, PredictorConfig
+from clap.predictor_network import ENCODERS, PredictorConfig
 from clap.step_vocabulary import build_tokenizer
 from clap.worlds.tabletop.phrasing import instruction_templates
 from clap.worlds.tabletop.tasks import task_infos

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from clap.geometry import Workspace, project
 from clap.heatmap import decode_position
-from clap.predictor import FineActionNetwork
+from clap.predictor_network import FineActionNetwork
 from clap.rotation import bins_to_quaternion, rotation_angle
 from training.baselines.rvt2 import FINE
 from training.baselines.rvt2_data import BranchData

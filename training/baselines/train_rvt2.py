@@ -25,14 +25,17 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedTokenizerBase
 
 from clap.failures import CheckpointError, ClapError
-from clap.predictor import FineActionNetwork, FineActionPredictor
+from clap.predictor import FineActionPredictor
+from clap.predictor_network import FineActionNetwork
 from training.baselines.rvt2 import BRANCHES, COARSE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_evaluation import evaluate
 from training.predictor_data import HELD_OUT_SHARE, TrainingDataError
 from training.predictor_evaluation import to_inputs
-from training.train_predictor import CHECKPOINT, jitter_bins, losses, optimizers
+from training.predictor_losses import jitter_bins, losses
+from training.predictor_optimizers import learning_rate_factor, optimizers
 
+CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 50
 
 
@@ -168,8 +171,7 @@ class BranchTraining:
         settings, progress = self.settings, self.progress
         torch.manual_seed(settings.seed + progress.step)
         samples = self.data.draw(indices, np.random.default_rng([settings.seed, 1, progress.step]))
-        warm = min(1.0, (progress.step + 1) / settings.warmup_steps)
-        factor = warm * min(1.0, max(0.0, 1 - self.share) / settings.decay_share + 0.01)
+        factor = learning_rate_factor(progress.step, self.share, settings.warmup_steps, settings.decay_share)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * factor

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from clap.geometry import IMAGE_SIZE, Array, Pose, to_pixels
 from clap.prediction import Plan, Prediction
-from clap.rollout import SHORT_POSITION, SHORT_ROTATION
+from clap.step_motion import arrived
 from clap.worlds.tabletop.expert import canonical_action, keyframe, top_down
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
-from clap.worlds.world import Action, MotionOutcome, MotionReport
+from clap.worlds.world import Action, MotionReport
 
 CLOSE_PX = 8.0
 """A pixel counts as right when it is this close in all three views (3.6 cm; see training.planner_evaluation)."""
@@ -121,8 +121,7 @@ def compare(
 def add_outcome(facts: StepFacts, known: Truth | None, world: TabletopWorld, report: MotionReport) -> None:
     """Complete the facts by the motion's report and by what the world looks like after it."""
     facts.motion = report.outcome.value
-    short = report.position_error <= SHORT_POSITION and report.rotation_error <= SHORT_ROTATION
-    facts.arrived = report.ok or (report.outcome is MotionOutcome.FELL_SHORT and short)
+    facts.arrived = arrived(report)
     if known is None:
         return
     if known.index == GRASP or (known.index == LIFT and not known.subtask.opens_drawer):

@@ -1,0 +1,125 @@
+"""The world of an episode: every look at the scene and every motion is told as it happens."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from clap.episode_state import EpisodeState, SceneFrame
+from clap.episode_worker import Interrupted, Worker
+from clap.events import Moved, PoseUpdated, SceneUpdated
+from clap.failures import ClapError
+from clap.geometry import Pose
+from clap.observation import Observation, fuse
+from clap.step_failures import MotionFailedError
+from clap.views import CanonicalViews, render_views
+from clap.worlds.world import MotionOutcome, MotionReport, TaskInfo, World
+
+log = logging.getLogger(__name__)
+
+SCENE_PERIOD = 0.5
+"""Seconds of wall time between two looks at the scene during a motion."""
+
+WorldFactory = Callable[[], World]
+
+
+class Stage:
+    """The world, and what onlookers are told of it; all methods but the constructor run on the worker thread.
+
+    ``away``: the arm stands where it was left, not at home, and may hide something.
+    """
+
+    def __init__(self, worker: Worker, world_factory: WorldFactory):
+        self.worker = worker
+        self.tasks: tuple[TaskInfo, ...] = ()
+        self.conditions: tuple[str, ...] = ()
+        self.away = True
+        self._world_factory = world_factory
+        self._world: World | None = None
+        self._looked_at = 0.0
+        self._scenes = 0
+
+    def open(self) -> None:
+        """Make the world. One without tasks is shown as it is."""
+        self._world = self._world_factory()
+        self.tasks, self.conditions = self._world.tasks(), self._world.conditions()
+        if not self.tasks:
+            self.look()
+
+    def close(self) -> None:
+        """Release the world."""
+        if self._world is not None:
+            self._world.close()
+
+    @property
+    def is_open(self) -> bool:
+        """True once there is a world."""
+        return self._world is not None
+
+    @property
+    def world(self) -> World:
+        """The world."""
+        assert self._world is not None, "verbs are refused without a world"
+        return self._world
+
+    @property
+    def speed(self) -> float:
+        """The pace of the motions that the operator chose."""
+        return self.worker.board.snapshot.speed
+
+    def reset(self, task: str, seed: int, variation: int | None, condition: str) -> str:
+        """Set the scene up anew, and return its instruction."""
+        instruction = self.world.reset(task, seed, variation, condition)
+        self.away = False
+        return instruction
+
+    def home(self) -> None:
+        """Move the arm home. Raises MotionFailedError."""
+        report = self.world.home(self.worker.interrupted, self.on_tick, self.speed)
+        self.moved(report)
+        self.end_if_stopped(report)
+        if not report.ok:
+            raise MotionFailedError(report)
+        self.away = False
+
+    def moved(self, report: MotionReport) -> None:
+        """Tell how a motion ended, and look."""
+        self.worker.tell(Moved, report=report)
+        self.look()
+
+    def watch(self, reports: Iterator[MotionReport]) -> None:
+        """Tell of motions that are made one by one, and end the command at a stop."""
+        for report in reports:
+            self.moved(report)
+            self.end_if_stopped(report)
+
+    def end_if_stopped(self, report: MotionReport) -> None:
+        """End the command if the operator stopped its motion."""
+        if report.outcome is MotionOutcome.STOPPED:
+            self.worker.enter(EpisodeState.STOPPED)
+            raise Interrupted
+
+    def look(self) -> None:
+        """Refresh the scene. A scene that cannot be seen is no reason to stop: predicting will say what is wrong."""
+        try:
+            self.show(self.world.observe())
+        except ClapError as error:
+            log.warning("The scene could not be shown: %s", error)
+
+    def show(self, observation: Observation, views: CanonicalViews | None = None) -> None:
+        """Publish an observation as the scene; its ``views`` are rendered where they are not known."""
+        workspace = self.world.workspace
+        cloud = fuse(observation, workspace)
+        self._scenes += 1
+        views = views or render_views(cloud, workspace)
+        scene = SceneFrame(self._scenes, observation.timestamp, observation, cloud, views)
+        self._looked_at = time.monotonic()
+        self.worker.note(scene=scene)
+        self.worker.tell(SceneUpdated, scene=scene)
+
+    def on_tick(self, pose: Pose, gripper_open: float) -> None:
+        """Tell where the arm is; now and then refresh the scene."""
+        self.worker.tell(PoseUpdated, pose=pose, gripper_open=gripper_open)
+        if not self.worker.interrupted() and time.monotonic() - self._looked_at > SCENE_PERIOD:
+            self.look()

@@ -1,0 +1,42 @@
+"""Options of a run of ``training.train_predictor``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+INPUTS: dict[str, dict[str, Any]] = {
+    "rgb": {"use_depth": False, "use_position": False},
+    "rgb+depth": {"use_position": False},
+    "rgb+depth+position": {},
+}
+"""The rows of the paper's table 12."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of a run. ``minutes`` is wall time over all resumes; ``samples``, if given, is the budget instead.
+
+    ``validation`` is a folder whose zooms are all held out; ``inputs`` one of ``INPUTS``; ``encoder`` one of
+    ``clap.predictor_network.ENCODERS``.
+    """
+
+    data: Path
+    out: Path
+    minutes: float = 30.0
+    samples: int | None = None
+    validation: Path | None = None
+    inputs: str = "rgb+depth+position"
+    encoder: str = "clap"
+    threads: int = 1
+    seed: int = 0
+    resume: bool = False
+    batch: int = 16
+    learning_rate: float = 2e-3
+    warmup_steps: int = 60
+    decay_share: float = 0.3
+    sigma: float = 1.75
+    checkpoint_seconds: float = 120.0
+    evaluate_seconds: float = 240.0
+    evaluate_samples: int = 256
