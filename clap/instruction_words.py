@@ -13,11 +13,12 @@ MAX_NEAR = 3
 """Known words that are offered for an unknown one."""
 
 
-def read_instruction(instruction: str, known_words: Collection[str]) -> str:
+def read_instruction(instruction: str, known_words: Collection[str], misspelt: Collection[str] = ()) -> str:
     """The instruction in the planner's words; no ``known_words`` means that any word can be read.
 
     A plural whose singular is known is read as that. Raises InvalidInstructionError if the instruction is empty or
-    too long, or has unknown words: the sentence names each with the known words nearest to it.
+    too long, or has unknown words: the sentence names each with the known words nearest to it, other than those that
+    the planner knows as ``misspelt``.
     """
     if len(instruction) > MAX_INSTRUCTION_LENGTH:
         raise InvalidInstructionError(
@@ -31,7 +32,8 @@ def read_instruction(instruction: str, known_words: Collection[str]) -> str:
     read = [_known_form(word, known_words) for word in words]
     unknown = [word for word, form in zip(words, read, strict=True) if form is None]
     if unknown:
-        raise _unknown(dict.fromkeys(unknown), known_words, all_of_them=len(unknown) == len(words))
+        named = set(known_words) - set(misspelt)
+        raise _unknown(dict.fromkeys(unknown), named, all_of_them=len(unknown) == len(words))
     return " ".join(form for form in read if form)
 
 

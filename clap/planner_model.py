@@ -35,6 +35,7 @@ class PlannerSettings:
     ``second_frame``: "copy" repeats RGB, as Qwen does for still images; "position" shows (u, v, closeness) instead,
     which gives the vision tower depth and absolute position without a change of its interface.
     ``chat``: wrap prompts in Qwen's chat markers; a word-level tokenizer uses <bos> ... <answer>.
+    ``misspelt``: words of the vocabulary that are misspellings of others; they are read, and never suggested.
     ``reason_objects``, ``reason_plan``, ``last_step``: the ablations of the paper's table 2, see language.Format.
     """
 
@@ -45,6 +46,7 @@ class PlannerSettings:
     reason_objects: bool = True
     reason_plan: bool = True
     last_step: bool = True
+    misspelt: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
     @property

@@ -95,7 +95,7 @@ class PlannerRounds(ABC):
 
     def check_instruction(self, instruction: str) -> str:
         """The instruction as the planner is shown it. Raises InvalidInstructionError with a sentence and a hint."""
-        return read_instruction(instruction, self.known_words)
+        return read_instruction(instruction, self.known_words, self.settings.misspelt)
 
     @property
     def format(self) -> language.Format:

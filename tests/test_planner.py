@@ -17,6 +17,7 @@ from clap import format_one
 from clap.constrained_decoding import Grammar
 from clap.failures import CheckpointError, InvalidInstructionError
 from clap.geometry import Workspace
+from clap.instruction_words import read_instruction
 from clap.language import PLAN_GRAMMAR, SEEN_GRAMMAR, format_plan, format_seen
 from clap.planner import IMAGE_PAD, VISION_END, VISION_START, CoarseTaskPlanner
 from clap.planner_model import PlannerModel, PlannerSettings, patchify
@@ -319,3 +320,11 @@ def test_the_grammar_lets_every_valid_answer_through(planner, kind, text):
     for count, token in enumerate(ids):
         scores = processor(torch.tensor([[0, *ids[:count]]]), torch.zeros(1, len(tokenizer)))
         assert scores[0, token] == 0
+
+
+def test_misspelt_words_are_read_but_never_suggested():
+    known, misspelt = ("block", "blok", "put", "the"), ("blok",)
+    assert read_instruction("put the blok", known, misspelt) == "put the blok"
+    with pytest.raises(InvalidInstructionError) as unknown:
+        read_instruction("put the blokk", known, misspelt)
+    assert "block" in str(unknown.value) and "mean block?" in str(unknown.value)

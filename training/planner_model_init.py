@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 
 import torch
@@ -135,7 +136,8 @@ def new_mini_planner(seed: int, width: int = 192, layers: int = 4) -> CoarseTask
         rows = model.get_input_embeddings().weight[first : first + IMAGE_SIZE]
         features = fourier_features(torch.arange(IMAGE_SIZE) / IMAGE_SIZE, width)
         rows.copy_(features * INITIALIZER_RANGE * 1.2 + torch.randn_like(rows) * INITIALIZER_RANGE * 0.1)
-    return CoarseTaskPlanner(model, tokenizer, MINI_SETTINGS)
+    misspelt = sorted(word for words in lexicon().typos.values() for word in words)
+    return CoarseTaskPlanner(model, tokenizer, replace(MINI_SETTINGS, misspelt=tuple(misspelt)))
 
 
 def number_token_zero(tokenizer: PreTrainedTokenizerFast) -> int:
