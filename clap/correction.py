@@ -1,8 +1,8 @@
 """Self-correction: what the robot notices about a step, and what is to be done about it. Pure functions.
 
-The paper names it as its missing piece (section 6: "the current framework lacks a robust error-correction
-mechanism"). What a motion was for is read from its action alone: closing the open hand is a grasp, moving with the
-hand closed around something is carrying, whether or not it lets go at the end.
+The paper names the want of it as a limit (section 6). What a motion was for is read from its action alone: closing
+the open hand is a grasp, moving with the hand closed around something is carrying, whether or not it lets go at the
+end.
 """
 
 from __future__ import annotations

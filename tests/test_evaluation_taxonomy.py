@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -226,3 +227,10 @@ def test_a_tilt_is_an_error_however_the_gripper_is_turned():
         turned = top_down(np.zeros(3), yaw)
         assert rotation_error(turned, known) == pytest.approx(0.0, abs=1e-6)
         assert rotation_error(Pose.from_rotation(np.zeros(3), tilt @ turned.rotation), known) == pytest.approx(0.3)
+
+
+def test_the_record_of_a_corrected_episode_reads_back_as_it_is(world):
+    record = play(world, BentExpert(world, all_5_cm_off), replace(JOB, correction="on")).record
+    assert {made["finding"] for made in record["corrections"]} == {"nothing grasped"}
+    assert {str(made["remedy"]) for made in record["corrections"]} == {"retry"}
+    assert json.loads(json.dumps(record)) == record | {"log": json.loads(json.dumps(record["log"]))}

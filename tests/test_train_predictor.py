@@ -119,7 +119,7 @@ def test_a_demonstration_in_both_folders_is_a_named_error(tmp_path):
     write_shard(tmp_path / "train", 0, 3, SIZE, demo=5)
     write_shard(tmp_path / "validation", 0, 3, SIZE, seed=1, demo=5)
     write_shard(tmp_path / "other", 0, 3, SIZE, seed=1, demo=6)
-    with pytest.raises(TrainingDataError, match="share 1 demonstrations: stack seed 5"):
+    with pytest.raises(TrainingDataError, match="share 1 demonstrations: stack number 5"):
         PredictorTraining(quick(tmp_path / "train", tmp_path, validation=tmp_path / "validation"))
     assert PredictorTraining(quick(tmp_path / "train", tmp_path, validation=tmp_path / "other")).data.count() == 3
 

@@ -175,3 +175,14 @@ class ZoomData:
         targets = [target for *_, target in rows]
         position = np.stack([target.position for target in targets])
         return Samples(rgb, depth, position, np.array([target.height for target in targets]), targets)
+
+
+def require_apart(training: ZoomData, validation: ZoomData) -> None:
+    """Raises TrainingDataError if a demonstration is both trained on and validated with."""
+    shared = sorted(training.demonstrations & validation.demonstrations)
+    if shared:
+        task, number = shared[0]
+        raise TrainingDataError(
+            f"{validation.folder} and {training.folder} share {len(shared)} demonstrations: {task} number {number}.",
+            "Generate the validation folder from other demonstrations.",
+        )

@@ -40,3 +40,13 @@ class Settings:
     checkpoint_seconds: float = 120.0
     evaluate_seconds: float = 240.0
     evaluate_samples: int = 256
+
+
+@dataclass
+class Progress:
+    """How far the run is: optimiser steps, samples seen, wall seconds and this process's CPU seconds spent."""
+
+    step: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0

@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +29,13 @@ from clap.predictor import FineActionPredictor
 from clap.predictor_network import ENCODERS, FineActionNetwork, PredictorConfig
 from clap.step_vocabulary import build_tokenizer
 from training.predictor_augment import augment
-from training.predictor_data import HELD_OUT_SHARE, TrainingDataError, ZoomData
+from training.predictor_data import HELD_OUT_SHARE, ZoomData, require_apart
 from training.predictor_evaluation import evaluate, to_inputs
 from training.predictor_losses import jitter_bins, losses
 from training.predictor_optimizers import learning_rate_factor, optimizers
-from training.predictor_settings import INPUTS, Settings
+from training.predictor_settings import INPUTS, Progress, Settings
 
 CHECKPOINT = "checkpoint.pt"
-
-
-@dataclass
-class Progress:
-    """How far the run is: optimiser steps, samples seen, wall seconds and this process's CPU seconds spent."""
-
-    step: int = 0
-    samples: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
 
 
 def _open_data(settings: Settings) -> tuple[ZoomData, ZoomData]:
@@ -54,13 +44,7 @@ def _open_data(settings: Settings) -> tuple[ZoomData, ZoomData]:
         data = ZoomData(settings.data, HELD_OUT_SHARE)
         return data, data
     data, validation = ZoomData(settings.data, 0), ZoomData(settings.validation, 1)
-    shared = sorted(data.demonstrations & validation.demonstrations)
-    if shared:
-        task, seed = shared[0]
-        raise TrainingDataError(
-            f"{settings.validation} and {settings.data} share {len(shared)} demonstrations: {task} seed {seed}.",
-            "Generate the validation folder from other seeds.",
-        )
+    require_apart(data, validation)
     return data, validation
 
 

@@ -30,10 +30,11 @@ from clap.predictor_network import FineActionNetwork
 from training.baselines.rvt2 import BRANCHES, COARSE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_evaluation import evaluate
-from training.predictor_data import HELD_OUT_SHARE, TrainingDataError
+from training.predictor_data import HELD_OUT_SHARE, require_apart
 from training.predictor_evaluation import to_inputs
 from training.predictor_losses import jitter_bins, losses
 from training.predictor_optimizers import learning_rate_factor, optimizers
+from training.predictor_settings import Progress
 
 CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 50
@@ -65,16 +66,6 @@ class Settings:
     evaluate_samples: int = 256
 
 
-@dataclass
-class Progress:
-    """How far the run is: optimiser steps, samples seen, wall seconds and this process's CPU seconds spent."""
-
-    step: int = 0
-    samples: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-
-
 def open_data(settings: Settings) -> tuple[BranchData, BranchData]:
     """What is trained on and what is evaluated on. Raises TrainingDataError if they share a demonstration."""
     if settings.validation is None:
@@ -82,12 +73,7 @@ def open_data(settings: Settings) -> tuple[BranchData, BranchData]:
         return data, data
     data = BranchData(settings.data, settings.branch, held_out=0)
     validation = BranchData(settings.validation, settings.branch, held_out=1)
-    shared = sorted(data.demonstrations & validation.demonstrations)
-    if shared:
-        raise TrainingDataError(
-            f"{settings.validation} and {settings.data} share {len(shared)} demonstrations: {shared[0]}.",
-            "Generate the validation folder from other demonstrations.",
-        )
+    require_apart(data, validation)
     return data, validation
 
 

@@ -90,7 +90,7 @@ def play(world: TabletopWorld, policy: Policy, job: Job) -> Finished:
         "failure": failure,
         "fault": fault,
         "steps": result.steps_done,
-        "corrections": [asdict(correction) for correction in result.corrections],
+        "corrections": [{**asdict(made), "remedy": made.remedy.value} for made in result.corrections],
         "log": [asdict(step) for step in result.log],
         "facts": facts,
         "seconds": round(time.perf_counter() - begun, 3),
