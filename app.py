@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import json
+import math
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch start their thread pools
 
-from clap.checkpoint import default_checkpoint, open_checkpoint
-from clap.episode import Episode, EpisodeState
-from clap.failures import CheckpointError, RenderingError
-from clap.policy import Policy
-from clap.worlds.world import World
+from ui.login import Login, credentials
 from ui.ports import PortError, listen
+from ui.promptness import be_prompt
+from ui.station.channel import Frame
+from ui.station.options import DEAD_MAN_S, CannotStartError, StationOptions
+from ui.station.station import Station
 
 EXIT_UNUSABLE = 2
 """Exit code when the console cannot start as asked; a sentence on stderr says why."""
 
-EXPERT = "Scripted expert (sees the simulator's state)"
-FIRST_TASK, FIRST_SEED, FIRST_VARIATION = "block_in_same_cup", 0, 0
-START_TIMEOUT_S = 300.0
-
-GRAPHICS_PACKAGES = (
-    "Install the packages of packages.txt, for instance: sudo apt install libegl1 libegl-mesa0 libgl1-mesa-dri. "
-    "If MUJOCO_GL is set, unset it."
-)
+MAX_WORLDS = 16
+IDLE_S, MAX_IDLE_S = 600.0, 86_400.0
 
 
-class CannotStartError(Exception):
-    """The console cannot start as asked; the text says why and what to do."""
+class WorldChoice(NamedTuple):
+    """A world on offer: what makes its station, and whether a real robot moves in it."""
+
+    factory: str
+    is_real: bool
 
 
-@dataclass(frozen=True)
-class Policies:
-    """The policies on offer by name, the one to begin with, and why CLAP is missing (empty if it is not)."""
-
-    factories: dict[str, Callable[[World], Policy]]
-    first: str
-    clap_name: str
-    clap_missing: str = ""
+WORLDS = {"tabletop": WorldChoice("ui.station.tabletop:make", False)}
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -62,14 +53,47 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "(a key is read from CLAP_PLANNER_API_KEY; default: the checkpoint's own planner)",
     )
     parser.add_argument("--planner-model", metavar="NAME", help="model of that server (default: the only one it has)")
-    parser.add_argument("--world", choices=("tabletop",), default="tabletop", help="the world to act in")
+    parser.add_argument("--world", choices=tuple(WORLDS), default="tabletop", help="the world to act in")
+    parser.add_argument(
+        "--dead-man",
+        type=_dead_man,
+        default=DEAD_MAN_S,
+        metavar="SECONDS",
+        help="a motion halts if nothing is heard from the operator's page for so long (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--worlds",
+        type=_worlds,
+        default=1,
+        metavar="N",
+        help="in simulation: so many visitors get a world of their own, others wait (default: one world for all)",
+    )
+    parser.add_argument(
+        "--idle",
+        type=_idle,
+        default=IDLE_S,
+        metavar="SECONDS",
+        help="with --worlds: a world in which nothing is done for so long goes to who waits (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--auth",
+        metavar="USER:PASSWORD",
+        help="the login (better as CLAP_AUTH in the environment, which no list of processes shows; "
+        "default: none on this machine alone, else a password that is printed)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name of this machine under which the page may be opened, such as that of a proxy",
+    )
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Start everything and serve until interrupted. Returns the exit code."""
     options = parse(argv)
-    logging.getLogger("clap").setLevel(logging.ERROR)  # named failures are told on the page, or below
     try:
         serve(options)
     except (CannotStartError, PortError) as error:
@@ -81,114 +105,81 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Take the port, load the policies, start the world, and serve. Raises CannotStartError or PortError."""
+    """Take the port, start the world in its own process, and serve. Raises CannotStartError or PortError."""
+    be_prompt()
+    is_real = WORLDS[options.world].is_real
+    if is_real and options.worlds > 1:
+        raise CannotStartError("There is one real robot: --worlds is for simulation.")
+    wanted, generated = credentials(options.host, options.auth, os.environ, is_real)
     with listen(options.host, options.port) as listener:
-        policies = find_policies(options.policy, options.checkpoint, options.planner_url, options.planner_model)
-        print("Starting the simulated table …", flush=True)
-        episode = start(policies)
+        made = station_options(options)
+        station = Station(made)
         try:
-            # Imported here: gradio takes seconds, and a wrong option should be told at once.
-            from ui.messages import ConsoleInfo, PolicyChoice
-            from ui.server import make_app, serve_on
+            station.listen(tell_progress)
+            # Imported while the world starts: gradio takes seconds.
+            from ui.access import Access
+            from ui.rooms import Rooms
+            from ui.server import Server, make_app
 
-            choices = (PolicyChoice(policies.clap_name, missing=policies.clap_missing), PolicyChoice(EXPERT, True))
-            notice = "" if options.policy == "expert" else policies.clap_missing
-            info = ConsoleInfo("MuJoCo table", False, choices, notice)
+            access = Access(options.host, options.allow_host)
+            rooms = Rooms(station, lambda: Station(made), access, options.worlds, options.idle)
+            server = Server(make_app(rooms, access, None if wanted is None else Login(wanted)))
+            station.on_failed(server.end)
             address = f"[{options.host}]" if ":" in options.host else options.host
             print(f"The CLAP console is at http://{address}:{listener.getsockname()[1]}  (Ctrl+C ends it)", flush=True)
-            serve_on(make_app(episode, info, options.host), listener)
+            if wanted is not None:
+                told = f"password {generated}" if generated else "the password that was set"
+                print(f"Log in as {wanted.user} with {told}.", flush=True)
+            server.run(listener)
+            rooms.close()
         finally:
-            episode.close()
+            station.close()
+        if station.failure:
+            raise CannotStartError(station.failure)
 
 
-def find_policies(
-    wanted: str | None, checkpoint: Path | None, planner_url: str | None = None, planner_model: str | None = None
-) -> Policies:
-    """CLAP, if its checkpoint is there, and the scripted expert.
-
-    Raises CannotStartError if a checkpoint, a planner's server or CLAP was asked for and is not there. Without these
-    options, a missing clap-mini is no error: the expert drives, and the console says so.
-    """
-    name = f"CLAP ({(checkpoint or default_checkpoint()).name})"
-    expert: dict[str, Callable[[World], Policy]] = {EXPERT: _expert}
-    try:
-        opened = open_checkpoint(checkpoint)
-        print(f"Loading {name} from {opened.folder} …", flush=True)
-        clap = _load_clap(opened.folder, planner_url, planner_model)
-    except CheckpointError as error:
-        if checkpoint is not None or wanted == "clap":
-            raise CannotStartError(f"{error} Or start without it: python app.py --policy expert") from error
-        print(f"{error.sentence} The scripted expert drives instead. To make it: make train-mini", flush=True)
-        missing = f"{name} is not there: run `make train-mini` to make it. Until then the scripted expert drives."
-        return Policies(expert, EXPERT, name, missing)
-    return Policies({name: lambda world: clap, **expert}, EXPERT if wanted == "expert" else name, name)
+def station_options(options: argparse.Namespace) -> StationOptions:
+    """What the world's process is made from."""
+    chosen = {key: getattr(options, key) for key in ("policy", "checkpoint", "planner_url", "planner_model")}
+    return StationOptions(WORLDS[options.world].factory, chosen, options.dead_man)
 
 
-def start(policies: Policies) -> Episode:
-    """An episode whose world is up, with a first scene set. Raises CannotStartError if the world cannot start."""
-    episode = Episode(_tabletop, policies.factories, policies.first)
-    try:
-        episode.wait(_settled, START_TIMEOUT_S)
-        episode.reset(FIRST_TASK, FIRST_SEED, FIRST_VARIATION)
-        snapshot = episode.wait(_settled, START_TIMEOUT_S)
-    except TimeoutError as error:
-        episode.close()
-        raise CannotStartError(f"The simulated table did not start. {error}") from error
-    if snapshot.failure is not None:
-        episode.close()
-        raise CannotStartError(f"{snapshot.failure.sentence} {snapshot.failure.next_move}")
-    return episode
-
-
-def _settled(snapshot: object) -> bool:
-    return getattr(snapshot, "state", None) is not EpisodeState.STARTING
-
-
-def _tabletop() -> World:
-    """The simulated table, made on the thread that will own its OpenGL context. Raises RenderingError."""
-    from clap.worlds.tabletop.graphics import choose_backend
-
-    if choose_backend() is None:
-        raise RenderingError(
-            "Neither EGL nor OSMesa is installed, so the simulated cameras cannot draw.", GRAPHICS_PACKAGES
-        )
-    try:
-        import mujoco  # noqa: F401 (opens the library of the chosen back end)
-    except (ImportError, AttributeError, RuntimeError) as error:
-        raise RenderingError(f"The simulated cameras cannot draw ({error}).", GRAPHICS_PACKAGES) from error
-    from clap.worlds.tabletop.world import TabletopWorld
-
-    return TabletopWorld()
-
-
-def _expert(world: World) -> Policy:
-    from clap.worlds.tabletop.expert import ExpertPolicy
-    from clap.worlds.tabletop.world import TabletopWorld
-
-    if not isinstance(world, TabletopWorld):
-        raise TypeError("the scripted expert needs the tabletop world")
-    return ExpertPolicy(world)
-
-
-def _load_clap(folder: Path, planner_url: str | None, planner_model: str | None) -> Policy:
-    import torch
-
-    from clap.chat_client import PlannerServerError
-    from clap.clap_policy import ClapPolicy
-    from clap.remote_planner import remote_planner
-
-    torch.set_num_threads(1)
-    try:
-        planner = remote_planner(planner_url, planner_model) if planner_url is not None else None
-    except PlannerServerError as error:
-        raise CannotStartError(str(error)) from error
-    return ClapPolicy.load(folder, planner=planner)
+def tell_progress(frame: Frame) -> None:
+    """Print what takes its time while the world starts."""
+    if frame.kind == "starting":
+        print(json.loads(frame.payload)["sentence"], flush=True)
 
 
 def _port(text: str) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _worlds(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MAX_WORLDS:
+        raise argparse.ArgumentTypeError(f"the number of worlds is from 1 to {MAX_WORLDS}, not {text!r}")
+    return int(text)
+
+
+def _dead_man(text: str) -> float:
+    return _seconds(text, "dead-man", 0.1, 60.0)
+
+
+def _idle(text: str) -> float:
+    return _seconds(text, "idle", 1.0, MAX_IDLE_S)
+
+
+def _seconds(text: str, name: str, low: float, high: float) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not low <= seconds <= high:
+        raise argparse.ArgumentTypeError(
+            f"the {name} time is a number of seconds from {low:g} to {high:g}, not {text!r}"
+        )
+    return seconds
 
 
 if __name__ == "__main__":

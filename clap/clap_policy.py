@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clap.checkpoint import open_checkpoint
-from clap.geometry import Pose, Workspace, lift
+from clap.geometry import Array, Lifted, Pose, Workspace, lift, to_pixels
 from clap.observation import Observation, PointCloud, fuse
 from clap.planner import CoarseTaskPlanner
 from clap.planner_rounds import PlannerRounds
@@ -25,6 +30,7 @@ class ClapPolicy:
     """The rounds of the planner, then the fine stage in the window around the lifted keypoint."""
 
     is_expert = False
+    has_fine_stage = True
 
     def __init__(
         self,
@@ -54,6 +60,13 @@ class ClapPolicy:
         """Whether the planner can tell that nothing is left to do."""
         return self.planner.knows_completion
 
+    @functools.cached_property
+    def step_words(self) -> frozenset[str]:
+        """The words that both planner and fine stage know, misspellings left out; empty if either reads any word."""
+        known = frozenset(self.planner.known_words) - frozenset(self.planner.settings.misspelt)
+        fine = self.predictor.known_words
+        return known & fine if known and fine else known or fine
+
     def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
         """Round zero: the names of the things on the table."""
         _, views = self._seen(observation)
@@ -66,34 +79,54 @@ class ClapPolicy:
         return self.planner.plan(instruction, last_step, on_text, seen)
 
     def predict(
-        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+        self,
+        observation: Observation,
+        plan: Plan,
+        last_step: str,
+        on_text: OnText | None = None,
+        step: str | None = None,
     ) -> Prediction:
         """Round two, f(o, L_m, last step) of equation 4, and the fine stage of section 4.2."""
         clock = _Stopwatch()
-        cloud, views = self._seen(observation)
+        _, views = self._seen(observation)
         clock.lap("views")
-        reasoning = self.planner.reason(views, plan, last_step, on_text)
+        reasoning = self.planner.reason(views, plan, last_step, on_text, step)
         clock.lap("planner")
         keypoint = lift(reasoning.keypoint_pixels + 0.5, self.workspace, views.size)
+        found = self._fine_stage(observation, reasoning.step, keypoint, reasoning.keypoint_pixels, clock)
+        objects = tuple(
+            LocatedObject(name, pixels, lift(pixels + 0.5, self.workspace, views.size))
+            for name, pixels in reasoning.objects
+        )
+        return replace(found, objects=objects, raw=reasoning.raw)
+
+    def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
+        """The fine stage of section 4.2 alone, in the window around a keypoint (3,) that somebody else chose."""
+        clock = _Stopwatch()
+        pixels = to_pixels(keypoint, self.workspace, self._seen(observation)[1].size)
+        clock.lap("views")
+        return self._fine_stage(observation, step, Lifted(keypoint, np.zeros(3)), pixels, clock)
+
+    def _fine_stage(
+        self, observation: Observation, step: str, keypoint: Lifted, pixels: NDArray[np.int64], clock: _Stopwatch
+    ) -> Prediction:
+        """Zoom to the keypoint and predict the action there."""
+        cloud, views = self._seen(observation)
         window = self.workspace.zoomed(keypoint.position)
         zoomed = render_views(cloud, window, self.predictor.image_size, splat=FINE_SPLAT)
         clock.lap("views")
-        fine = self.predictor.predict(zoomed, reasoning.step, float(observation.gripper_is_open))
+        fine = self.predictor.predict(zoomed, step, float(observation.gripper_is_open))
         clock.lap("predictor")
         return Prediction(
-            step=reasoning.step,
-            objects=tuple(
-                LocatedObject(name, pixels, lift(pixels + 0.5, self.workspace, views.size))
-                for name, pixels in reasoning.objects
-            ),
+            step=step,
+            objects=(),
             keypoint=keypoint,
-            keypoint_pixels=reasoning.keypoint_pixels,
+            keypoint_pixels=pixels,
             window=window,
             action=Action(Pose(fine.position, fine.quaternion), fine.gripper_open, fine.ignore_collisions),
             views=views,
             zoomed=zoomed,
             heatmaps=fine.heatmaps,
-            raw=reasoning.raw,
             seconds=clock.seconds,
         )
 

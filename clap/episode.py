@@ -9,27 +9,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from clap.episode_board import Board
+from clap.episode_operator import OperatorVerbs
 from clap.episode_run import EpisodeRun, PolicyFactory
 from clap.episode_stage import WorldFactory
 from clap.episode_state import EpisodeSnapshot, EpisodeState, Failure, PlanStep, SceneFrame
-from clap.episode_worker import Worker
-from clap.events import OnEvent, Refused, Stopped
-from clap.safety import Decision
+from clap.episode_worker import Halted, OnHalted, Worker
+from clap.events import OnEvent, Stopped
+from clap.teleoperation import OnJog
 from clap.worlds.world import TaskInfo
 
 __all__ = ["Episode", "EpisodeSnapshot", "EpisodeState", "Failure", "PlanStep", "SceneFrame"]
 
-_WAITING = (EpisodeState.AWAITING, EpisodeState.PAUSED)
 
-
-class Episode:
+class Episode(OperatorVerbs):
     """A world, a choice of policies, and the run of one instruction at a time. Any thread may call any verb.
 
     A verb returns True if it is accepted; the state is then already the busy one that it leads to. Else it returns
     False, and a ``Refused`` event says why and what is possible.
+
+    ``halted`` is polled every control tick of every motion: a reason halts the arm as stop does, and keeps it from
+    moving. ``on_halted`` is told when, after a stop, nothing moved any more; ``on_jog`` what became of each jog. Both
+    are called at once, on whatever thread it is, and must be quick.
     """
 
     def __init__(
@@ -39,13 +41,17 @@ class Episode:
         policy: str,
         speed: float = 1.0,
         correction: bool = True,
+        halted: Halted = lambda: None,
+        on_halted: OnHalted = lambda when: None,
+        on_jog: OnJog = lambda seq, applied: None,
     ):
         if policy not in policies:
             raise ValueError(f'there is no policy "{policy}"; there are: {", ".join(policies)}')
         self._board = Board(EpisodeSnapshot(policy=policy, speed=speed))
-        self._worker = Worker(self._board)
+        self._worker = Worker(self._board, halted, on_halted)
         self._run = EpisodeRun(self._worker, world_factory, policies, correction)
         self._stage, self._turns = self._run.stage, self._run.turns
+        super().__init__(self._board, self._run, on_jog)
         self._policy_names = tuple(policies)
         self._worker.begin(self._run.start, self._stage.close)
 
@@ -79,15 +85,15 @@ class Episode:
 
     def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> bool:
         """Set the scene up anew and forget the instruction's run."""
-        return self._command(EpisodeState.STARTING, lambda: self._run.reset(task, seed, variation, condition))
+        return self._gate.command(EpisodeState.STARTING, lambda: self._run.reset(task, seed, variation, condition))
 
     def plan(self, instruction: str) -> bool:
         """Begin an instruction: ask round one for the plan of its first sub-task."""
-        return self._command(EpisodeState.PLANNING, lambda: self._run.plan(instruction), self._cannot_act)
+        return self._gate.command(EpisodeState.PLANNING, lambda: self._run.plan(instruction), self._gate.cannot_act)
 
     def predict(self) -> bool:
         """Predict the next step and judge it; it then waits for approval."""
-        return self._command(EpisodeState.PREDICTING, self._turns.predict, self._cannot_predict)
+        return self._gate.command(EpisodeState.PREDICTING, self._turns.predict, self._gate.cannot_predict)
 
     def redo(self) -> bool:
         """Throw the pending prediction away and predict again."""
@@ -98,11 +104,11 @@ class Episode:
 
         After a failure with a proposed correction it is the yes to that.
         """
-        return self._command(EpisodeState.MOVING, self._turns.approve, self._cannot_approve, keep=True)
+        return self._gate.command(EpisodeState.MOVING, self._turns.approve, self._gate.cannot_approve, keep=True)
 
     def skip(self) -> bool:
-        """Count the predicted step as done without moving."""
-        return self._command(EpisodeState.PLANNING, self._turns.skip, self._cannot_skip, keep=True)
+        """Count the predicted step, or else the current one, as done without moving."""
+        return self._gate.command(EpisodeState.PLANNING, self._turns.skip, self._gate.cannot_skip, keep=True)
 
     def run(self) -> bool:
         """Predict and execute until the instruction is complete; wait for approval where the verdict is to ask.
@@ -111,12 +117,12 @@ class Episode:
         instruction is planned first.
         """
         with self._board.lock:
-            resume = self._cannot_approve() is None
+            resume = self._gate.cannot_approve() is None
             instruction = self._run.given_instruction if self._turns.rollout is None else None
-            return self._command(
+            return self._gate.command(
                 EpisodeState.PREDICTING,
                 lambda: self._run.run(instruction, resume),
-                self._cannot_act if instruction else self._cannot_predict,
+                self._gate.cannot_act if instruction else self._gate.cannot_predict,
                 keep=resume,
                 running=True,
             )
@@ -133,7 +139,7 @@ class Episode:
             if state is EpisodeState.MOVING or (self._turns.running and state.busy):
                 self._turns.pause = True
                 return True
-            return self._refuse("Nothing is under way that could be paused.")
+            return self._gate.refuse("Nothing is under way that could be paused.")
 
     def stop(self) -> bool:
         """Halt now: a motion stops at its next control tick, and all queued commands are dropped."""
@@ -143,101 +149,29 @@ class Episode:
                 self._board.update(state=EpisodeState.STOPPED, correction=None)
                 self._board.post(Stopped)
                 self._worker.interrupt()
+                if not self._worker.arm_moves:
+                    self._worker.at_rest()
             return True
 
     def home(self) -> bool:
         """Open the gripper and return to the home posture; a pending prediction is dropped."""
-        return self._command(EpisodeState.MOVING, self._run.home, self._no_scene)
+        return self._gate.command(EpisodeState.MOVING, self._run.home, self._gate.no_scene)
 
     def set_policy(self, name: str) -> bool:
         """Change the policy; it is loaded when it is first chosen. A pending prediction is dropped."""
         with self._board.lock:
             if name not in self._policy_names:
-                return self._refuse(f'There is no policy "{name}". There are: {", ".join(self._policy_names)}.')
-            return self._command(EpisodeState.STARTING, lambda: self._run.set_policy(name))
+                return self._gate.refuse(f'There is no policy "{name}". There are: {", ".join(self._policy_names)}.')
+            return self._gate.command(EpisodeState.STARTING, lambda: self._run.set_policy(name))
 
     def set_speed(self, speed: float) -> bool:
         """The pace of the motions from the next one on: 1 is real time, 0 as fast as possible."""
         with self._board.lock:
             if not (math.isfinite(speed) and speed >= 0):
-                return self._refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
+                return self._gate.refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
             self._board.update(speed=float(speed))
             return True
 
     def close(self, timeout: float = 10.0) -> None:
         """Stop, release the world, and end the worker thread."""
         self._worker.close(timeout)
-
-    # Accepting and refusing
-
-    def _command(
-        self,
-        busy: EpisodeState,
-        work: Callable[[], None],
-        objection: Callable[[], str | None] = lambda: None,
-        keep: bool = False,
-        running: bool | None = None,
-    ) -> bool:
-        """Accept a command and enter its busy state, or refuse it.
-
-        ``keep`` leaves the pending prediction, and with it a run that waits for approval; otherwise both end.
-        """
-        with self._board.lock:
-            sentence = self._not_now() or objection()
-            if sentence is not None:
-                return self._refuse(sentence)
-            if running is None:
-                running = keep and self._turns.running and self.snapshot().state is EpisodeState.AWAITING
-            self._turns.running, self._turns.pause = running, False
-            dropped: dict[str, Any] = {} if keep else {"prediction": None, "verdict": None, "correction": None}
-            self._board.update(state=busy, failure=None, **dropped)
-            self._worker.submit(work)
-            return True
-
-    def _refuse(self, sentence: str) -> bool:
-        self._board.post(Refused, sentence=sentence)
-        self._worker.wake()
-        return False
-
-    def _not_now(self) -> str | None:
-        snapshot = self.snapshot()
-        if self._worker.closed:
-            return "The episode is closed."
-        if snapshot.state.busy:
-            return f"The episode is {snapshot.state.value}. Wait until that is done, or press stop."
-        if not self._stage.is_open:
-            return f"There is no world to act in. {snapshot.failure.sentence if snapshot.failure else ''}".strip()
-        return None
-
-    def _no_scene(self) -> str | None:
-        if self._stage.tasks and not self.snapshot().task:
-            return "There is no scene yet. Choose a task and reset first."
-        return None
-
-    def _cannot_act(self) -> str | None:
-        if self.snapshot().policy not in self._run.loaded:
-            return "No policy is loaded. Choose another one."
-        return self._no_scene()
-
-    def _cannot_predict(self) -> str | None:
-        rollout = self._turns.rollout
-        if rollout is None:
-            return self._cannot_act() or "There is no plan yet. Give an instruction first."
-        if rollout.complete:
-            return "The instruction is finished. Give another one, or reset."
-        return self._cannot_act()
-
-    def _cannot_approve(self) -> str | None:
-        snapshot = self.snapshot()
-        if snapshot.correction is not None:
-            return None
-        if snapshot.state not in _WAITING or snapshot.prediction is None or snapshot.verdict is None:
-            return "There is no prediction to approve. Predict first."
-        if snapshot.verdict.decision is Decision.REFUSE:
-            return f"This prediction cannot be approved. {snapshot.verdict.sentence} Predict again, or skip the step."
-        return None
-
-    def _cannot_skip(self) -> str | None:
-        if self.snapshot().prediction is None:
-            return "There is no predicted step to skip. Predict first."
-        return self._cannot_predict()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from clap.episode_by_hand import ByHand
 from clap.episode_stage import Stage, WorldFactory
 from clap.episode_state import NOTHING_DONE, EpisodeState
 from clap.episode_turns import Turns
 from clap.episode_worker import Worker
 from clap.events import Reset
 from clap.policy import Policy
+from clap.teleoperation import JogFeed
 from clap.worlds.world import World
 
 PolicyFactory = Callable[[World], Policy]
@@ -24,6 +26,7 @@ class EpisodeRun:
         self.worker = worker
         self.stage = Stage(worker, world_factory)
         self.turns = Turns(self.stage, correction)
+        self.by_hand = ByHand(self.turns)
         self.given_instruction = ""
         self.loaded: dict[str, Policy] = {}
         self._factories = dict(policies)
@@ -31,12 +34,14 @@ class EpisodeRun:
     def start(self) -> None:
         """Make the world and the first policy."""
         self.stage.open()
+        self.worker.note(approve_each=self.stage.world.is_real)
         self._load_policy(self.worker.board.snapshot.policy)
         self.worker.enter(EpisodeState.READY)
 
     def reset(self, task: str, seed: int, variation: int | None, condition: str) -> None:
         """Set the scene up anew."""
         self.turns.rollout, self.given_instruction = None, ""
+        self.turns.memories.clear()
         self.worker.note(task="", instruction="", scene=None, **NOTHING_DONE)
         self.given_instruction = self.stage.reset(task, seed, variation, condition)
         self.worker.note(task=task, seed=seed, condition=condition, instruction=self.given_instruction)
@@ -63,6 +68,11 @@ class EpisodeRun:
         self.stage.home()
         self._rest()
 
+    def drive(self, feed: JogFeed) -> None:
+        """Let the operator drive the arm until the feed ends."""
+        self.by_hand.drive(feed)
+        self._rest()
+
     def set_policy(self, name: str) -> None:
         """Load and choose a policy; the instruction goes on with it."""
         self._load_policy(name)
@@ -79,4 +89,5 @@ class EpisodeRun:
     def _load_policy(self, name: str) -> None:
         if name not in self.loaded:
             self.loaded[name] = self._factories[name](self.stage.world)
-        self.worker.note(policy=name, policy_is_expert=self.loaded[name].is_expert)
+        policy = self.loaded[name]
+        self.worker.note(policy=name, policy_is_expert=policy.is_expert, has_fine_stage=policy.has_fine_stage)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from clap.episode_state import EpisodeState, SceneFrame
+from clap.episode_watch import SceneWatch
 from clap.episode_worker import Interrupted, Worker
 from clap.events import Moved, PoseUpdated, SceneUpdated
 from clap.failures import ClapError
@@ -18,8 +19,8 @@ from clap.worlds.world import MotionOutcome, MotionReport, TaskInfo, World
 
 log = logging.getLogger(__name__)
 
-SCENE_PERIOD = 0.5
-"""Seconds of wall time between two looks at the scene during a motion."""
+POSE_PERIOD = 0.045
+"""Seconds of wall time between two poses that are told during a motion."""
 
 WorldFactory = Callable[[], World]
 
@@ -37,8 +38,9 @@ class Stage:
         self.away = True
         self._world_factory = world_factory
         self._world: World | None = None
-        self._looked_at = 0.0
         self._scenes = 0
+        self._posed_at = 0.0
+        self._scene_watch = SceneWatch(self._look_in_parts, worker.interrupted)
 
     def open(self) -> None:
         """Make the world. One without tasks is shown as it is."""
@@ -76,6 +78,7 @@ class Stage:
 
     def home(self) -> None:
         """Move the arm home. Raises MotionFailedError."""
+        self.worker.enter(EpisodeState.MOVING)
         report = self.world.home(self.worker.interrupted, self.on_tick, self.speed)
         self.moved(report)
         self.end_if_stopped(report)
@@ -85,14 +88,19 @@ class Stage:
 
     def moved(self, report: MotionReport) -> None:
         """Tell how a motion ended, and look."""
+        self.worker.at_rest()
+        self._scene_watch.forget()
         self.worker.tell(Moved, report=report)
         self.look()
 
     def watch(self, reports: Iterator[MotionReport]) -> None:
         """Tell of motions that are made one by one, and end the command at a stop."""
+        self.worker.arm_moves = True
         for report in reports:
             self.moved(report)
             self.end_if_stopped(report)
+            self.worker.arm_moves = True
+        self.worker.arm_moves = False
 
     def end_if_stopped(self, report: MotionReport) -> None:
         """End the command if the operator stopped its motion."""
@@ -114,12 +122,23 @@ class Stage:
         self._scenes += 1
         views = views or render_views(cloud, workspace)
         scene = SceneFrame(self._scenes, observation.timestamp, observation, cloud, views)
-        self._looked_at = time.monotonic()
         self.worker.note(scene=scene)
         self.worker.tell(SceneUpdated, scene=scene)
 
     def on_tick(self, pose: Pose, gripper_open: float) -> None:
-        """Tell where the arm is; now and then refresh the scene."""
-        self.worker.tell(PoseUpdated, pose=pose, gripper_open=gripper_open)
-        if not self.worker.interrupted() and time.monotonic() - self._looked_at > SCENE_PERIOD:
-            self.look()
+        """Tell where the arm is, and go on with the look at the scene."""
+        now = time.monotonic()
+        if now - self._posed_at >= POSE_PERIOD:
+            self._posed_at = now
+            self.worker.tell(PoseUpdated, pose=pose, gripper_open=gripper_open)
+        self._scene_watch.tick()
+
+    def _look_in_parts(self) -> Iterator[None]:
+        """As ``look``, in parts that are short enough for a control loop."""
+        try:
+            for observation in self.world.observe_in_parts():
+                yield
+                if observation is not None:
+                    self.show(observation)
+        except ClapError as error:
+            log.warning("The scene could not be shown: %s", error)

@@ -27,6 +27,7 @@ class EpisodeState(str, Enum):
     PREDICTING = "predicting"
     AWAITING = "awaiting approval"
     MOVING = "moving"
+    DRIVING = "driving"
     PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
@@ -37,17 +38,27 @@ class EpisodeState(str, Enum):
         """True while a command is being carried out."""
         return self in _BUSY
 
+    @property
+    def in_motion(self) -> bool:
+        """True while the arm may be moving."""
+        return self in _IN_MOTION
 
-_BUSY = frozenset({EpisodeState.STARTING, EpisodeState.PLANNING, EpisodeState.PREDICTING, EpisodeState.MOVING})
+
+_IN_MOTION = frozenset({EpisodeState.MOVING, EpisodeState.DRIVING})
+_BUSY = _IN_MOTION | {EpisodeState.STARTING, EpisodeState.PLANNING, EpisodeState.PREDICTING}
 
 
 @dataclass(frozen=True)
 class PlanStep:
-    """A line of the checklist. ``status`` is "done", "current", "todo" or "skipped"; sub-tasks count from 0."""
+    """A line of the checklist. ``status`` is "done", "current", "todo" or "skipped"; sub-tasks count from 0.
+
+    ``by``: "policy", or "human" for a step that the operator wrote.
+    """
 
     text: str
     status: str
     subtask: int = 0
+    by: str = "policy"
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,9 @@ class EpisodeSnapshot:
     instruction began; None if it has not looked, or names nothing. ``seconds`` holds the latest wall time by stage
     (look, plan, views, planner, predictor, motion). ``correction``: what self-correction would do about the failure,
     once it is approved; ``corrections``: how many it has made since the instruction began. ``success`` is None until
-    the instruction is finished, and stays None where the world cannot tell.
+    the instruction is finished, and stays None where the world cannot tell. ``own``: the policy's own prediction, while
+    the one shown is the operator's. ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``:
+    a run waits for approval of every step. ``undo``: how many steps can be undone.
     """
 
     state: EpisodeState = EpisodeState.STARTING
@@ -97,6 +110,7 @@ class EpisodeSnapshot:
     condition: str = "none"
     policy: str = ""
     policy_is_expert: bool = False
+    has_fine_stage: bool = False
     seen: tuple[str, ...] | None = None
     plan: tuple[PlanStep, ...] = ()
     plan_raw: str = ""
@@ -105,6 +119,7 @@ class EpisodeSnapshot:
     steps_done: int = 0
     prediction: Prediction | None = None
     verdict: Verdict | None = None
+    own: Prediction | None = None
     failure: Failure | None = None
     correction: Correction | None = None
     corrections: int = 0
@@ -112,6 +127,8 @@ class EpisodeSnapshot:
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     scene: SceneFrame | None = None
     speed: float = 1.0
+    approve_each: bool = False
+    undo: int = 0
     seq: int = 0
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from clap.checklist import Checklist
 from clap.correction import Correction, Remedy
+from clap.episode_rounds import name_what_is_there, writer
 from clap.episode_stage import Stage
 from clap.episode_state import NOTHING_DONE
 from clap.episode_state import EpisodeState as State
-from clap.events import Approved, Corrected, Finished, Looked, Planned, Predicted, StepDone, TextWritten
+from clap.episode_undo import Memories
+from clap.events import Approved, Corrected, Finished, Planned, Predicted, StepDone
 from clap.failures import ClapError
-from clap.policy import OnText, Policy
+from clap.policy import Policy
 from clap.rollout import Decided, Rollout
 from clap.safety import Decision
 from clap.step_failures import MotionFailedError, RefusedPredictionError, StepMissedError
@@ -37,45 +38,64 @@ class Turns:
         self.worker = stage.worker
         self.rollout: Rollout | None = None
         self.pause = False
-        self._running = False
+        self.memories = Memories(stage)
+        self.checklist = Checklist()
+        self.decided: Decided | None = None
         self._correction = correction
-        self._checklist = Checklist()
-        self._decided: Decided | None = None
 
     @property
     def running(self) -> bool:
-        """True while the episode goes on by itself; onlookers see it in the snapshot."""
-        return self._running
+        """True while the episode goes on by itself."""
+        return self.worker.board.snapshot.running
 
     @running.setter
     def running(self, value: bool) -> None:
-        self._running = value
         self.worker.board.update(running=value)
+
+    @property
+    def approve_each(self) -> bool:
+        """True while a run waits for approval of every step."""
+        return self.worker.board.snapshot.approve_each
+
+    @property
+    def present(self) -> Rollout:
+        """The rollout under way."""
+        assert self.rollout is not None, "verbs that need an instruction are refused without one"
+        return self.rollout
+
+    @property
+    def pending(self) -> Decided:
+        """The prediction that waits for the operator, with the verdict on it."""
+        assert self.decided is not None, "verbs that need a prediction are refused without one"
+        return self.decided
 
     # Commands
 
     def begin(self, policy: Policy, instruction: str) -> None:
         """Begin an instruction with the plan of its first sub-task."""
-        self._go_on(partial(self._begin, policy, instruction))
+        self.go_on(partial(self._begin, policy, instruction))
 
     def predict(self) -> None:
         """Predict the next step, which then waits for the operator."""
-        self._go_on(self._decide)
+        self.go_on(self._decide)
 
     def approve(self) -> None:
         """Carry out the proposed correction or the pending prediction, and go on if the episode runs."""
-        self._go_on(self._proposed() or partial(self._step, self._pending(), "operator"))
+        self.go_on(self._proposed() or partial(self._step, self.pending, "operator"))
 
     def skip(self) -> None:
-        """Count the pending prediction's step as done, and go on if the episode runs."""
-        step = self._pending().prediction.step
-        self._present().remember(step)
+        """Count the predicted step, or else the current one, as done, and go on if the episode runs."""
+        predicted = self.worker.board.snapshot.prediction
+        step = predicted.step if predicted is not None else self.checklist.current()
+        assert step is not None, "skipping is refused without a step"
+        self.memories.keep(self.rollout, self.checklist, step)
+        self.present.remember(step)
         self._step_done(step, skipped=True)
-        self._go_on(self._after_step)
+        self.go_on(self.after_step)
 
     def resume(self) -> None:
         """Take up what waits for the operator, and go on."""
-        self._go_on(self._proposed() or partial(self._settle, self._pending()))
+        self.go_on(self._proposed() or partial(self.settle, self.pending))
 
     # Step by step
 
@@ -83,11 +103,11 @@ class Turns:
         """A new rollout and its first plan."""
         self.stage.world.follow(instruction)
         self.rollout = Rollout(self.stage.world, policy, instruction.strip(), self._correction, self.stage.away)
-        self._checklist = Checklist()
+        self.checklist = Checklist()
         self.worker.note(instruction=instruction.strip(), **NOTHING_DONE)
-        return self._after_step()
+        return self.after_step()
 
-    def _go_on(self, turn: Turn) -> None:
+    def go_on(self, turn: Turn) -> None:
         """Take this turn, then execute and decide further while the episode runs; failures get their remedies."""
         following: Turn | None = turn
         while following is not None:
@@ -100,20 +120,20 @@ class Turns:
     def _step(self, decided: Decided, by: str) -> Decided | None:
         """Execute what was decided, and decide further if the episode goes on."""
         self._execute(decided, by)
-        if self.running and not self.pause:
-            rollout, stage = self._present(), self.stage
+        if self.running and not self.pause and not self.approve_each:
+            rollout, stage = self.present, self.stage
             stage.watch(rollout.check_release(self.worker.interrupted, stage.on_tick, stage.speed))
-        return self._after_step()
+        return self.after_step()
 
-    def _after_step(self) -> Decided | None:
-        return self._decide() if self._ask_plan() and self._rest_or_go_on() else None
+    def after_step(self) -> Decided | None:
+        return self._decide() if self.ask_plan() and self.rest_or_go_on() else None
 
     def _remedy(self, error: ClapError) -> Correction:
         """The correction to make at once. Raises the error if there is none, or if the operator is to approve it."""
         correction = None if self.rollout is None else self.rollout.propose(error)
         if correction is None:
             raise error
-        if not self.running or self.pause:
+        if not self.running or self.pause or self.approve_each:
             self.worker.enter(self.worker.board.snapshot.state, correction=correction)
             self._tell_correction(correction, proposed=True)
             raise error
@@ -126,25 +146,25 @@ class Turns:
 
     def _correct(self, correction: Correction) -> Decided | None:
         """Carry a correction out, plan anew where it set the run back, and decide further if the episode goes on."""
-        rollout = self._present()
-        self.worker.enter(State.MOVING, prediction=None, verdict=None, correction=None)
+        rollout = self.present
+        self.worker.enter(State.MOVING, prediction=None, verdict=None, own=None, correction=None)
         self._tell_correction(correction)
         self.stage.away = True
         reports = rollout.carry_out(correction, self.worker.interrupted, self.stage.on_tick, self.stage.speed)
         if correction.remedy is not Remedy.REPREDICT:
-            self._checklist.set_back()
+            self.checklist = self.checklist.set_back()
         done: dict[str, Any] = {"last_step": rollout.last_step, "corrections": len(rollout.corrections)}
-        self.worker.note(plan=self._checklist.lines(), **done)
+        self.worker.note(plan=self.checklist.lines(), **done)
         self.stage.watch(reports)
         if rollout.plan is None:
-            return self._after_step()
-        return self._decide() if self._rest_or_go_on() else None
+            return self.after_step()
+        return self._decide() if self.rest_or_go_on() else None
 
     def _tell_correction(self, correction: Correction, proposed: bool = False) -> None:
         words = {"finding": correction.finding, "remedy": correction.remedy.value, "sentence": correction.sentence}
         self.worker.tell(Corrected, **words, proposed=proposed)
 
-    def _rest_or_go_on(self) -> bool:
+    def rest_or_go_on(self) -> bool:
         """After a step: True to go on by itself, else the resting state is entered."""
         if self.pause:
             self.running = False
@@ -153,16 +173,16 @@ class Turns:
             self.worker.enter(State.PLANNED)
         return self.running
 
-    def _ask_plan(self) -> bool:
+    def ask_plan(self) -> bool:
         """Round one. False if nothing is left to do: the instruction is then finished."""
-        rollout = self._present()
+        rollout = self.present
         self.worker.enter(State.PLANNING)
-        self._name_what_is_there()
+        name_what_is_there(self.worker, rollout)
         begun = time.perf_counter()
-        plan = rollout.ask_plan(self._writer("plan"))
+        plan = rollout.ask_plan(writer(self.worker, "plan"))
         self.worker.note_seconds(plan=time.perf_counter() - begun)
-        self._checklist.show(plan)
-        self.worker.note(plan=self._checklist.lines(complete=rollout.complete), plan_raw=plan.raw)
+        self.checklist = self.checklist.show(plan)
+        self.worker.note(plan=self.checklist.lines(complete=rollout.complete), plan_raw=plan.raw)
         self.worker.tell(Planned, plan=plan)
         if rollout.complete:
             success = self.stage.world.success()
@@ -171,39 +191,32 @@ class Turns:
             self.worker.tell(Finished, success=success)
         return not rollout.complete
 
-    def _name_what_is_there(self) -> None:
-        """Round zero, unless the instruction's look has been taken."""
-        rollout = self._present()
-        if rollout.has_looked:
-            return
-        begun = time.perf_counter()
-        seen = rollout.look(self._writer("look"))
-        self.worker.note_seconds(look=time.perf_counter() - begun)
-        self.worker.note(seen=seen)
-        if seen is not None:
-            self.worker.tell(Looked, seen=seen)
-
     def _decide(self) -> Decided | None:
         """Round two. The result is what the episode may execute by itself; None if it waits or is finished."""
-        rollout = self._present()
-        if rollout.plan is None and not self._ask_plan():
+        rollout = self.present
+        if rollout.plan is None and not self.ask_plan():
             return None
         self.worker.enter(State.PREDICTING)
-        self._decided = decided = rollout.decide(self._writer("reason"))
+        decided = rollout.decide(writer(self.worker, "reason"), self.stage.speed)
         self.worker.note_seconds(**decided.prediction.seconds)
         self.stage.show(decided.observation, decided.prediction.views)
-        return self._settle(decided)
+        return self.settle(decided)
 
-    def _settle(self, decided: Decided) -> Decided | None:
-        """Show a prediction with its verdict, and wait for the operator unless it may be executed at once."""
+    def settle(self, decided: Decided, wait: bool = False) -> Decided | None:
+        """Show a prediction with its verdict; wait for the operator unless it may be executed at once.
+
+        ``wait``: it may not.
+        """
+        self.decided = decided
         prediction, verdict = decided.prediction, decided.verdict
         pause = self.pause
-        alone = self.running and not pause and verdict.decision is not Decision.ASK
-        plan = self._checklist.lines(prediction.step)
+        ask = wait or verdict.decision is Decision.ASK or self.approve_each
+        alone = self.running and not pause and not ask
+        plan = self.checklist.lines(prediction.step)
         state = State.PREDICTING if alone else State.PAUSED if pause else State.AWAITING
         if pause:
             self.running = False
-        self.worker.enter(state, prediction=prediction, verdict=verdict, plan=plan)
+        self.worker.enter(state, prediction=prediction, verdict=verdict, own=decided.own, plan=plan)
         self.worker.tell(Predicted, prediction=prediction, verdict=verdict)
         if alone and verdict.decision is Decision.REFUSE:
             raise RefusedPredictionError(verdict)
@@ -211,45 +224,29 @@ class Turns:
 
     def _execute(self, decided: Decided, by: str) -> None:
         """Carry a prediction out. The verdict is taken again: on a real table its frames have aged meanwhile."""
-        rollout = self._present()
-        verdict = rollout.judge(decided.prediction, decided.observation)
+        rollout = self.present
+        verdict = rollout.judge(decided.prediction, decided.observation, self.stage.speed)
         self.worker.enter(State.MOVING, verdict=verdict)
         if verdict.decision is Decision.REFUSE:
             raise RefusedPredictionError(verdict)
-        self.worker.tell(Approved, step=decided.prediction.step, by=by)
+        prediction = decided.prediction
+        self.worker.tell(Approved, step=prediction.step, by=by, prediction=prediction, own=decided.own)
+        self.memories.keep(rollout, self.checklist, prediction.step)
         begun = time.perf_counter()
         self.stage.away = True
         try:
-            report = rollout.execute(decided.prediction, self.worker.interrupted, self.stage.on_tick, self.stage.speed)
+            report = rollout.execute(prediction, self.worker.interrupted, self.stage.on_tick, self.stage.speed)
         except (MotionFailedError, StepMissedError) as error:
             self.stage.moved(error.report)
             raise
         self.worker.note_seconds(motion=time.perf_counter() - begun)
         self.stage.moved(report)
         self.stage.end_if_stopped(report)
-        self._step_done(decided.prediction.step)
+        self._step_done(prediction.step, source=prediction.source)
 
-    def _step_done(self, step: str, skipped: bool = False) -> None:
-        rollout = self._present()
-        self._checklist.mark(step, "skipped" if skipped else "done")
+    def _step_done(self, step: str, skipped: bool = False, source: str = "") -> None:
+        rollout = self.present
+        self.checklist = self.checklist.mark(step, "skipped" if skipped else "done")
         done: dict[str, Any] = {"last_step": rollout.last_step, "steps_done": rollout.steps_done}
-        self.worker.note(prediction=None, verdict=None, correction=None, plan=self._checklist.lines(), **done)
-        self.worker.tell(StepDone, step=step, skipped=skipped)
-
-    def _present(self) -> Rollout:
-        assert self.rollout is not None, "verbs that need an instruction are refused without one"
-        return self.rollout
-
-    def _pending(self) -> Decided:
-        assert self._decided is not None, "verbs that need a prediction are refused without one"
-        return self._decided
-
-    def _writer(self, name: str) -> OnText:
-        """Publishes a round's text as it is written."""
-
-        def write(text: str) -> None:
-            texts = self.worker.board.snapshot.round_texts
-            self.worker.note(round_texts=MappingProxyType({**texts, name: text}))
-            self.worker.tell(TextWritten, round=name, text=text)
-
-        return write
+        self.worker.note(prediction=None, verdict=None, own=None, correction=None, plan=self.checklist.lines(), **done)
+        self.worker.tell(StepDone, step=step, skipped=skipped, source=source)

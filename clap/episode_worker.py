@@ -2,6 +2,7 @@
 
 Every stop starts a new epoch. A command belongs to the epoch in which it was submitted: one of an older epoch is
 dropped, and one under way finds itself interrupted, so that a verb after a stop never revives what was stopped.
+Beside the stops that are pressed there is a reason to halt from outside, for instance that the operator was lost.
 """
 
 from __future__ import annotations
@@ -9,18 +10,30 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
 from clap.episode_board import Board
 from clap.episode_state import EpisodeState, Failure
-from clap.events import Event, Failed
+from clap.events import Event, Failed, Stopped
 from clap.failures import ClapError
 
 log = logging.getLogger(__name__)
 
 Work = Callable[[], None]
+
+Halted = Callable[[], "str | None"]
+"""Why nothing may move now, as a sentence for the operator; empty for a stop that was pressed, None if all may move.
+
+Polled every control tick, so it has to be quick."""
+
+OnHalted = Callable[[float], None]
+"""Told the ``time.monotonic()`` at which, after a stop, nothing moved any more; on whatever thread found out."""
+
+HALTED = "halted"
+NEXT_MOVE = "Look at the scene, then predict again, or move the arm home."
 
 
 class Interrupted(Exception):
@@ -28,11 +41,17 @@ class Interrupted(Exception):
 
 
 class Worker:
-    """Runs ``start`` once, then commands until it is closed, then ``finish``, all on one daemon thread."""
+    """Runs ``start`` once, then commands until it is closed, then ``finish``, all on one daemon thread.
 
-    def __init__(self, board: Board):
+    ``arm_moves``: a motion is under way, so that a stop is only done once the motion has ended.
+    """
+
+    def __init__(self, board: Board, halted: Halted = lambda: None, on_halted: OnHalted = lambda when: None):
         self.board = board
         self.closed = False
+        self._halted, self._on_halted = halted, on_halted
+        self._owes_halt = False
+        self.arm_moves = False
         self._epoch = 0
         self._present_epoch = 0
         self._commands: queue.SimpleQueue[tuple[int, Work] | None] = queue.SimpleQueue()
@@ -58,6 +77,7 @@ class Worker:
     def interrupt(self) -> None:
         """Start a new epoch: what is under way is interrupted, what is queued is dropped. Hold the board's lock."""
         self._epoch += 1
+        self._owes_halt = True
         self.wake()
 
     def close(self, timeout: float) -> None:
@@ -71,14 +91,28 @@ class Worker:
     # On the worker thread
 
     def interrupted(self) -> bool:
-        """True once the present command belongs to the past."""
-        return self._epoch != self._present_epoch
+        """True once the present command belongs to the past, or nothing may move: what motions poll."""
+        if self._epoch != self._present_epoch:
+            return True
+        reason = self._halted()
+        if reason is not None:
+            self._halt(reason)
+        return reason is not None
+
+    def _halt(self, reason: str) -> None:
+        """Do as if stop had been pressed, for this reason."""
+        with self.board.lock:
+            failure = Failure(HALTED, reason, NEXT_MOVE) if reason else None
+            self.board.update(state=EpisodeState.STOPPED, running=False, correction=None, failure=failure)
+            self.board.post(Stopped, reason=reason)
+            self.interrupt()
 
     def enter(self, state: EpisodeState, **changes: Any) -> None:
         """Go to a state as part of the present command. Raises Interrupted if stop came first."""
         with self.board.lock:
-            if self.interrupted():
+            if self._epoch != self._present_epoch or (state.in_motion and self.interrupted()):
                 raise Interrupted
+            self.arm_moves = state.in_motion
             self.board.update(state=state, **changes)
         self.board.deliver()
 
@@ -96,6 +130,14 @@ class Worker:
         self.board.post(kind, **fields)
         self.board.deliver()
 
+    def at_rest(self) -> None:
+        """The arm does not move: say so, once for each stop."""
+        with self.board.lock:
+            self.arm_moves = False
+            owed, self._owes_halt = self._owes_halt, False
+        if owed:
+            self._on_halted(time.monotonic())
+
     def _loop(self) -> None:
         self._perform(self._epoch, self._start)
         try:
@@ -103,6 +145,7 @@ class Worker:
                 command = self._commands.get()
                 if command is not None and command[0] == self._epoch:
                     self._perform(*command)
+                self.at_rest()
                 self.board.deliver()
         finally:
             self._finish()
@@ -113,6 +156,7 @@ class Worker:
         try:
             work()
         except Interrupted:
+            self.at_rest()
             log.info("A command was interrupted by stop.")
         except ClapError as error:
             log.warning("%s: %s", error.name, error)
@@ -125,6 +169,6 @@ class Worker:
 
     def _fail(self, failure: Failure) -> None:
         with self.board.lock:
-            if not self.interrupted():
+            if self._epoch == self._present_epoch:
                 self.board.update(state=EpisodeState.FAILED, failure=failure)
                 self.board.post(Failed, failure=failure)

@@ -83,10 +83,16 @@ class Predicted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Approved(Event):
-    """A step may be carried out; ``by`` is "operator", or "verdict" while the episode runs by itself."""
+    """A step may be carried out; ``by`` is "operator", or "verdict" while the episode runs by itself.
+
+    ``prediction`` is what will be carried out, its ``source`` says whose it is; ``own`` is the policy's own prediction
+    where the operator has put another one in its place.
+    """
 
     step: str
     by: str
+    prediction: Prediction
+    own: Prediction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +104,28 @@ class Moved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone(Event):
-    """A step counts as done: executed, or skipped by the operator."""
+    """A step counts as done: executed, or skipped by the operator.
+
+    ``source`` is that of the prediction which was carried out, empty for a skipped step.
+    """
 
     step: str
     skipped: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undone(Event):
+    """The world and the run are again as they were before this ``step``."""
+
+    step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driven(Event):
+    """The operator has driven the arm by hand, and stopped doing so."""
+
+    report: MotionReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +164,9 @@ class Finished(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Event):
-    """The operator pressed stop."""
+    """The operator pressed stop; ``reason`` says what else halted the arm, if it was something else."""
+
+    reason: str = ""
 
 
 OnEvent = Callable[[Event], None]

@@ -9,6 +9,9 @@ from clap.language import normalise, parse_plan
 from clap.prediction import Plan, PlanStatus
 
 VERSION = 1
+VIEWS = (0, 1, 2)
+"""Order of the views in a point's text, as indices of ``geometry.VIEWS``."""
+
 UNCLEAR = "unclear"
 PLAN_GRAMMAR = r"(?:steps : the robot(?: [a-z]+){1,16}(?: ; the robot(?: [a-z]+){1,16}){0,7}|complete|unclear) ?"
 

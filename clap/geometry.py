@@ -19,6 +19,9 @@ Array = NDArray[np.floating]
 IMAGE_SIZE = 224
 """Side of a canonical view in pixels (paper, section 5.1)."""
 
+TABLE_TOP = 0.752
+"""Height of the table top in the world frame, metres (RLBench's scene)."""
+
 ZOOM_FACTOR = 4.0
 """Magnification of the fine stage: RVT-2's second stage, which CLAP follows."""
 

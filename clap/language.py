@@ -13,11 +13,12 @@ Round one is text only; what was seen decides what a phrase means, and whether i
 Round two sees the three views, the plan and the last step, and not the instruction::
 
     plan : the robot moves above the red block ; ... last : ...
-    -> objects : red block front 101 80 left 55 80 top 101 150 ; red cup ... step : ... keypoint : front ...
+    -> objects : red block top 101 150 front 101 80 left 55 80 ; red cup ... step : ... keypoint : top ...
 
-``Format`` leaves parts of rounds one and two out (paper, table 2). Pixels are integers of the 224 grid, u then v, in
-the order of ``geometry.VIEWS``. The parsers raise InvalidPlannerTextError and never guess; the grammars are regular
-expressions for constrained decoding, and whatever they allow is parsed.
+``Format`` leaves parts of rounds one and two out (paper, table 2). Pixels are integers of the 224 grid, u then v. The
+view from above comes first: it alone shows both coordinates on the table, so that they are read off the same thing.
+The parsers raise InvalidPlannerTextError and never guess; the grammars are regular expressions for constrained
+decoding, and whatever they allow is parsed.
 """
 
 from __future__ import annotations
@@ -53,16 +54,20 @@ PROMPT_WORDS = (
 )
 """Words of the format itself: a word-level tokenizer has to know them."""
 
+TOP_FIRST = (2, 0, 1)
+"""Order of the views in a point's text, as indices of ``geometry.VIEWS``."""
+
 MAX_SEEN = 16
 MAX_OBJECTS = 6
 MAX_STEPS, MAX_STEPS_OF_ALL = 8, 32
 """Steps of a sub-task's plan, and of the plan of a whole task."""
 
+MAX_STEP_WORDS = 16
+"""Words of a step after "the robot"."""
+
 _NUMBER = r"(?:[0-9]|[1-9][0-9]|1[0-9][0-9]|2[01][0-9]|22[0-3])"
 _NAME = r"[a-z]+(?: [a-z]+){0,3}"
-_STEP = r"the robot(?: [a-z]+){1,16}"
-_POINTS = " ".join(f"{view} {_NUMBER} {_NUMBER}" for view in VIEW_NAMES)
-_OBJECT = f"{_NAME} {_POINTS}"
+STEP_GRAMMAR = rf"the robot(?: [a-z]+){{1,{MAX_STEP_WORDS}}}"
 _REFUSAL = r"refuse :(?: [a-z]+){1,10}"
 
 SEEN_GRAMMAR = rf"seen : {_NAME}(?: ; {_NAME}){{0,{MAX_SEEN - 1}}} ?"
@@ -133,16 +138,6 @@ def parse_plan(text: str) -> Plan:
     return Plan(status, steps, raw=clean, reason=rest if status is PlanStatus.REFUSED else "")
 
 
-def format_pixels(pixels: NDArray[np.integer]) -> str:
-    """One pixel per view (3, 2) as text."""
-    return " ".join(f"{view} {int(u)} {int(v)}" for view, (u, v) in zip(VIEW_NAMES, pixels, strict=True))
-
-
-def format_objects(objects: Sequence[NamedPixels]) -> str:
-    """The object section, which is also the answer to LOCATE_PROMPT."""
-    return "objects : " + " ; ".join(f"{thing.name} {format_pixels(thing.pixels)}" for thing in objects)
-
-
 def mentioned_objects(steps: Sequence[str]) -> tuple[str, ...]:
     """The things that a plan speaks of: what follows "the", up to the next function word, in order; not the robot."""
     found: dict[str, None] = {}
@@ -154,8 +149,9 @@ def mentioned_objects(steps: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _plan_grammar(max_steps: int) -> str:
-    return rf"(?:steps : {_STEP}(?: ; {_STEP}){{0,{max_steps - 1}}}|complete|{_REFUSAL}) ?"
+def _plan_grammar(max_steps: int, refusal: bool = True) -> str:
+    refused = f"|{_REFUSAL}" if refusal else ""
+    return rf"(?:steps : {STEP_GRAMMAR}(?: ; {STEP_GRAMMAR}){{0,{max_steps - 1}}}|complete{refused}) ?"
 
 
 @dataclass(frozen=True)
@@ -164,17 +160,36 @@ class Format:
 
     ``objects``: round two says where the objects are before it says the step. ``plan``: round two follows round one's
     plan; without, there is no round one, and the ``steps`` below are the instruction alone. ``last``: both rounds are
-    told the last step; without, a plan is that of the whole task.
+    told the last step; without, a plan is that of the whole task. ``views``: the order in which a point's pixels are
+    written, as indices of ``geometry.VIEWS``.
     """
 
     objects: bool = True
     plan: bool = True
     last: bool = True
+    views: tuple[int, ...] = TOP_FIRST
 
     @property
     def plan_grammar(self) -> str:
         """Regular expression of round one's answers."""
         return _plan_grammar(MAX_STEPS if self.last else MAX_STEPS_OF_ALL)
+
+    @property
+    def steps_grammar(self) -> str:
+        """The same without refusals."""
+        return _plan_grammar(MAX_STEPS if self.last else MAX_STEPS_OF_ALL, refusal=False)
+
+    @property
+    def _points(self) -> str:
+        return " ".join(f"{VIEW_NAMES[k]} {_NUMBER} {_NUMBER}" for k in self.views)
+
+    def format_pixels(self, pixels: NDArray[np.integer]) -> str:
+        """One pixel per view (3, 2) as text."""
+        return " ".join(f"{VIEW_NAMES[k]} {int(pixels[k][0])} {int(pixels[k][1])}" for k in self.views)
+
+    def format_objects(self, objects: Sequence[NamedPixels]) -> str:
+        """The object section, which is also the answer to LOCATE_PROMPT."""
+        return "objects : " + " ; ".join(f"{thing.name} {self.format_pixels(thing.pixels)}" for thing in objects)
 
     def plan_prompt(self, instruction: str, last_step: str, seen: Sequence[str] | None = None) -> str:
         """Round one's question; ``seen`` None says that nobody has looked."""
@@ -190,22 +205,23 @@ class Format:
 
     def format_reasoning(self, objects: Sequence[NamedPixels], step: str, keypoint_pixels: NDArray[np.integer]) -> str:
         """Round two's answer."""
-        found = f"{format_objects(objects)} " if self.objects else ""
-        return f"{found}step : {step} keypoint : {format_pixels(keypoint_pixels)}"
+        found = f"{self.format_objects(objects)} " if self.objects else ""
+        return f"{found}step : {step} keypoint : {self.format_pixels(keypoint_pixels)}"
 
-    def reasoning_grammar(self, steps: Sequence[str], last_step: str = "") -> str:
+    def reasoning_grammar(self, steps: Sequence[str], last_step: str = "", wanted: str | None = None) -> str:
         """Regular expression of round two's answers for a plan: its objects and its step are the plan's own, verbatim.
 
         Round two does not choose what the task is about, the plan does (equation 4): left free, a planner trained on
         few combinations names the object that it has always seen with this one. Nor is the last step, which has been
         carried out, the next one again (no demonstration has that), unless the plan has no other. Without a plan,
-        names and step are free.
+        names and step are free. A ``wanted`` step is the only one that can be answered.
         """
         told = normalise(last_step) if self.last else ""
-        step = "|".join(map(_escaped, [step for step in steps if step != told] or steps)) if self.plan else _STEP
+        step = "|".join(map(_escaped, [step for step in steps if step != told] or steps)) if self.plan else STEP_GRAMMAR
+        step = step if wanted is None else _escaped(wanted)
         names = mentioned_objects(steps) if self.plan else ()
-        found = rf"objects : (?:{_objects_grammar(names)}) " if self.objects else ""
-        return rf"{found}step : (?:{step}) keypoint : {_POINTS} ?"
+        found = rf"objects : (?:{self._objects_grammar(names)}) " if self.objects else ""
+        return rf"{found}step : (?:{step}) keypoint : {self._points} ?"
 
     def parse_reasoning(self, text: str, steps: Sequence[str]) -> ReasoningText:
         """Parse round two's answer to the plan ``steps``. Raises InvalidPlannerTextError if it breaks the grammar."""
@@ -220,8 +236,28 @@ class Format:
         objects_text, rest = clean.split("step : ", 1)
         step, keypoint_text = rest.split(" keypoint : ", 1)
         found = objects_text.removeprefix("objects : ").strip()
-        objects = tuple(map(_parse_object, found.split(" ; "))) if found else ()
-        return ReasoningText(objects, step, _parse_pixels(keypoint_text))
+        objects = tuple(map(self._parse_object, found.split(" ; "))) if found else ()
+        return ReasoningText(objects, step, self._parse_pixels(keypoint_text))
+
+    def _objects_grammar(self, names: Sequence[str]) -> str:
+        """Each named object at most once, in any order; any words for a plan that names nothing or very much."""
+        if not 0 < len(names) <= MAX_NAMED:
+            thing = f"{_NAME} {self._points}"
+            return rf"{thing}(?: ; {thing}){{0,{MAX_OBJECTS - 1}}}"
+        orders = (order for count in range(1, len(names) + 1) for order in itertools.permutations(names, count))
+        return "|".join(" ; ".join(f"{_escaped(name)} {self._points}" for name in order) for order in orders)
+
+    def _parse_object(self, text: str) -> NamedPixels:
+        """A name is all words before the last three views with their pixels (nine words)."""
+        words = text.split(" ")
+        return NamedPixels(" ".join(words[:-9]), self._parse_pixels(" ".join(words[-9:])))
+
+    def _parse_pixels(self, text: str) -> NDArray[np.int64]:
+        words = text.split(" ")
+        pixels = np.zeros((len(VIEW_NAMES), 2), np.int64)
+        for place, k in enumerate(self.views):
+            pixels[k] = int(words[3 * place + 1]), int(words[3 * place + 2])
+        return pixels
 
 
 FULL_FORMAT = Format()
@@ -233,24 +269,5 @@ def plan_prompt(instruction: str, last_step: str, seen: Sequence[str] | None = N
     return FULL_FORMAT.plan_prompt(instruction, last_step, seen)
 
 
-def _objects_grammar(names: Sequence[str]) -> str:
-    """Each named object at most once, in any order; any words for a plan that names nothing or very much."""
-    if not 0 < len(names) <= MAX_NAMED:
-        return rf"{_OBJECT}(?: ; {_OBJECT}){{0,{MAX_OBJECTS - 1}}}"
-    orders = (order for count in range(1, len(names) + 1) for order in itertools.permutations(names, count))
-    return "|".join(" ; ".join(f"{_escaped(name)} {_POINTS}" for name in order) for order in orders)
-
-
 def _escaped(text: str) -> str:
     return re.escape(text).replace(r"\ ", " ")
-
-
-def _parse_object(text: str) -> NamedPixels:
-    """A name is all words before the last three views with their pixels (nine words)."""
-    words = text.split(" ")
-    return NamedPixels(" ".join(words[:-9]), _parse_pixels(" ".join(words[-9:])))
-
-
-def _parse_pixels(text: str) -> NDArray[np.int64]:
-    words = text.split(" ")
-    return np.array([[int(words[3 * k + 1]), int(words[3 * k + 2])] for k in range(len(VIEW_NAMES))])

@@ -21,7 +21,7 @@ from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from clap import format_one
 from clap.failures import CheckpointError
-from clap.language import FORMAT_VERSION, Format
+from clap.language import FORMAT_VERSION, TOP_FIRST, Format
 
 SETTINGS_FILE = "planner.json"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -52,7 +52,8 @@ class PlannerSettings:
     @property
     def format(self) -> Format:
         """How questions and answers are written for this checkpoint."""
-        return Format(objects=self.reason_objects, plan=self.reason_plan, last=self.last_step)
+        views = format_one.VIEWS if self.format_version == format_one.VERSION else TOP_FIRST
+        return Format(self.reason_objects, self.reason_plan, self.last_step, views)
 
     def save(self, folder: Path) -> None:
         """Write planner.json into a checkpoint folder."""

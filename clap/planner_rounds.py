@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clap import format_one, language
 from clap.instruction_words import read_instruction
+from clap.plan_grounding import denies_what_is_there, missing_thing
 from clap.planner_model import PlannerSettings
 from clap.policy import OnText
 from clap.prediction import Plan, PlanStatus
@@ -75,12 +76,24 @@ class PlannerRounds(ABC):
             question = format_one.plan_prompt(instruction, last_step)
             return self._ask(question, format_one.PLAN_GRAMMAR, format_one.read_plan, on_text)
         question = self.format.plan_prompt(instruction, last_step, seen)
-        return self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
+        plan = self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
+        if seen is not None and plan.status is PlanStatus.REFUSED and denies_what_is_there(plan.reason, seen):
+            plan = self._ask(question, self.format.steps_grammar, language.parse_plan, on_text)
+        missing = None if seen is None else missing_thing(plan.steps, seen)
+        return plan if missing is None else Plan(PlanStatus.REFUSED, raw=plan.raw, reason=f"there is no {missing}")
 
-    def reason(self, views: CanonicalViews, plan: Plan, last_step: str, on_text: OnText | None = None) -> Reasoning:
+    def reason(
+        self,
+        views: CanonicalViews,
+        plan: Plan,
+        last_step: str,
+        on_text: OnText | None = None,
+        step: str | None = None,
+    ) -> Reasoning:
         """Round two: objects, step and keypoint from the three views, the plan (with steps) and the last step.
 
-        Raises InvalidPlannerTextError if the length limit cut the answer.
+        ``step``, one of the plan's, is what it is to look for; None leaves it the choice. Raises
+        InvalidPlannerTextError if the length limit cut the answer.
         """
         if not plan.steps:
             raise ValueError(f"round two needs a plan with steps, this one is {plan.status.value}")
@@ -90,7 +103,7 @@ class PlannerRounds(ABC):
             objects = tuple((thing.name, thing.pixels) for thing in answer.objects)
             return Reasoning(objects, answer.step, answer.keypoint_pixels, text)
 
-        grammar = self.format.reasoning_grammar(plan.steps, last_step)
+        grammar = self.format.reasoning_grammar(plan.steps, last_step, step)
         return self._ask(self.format.reasoning_prompt(plan.steps, last_step), grammar, parse, on_text, views)
 
     def check_instruction(self, instruction: str) -> str:

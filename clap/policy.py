@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
+from clap.geometry import Array
 from clap.observation import Observation
 from clap.prediction import Plan, Prediction
 
@@ -20,13 +21,20 @@ class Policy(Protocol):
 
     Before them a look, so that round one knows what the text is about. ``knows_completion``: round one can answer that
     nothing is left to do; for a policy that cannot, the instruction ends as soon as the world's goal holds.
+    ``has_fine_stage``: it can predict again in the window around a keypoint that the operator chose.
     """
 
     name: str
     is_expert: bool
+    has_fine_stage: bool
 
     @property
     def knows_completion(self) -> bool: ...
+
+    @property
+    def step_words(self) -> Collection[str]:
+        """The words that it reads in a step instruction; empty if it reads any."""
+        ...
 
     def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
         """Round zero: the names of the things on the table; None if this policy names nothing.
@@ -45,10 +53,23 @@ class Policy(Protocol):
         ...
 
     def predict(
-        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+        self,
+        observation: Observation,
+        plan: Plan,
+        last_step: str,
+        on_text: OnText | None = None,
+        step: str | None = None,
     ) -> Prediction:
         """Round two and the fine stage: objects, step, keypoint and the action that carries the step out.
 
-        Raises EmptyCloudError, OutOfWorkspaceError or InvalidPlannerTextError.
+        ``step`` is the step of the plan that is wanted; None leaves the choice to round two. Raises EmptyCloudError,
+        OutOfWorkspaceError or InvalidPlannerTextError.
+        """
+        ...
+
+    def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
+        """The fine stage alone, in the window around ``keypoint`` (3,) world metres.
+
+        Raises EmptyCloudError or OutOfWorkspaceError, and NoFineStageError if there is none.
         """
         ...

@@ -27,12 +27,14 @@ class Plan:
 
     ``steps`` is empty unless the status is STEPS. COMPLETE: nothing is left to do after the last step. REFUSED: what
     is asked for cannot be done, for the ``reason`` ("there is no green block"). ``raw`` is the planner's own text.
+    ``by``: "policy", or "human" for steps that the operator wrote.
     """
 
     status: PlanStatus
     steps: tuple[str, ...] = ()
     raw: str = ""
     reason: str = ""
+    by: str = "policy"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Prediction:
 
     ``views`` are the canonical views that were seen, ``zoomed`` those around the keypoint (None for a policy
     without a fine stage); ``heatmaps`` (3, S, S) float32, each summing to one; ``seconds`` maps a stage (views,
-    planner, predictor) to its wall time; ``source`` is "policy", "expert" or "human".
+    planner, predictor) to its wall time; ``source`` is "policy", "expert", "human keypoint" (the fine stage looked
+    where the operator pointed) or "human" (the operator set the target).
     """
 
     step: str

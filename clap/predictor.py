@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from tokenizers.models import WordLevel
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -67,6 +69,14 @@ class FineActionPredictor:
     def image_size(self) -> int:
         """Side in pixels at which the zoomed views must be rendered."""
         return self.config.encoders.image_size
+
+    @functools.cached_property
+    def known_words(self) -> frozenset[str]:
+        """Words of a word-level vocabulary; empty for a subword tokenizer, which can spell any word."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None or not isinstance(backend.model, WordLevel):
+            return frozenset()
+        return frozenset(word for word in self.tokenizer.get_vocab() if word.isalnum())
 
     def tokenize(self, steps: list[str]) -> tuple[Tensor, Tensor]:
         """Step instructions to ids and mask (B, T)."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,12 +16,14 @@ from clap.correction import MAX_IN_ALL, WHAT_IT_DOES, Correction, Remedy, Situat
 from clap.failures import ClapError
 from clap.geometry import Pose
 from clap.observation import Observation, fuse
+from clap.operator_plan import OperatorPlan
 from clap.policy import INITIAL_STEP, OnText, Policy
 from clap.prediction import Plan, PlanStatus, Prediction
 from clap.recovery import go_home, motions
 from clap.refusals import RefusedInstructionError, is_missing, refusal
 from clap.release_check import check_release
-from clap.safety import Verdict, judge
+from clap.rollout_operator import Decided, OperatorShare
+from clap.safety import Pace, Verdict, judge
 from clap.step_failures import StepLimitError, StepMissedError, StepRepeatedError
 from clap.step_motion import carry_out_step
 from clap.worlds.world import MotionOutcome, MotionReport, OnTick, ShouldStop, World
@@ -34,16 +35,7 @@ MAX_REPEATS = 3
 """Predictions of the same step in a row, each but the last carried out, that count as getting nowhere."""
 
 
-@dataclass(frozen=True)
-class Decided:
-    """A prediction, what it was made from, and the verdict on it."""
-
-    observation: Observation
-    prediction: Prediction
-    verdict: Verdict
-
-
-class Rollout:
+class Rollout(OperatorShare):
     """One instruction's run: the plan of the current sub-task, the last step, and what was executed so far.
 
     ``seen``: the names of the things that were on the table at its beginning; None if the policy names nothing.
@@ -65,6 +57,7 @@ class Rollout:
         self._just_seen: Observation | None = None
         self._moved: list[str] = []
         self._plan: Plan | None = None
+        self._own: OperatorPlan | None = None
         self._subtask: tuple[str, ...] = ()
         self._before_subtask = INITIAL_STEP
         self._step = ""
@@ -104,9 +97,13 @@ class Rollout:
     def ask_plan(self, on_text: OnText | None = None) -> Plan:
         """Round one, f(L, last step) of equation 4, after a look. Raises RefusedInstructionError.
 
-        A policy that does not know when it is done is not asked again once the world's goal holds.
+        The operator's own plan is followed to its end before the policy is asked again. A policy that does not know
+        when it is done is not asked again once the world's goal holds.
         """
         self._step = ""
+        if self._own is not None:
+            self._plan = self._own.plan
+            return self._plan
         if not self.policy.knows_completion and self.steps_done and self.world.success():
             plan = Plan(PlanStatus.COMPLETE, raw="complete: the goal holds")
         else:
@@ -118,9 +115,10 @@ class Rollout:
         self._plan = plan
         return plan
 
-    def decide(self, on_text: OnText | None = None) -> Decided:
+    def decide(self, on_text: OnText | None = None, pace: float = 0.0) -> Decided:
         """Look, predict the next step (round two and the fine stage), and judge it. Nothing moves.
 
+        Where the operator has written the steps, the next one of them is what is predicted, at the operator's ``pace``.
         Raises what the policy raises, StepLimitError, and StepRepeatedError.
         """
         if self._plan is None or self._plan.status is not PlanStatus.STEPS:
@@ -130,13 +128,14 @@ class Rollout:
         observation = self._observe()
         if self.last_step == self._before_subtask:
             self._at_first = observation
-        prediction = self.policy.predict(observation, self._plan, self.last_step, on_text)
+        wanted = None if self._own is None else self._own.next_step
+        prediction = self.policy.predict(observation, self._plan, self.last_step, on_text, wanted)
         self._step = prediction.step
         # The step of a policy that only knows the whole task is always the same sentence.
         repeats = self._moved[1 - MAX_REPEATS :] == [prediction.step] * (MAX_REPEATS - 1)
-        if repeats and self.policy.knows_completion:
+        if repeats and self.policy.knows_completion and wanted is None:
             raise StepRepeatedError(f'The step "{prediction.step}" was predicted {MAX_REPEATS} times in a row.')
-        return Decided(observation, prediction, self.judge(prediction, observation))
+        return Decided(observation, prediction, self.judge(prediction, observation, pace))
 
     def _observe(self) -> Observation:
         """A fresh observation; once that of the look, if nothing moved since: the policy has its views already."""
@@ -147,10 +146,15 @@ class Rollout:
         still = opening == seen.gripper_open and _same(pose, seen.gripper_pose)
         return seen if still else self.world.observe()
 
-    def judge(self, prediction: Prediction, observation: Observation) -> Verdict:
-        """The verdict at this moment. In simulation nothing ages while nothing moves; a real table goes on."""
+    def judge(self, prediction: Prediction, observation: Observation, pace: float = 0.0) -> Verdict:
+        """The verdict at this moment, for a motion at this ``pace``.
+
+        In simulation nothing ages while nothing moves; a real table goes on.
+        """
+        world = self.world
         now = time.time() if self.world.is_real else observation.timestamp
-        return judge(prediction, observation, self.world.workspace, self.world.reachable, now)
+        expected = Pace(world.tool_speed, pace, world.is_real)
+        return judge(prediction, observation, world.workspace, world.reachable, now, expected)
 
     def execute(
         self,
@@ -177,6 +181,7 @@ class Rollout:
 
     def remember(self, step: str) -> None:
         """Count a step as done: it becomes the last step, and round one has to be asked again."""
+        self._own = None if self._own is None else self._own.after_step()
         self.last_step = step
         self.steps_done += 1
         self._plan = None
@@ -238,6 +243,7 @@ class Rollout:
         self._moved.clear()
         if correction.remedy is not Remedy.REPREDICT:
             self.last_step, self._plan, self._lifted = self._before_subtask, None, False
+            self._own = None if self._own is None else self._own.from_start()
             if correction.remedy is Remedy.REPLAN and self.last_step == INITIAL_STEP:
                 # Later "all blocks" would no longer be those of the beginning.
                 self.has_looked = False

@@ -1,7 +1,8 @@
 """Verdicts: may this prediction be carried out? Each check answers allow, ask or refuse, with a sentence.
 
 The checks are about what can be known before the arm moves: that the target is a pose, where it lies, whether
-inverse kinematics reaches it, how old the frames are, and how well the three views agree on the keypoint.
+inverse kinematics reaches it, how far and how fast the tool goes there, how old the frames are, and how well the three
+views agree on the keypoint.
 """
 
 from __future__ import annotations
@@ -12,12 +13,9 @@ from enum import Enum
 
 import numpy as np
 
-from clap.geometry import Pose, Workspace
+from clap.geometry import TABLE_TOP, Pose, Workspace
 from clap.observation import Observation
 from clap.prediction import Prediction
-
-TABLE_TOP = 0.752
-"""Height of the table top in the world frame, metres (RLBench's scene)."""
 
 TABLE_MARGIN = 0.01
 """How far below the table top a target may lie, metres: the finger pads reach past the tool centre point."""
@@ -27,6 +25,13 @@ ASK_FRAME_AGE, REFUSE_FRAME_AGE = 2.0, 10.0
 
 ASK_AGREEMENT, REFUSE_AGREEMENT = 6.0, 28.0
 """Disagreement of the views, pixels of a 224 px view. 28 px is half the zoom window: the object may lie outside it."""
+
+
+ASK_DISTANCE = 0.8
+"""Metres that the tool travels from which the operator is asked: the table's whole width; no demonstration has more."""
+
+ASK_SPEED = 0.25
+"""Speed of a real robot's tool from which the operator is asked, metres a second (ISO 10218's reduced speed)."""
 
 
 class Decision(str, Enum):
@@ -69,23 +74,39 @@ class Verdict:
         return self.worst.sentence
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast a motion would be: ``tool_speed`` metres a second at most in real time, and the ``factor`` chosen.
+
+    A factor of 0 is as fast as possible: in a simulation that says nothing about the arm.
+    """
+
+    tool_speed: float
+    factor: float
+    is_real: bool
+
+
 def judge(
     prediction: Prediction,
     observation: Observation,
     workspace: Workspace,
     reachable: Callable[[Pose], bool],
     now: float,
+    pace: Pace | None = None,
 ) -> Verdict:
     """Check a prediction before it may move the arm.
 
     ``observation`` is what the prediction was made from; ``now`` is the present, in seconds of the same clock as
-    ``observation.timestamp``. ``reachable`` is asked only about finite poses.
+    ``observation.timestamp``. ``reachable`` is asked only about finite poses. Without a ``pace`` nothing is said of the
+    speed.
     """
     pose = prediction.action.pose
     checks = [_is_a_pose(pose)]
     if checks[0].ok:
         checks += [_in_workspace(pose, workspace), _reachable(pose, reachable), _above_table(pose)]
-        checks += [_in_window(pose, prediction.window)]
+        checks += [_in_window(pose, prediction.window), _distance(pose, observation.gripper_pose)]
+    if pace is not None:
+        checks += [_speed(pace)]
     checks += [_frame_age(now - observation.timestamp), _views_agree(prediction.keypoint.agreement_px)]
     strictest = max((check.decision for check in checks), key=_SEVERITY.__getitem__)
     return Verdict(strictest, tuple(checks))
@@ -129,6 +150,28 @@ def _in_window(pose: Pose, window: Workspace) -> Check:
         return _passed("in zoom window", "The target lies inside the zoom window.")
     sentence = f"The target {_metres(pose)} lies outside the window that the fine stage saw."
     return Check("in zoom window", False, Decision.ASK, sentence, "outside the zoom window")
+
+
+def _distance(pose: Pose, here: Pose) -> Check:
+    metres = here.distance(pose)[0]
+    sentence = f"The tool travels {100 * metres:.0f} cm from where it is."
+    if metres <= ASK_DISTANCE:
+        return _passed("distance", sentence)
+    sentence = f"{sentence} That is unusually far: more than {100 * ASK_DISTANCE:.0f} cm."
+    return Check("distance", False, Decision.ASK, sentence, "far away")
+
+
+def _speed(pace: Pace) -> Check:
+    if not pace.is_real:
+        if pace.factor == 0:
+            return _passed("speed", "The simulation runs as fast as it can; on a robot this pace is not offered.")
+        return _passed("speed", f"The tool moves at up to {100 * pace.tool_speed * pace.factor:.0f} cm a second.")
+    speed = pace.tool_speed * (pace.factor or 1.0)
+    sentence = f"The tool moves at up to {100 * speed:.0f} cm a second."
+    if speed <= ASK_SPEED:
+        return _passed("speed", sentence)
+    sentence = f"{sentence} Beside a person {100 * ASK_SPEED:.0f} cm a second is the limit: choose a slower speed."
+    return Check("speed", False, Decision.ASK, sentence, "too fast")
 
 
 def _frame_age(age: float) -> Check:

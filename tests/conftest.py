@@ -12,7 +12,25 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import hypothesis
+import pytest
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture
+def stage():
+    """Makes episodes in the world without physics (see ``staged_episode``), and closes them."""
+    from staged_episode import Stage
+
+    stages = []
+
+    def make(**keywords):
+        stages.append(Stage(**keywords))
+        return stages[-1]
+
+    yield make
+    for one in stages:
+        one.episode.close()
+        assert all(world.closed for world in one.worlds)

@@ -6,15 +6,16 @@ It moves in ticks that it counts, so that tests of the episode's order, its refu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from clap.failures import InvalidInstructionError, WorldError
-from clap.geometry import Pose, Workspace, lift, to_pixels
+from clap.geometry import Lifted, Pose, Workspace, lift, to_pixels
 from clap.observation import CameraFrame, Observation, fuse
 from clap.policy import INITIAL_STEP, OnText
 from clap.prediction import LocatedObject, Plan, PlanStatus, Prediction
+from clap.teleoperation import STILL, DriveCommand, Driver
 from clap.views import render_views
 from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop, TaskInfo
 
@@ -30,6 +31,7 @@ class KinematicWorld:
     """Follows the World protocol. ``tick_seconds`` is the wall time of a tick; ``reach`` limits the arm, metres."""
 
     is_real = False
+    tool_speed = 0.2
 
     def __init__(self, tick_seconds: float = 0.0, reach: float = 5.0, clock: Callable[[], float] | None = None):
         self.workspace = Workspace()
@@ -63,6 +65,10 @@ class KinematicWorld:
     def observe(self) -> Observation:
         now = self.clock()
         return Observation((self._camera(now),), self.pose, self.opening, np.zeros(7), np.zeros(7), now)
+
+    def observe_in_parts(self) -> Iterator[Observation | None]:
+        yield None
+        yield self.observe()
 
     def _camera(self, now: float) -> CameraFrame:
         """Looks straight down: one ray per pixel against every box, the nearest surface wins."""
@@ -109,13 +115,40 @@ class KinematicWorld:
         self.opening = 1.0 if action.gripper_open else self._closed()
         return self._report(MotionOutcome.REACHED, action, started)
 
+    def drive(
+        self, command: DriveCommand, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None
+    ) -> MotionReport:
+        started, driver, reason = self.ticks, Driver(self.pose, self.workspace), ""
+        while not should_stop():
+            jog = command()
+            here = Action(self.pose, self.opening > 0.5)
+            if jog is None and driver.at_rest:
+                return self._report(MotionOutcome.REACHED, here, started, reason)
+            if not self.reachable(driver.advance(jog or STILL)):
+                driver.hold()
+                reason = "The arm cannot reach further that way: it held still."
+            self.pose = driver.pose
+            if jog is not None and jog.gripper is not None:
+                self.opening = 1.0 if jog.gripper == "open" else self._closed()
+            self.ticks += 1
+            time.sleep(max(self.tick_seconds, 0.001))
+            if on_tick is not None:
+                on_tick(self.pose, self.opening)
+        return self._report(MotionOutcome.STOPPED, Action(self.pose, True), started)
+
+    def save(self) -> object | None:
+        return None if self.is_real else (self.pose, self.opening, self.blocked, self.ticks)
+
+    def restore(self, saved: object) -> None:
+        self.pose, self.opening, self.blocked, self.ticks = saved
+
     def _closed(self) -> float:
         """The opening once the hand has closed: around a box, or around nothing."""
         return 0.4 if any(np.linalg.norm(self.pose.position - box) < 0.06 for box in BOXES.values()) else 0.0
 
-    def _report(self, outcome: MotionOutcome, action: Action, started: int) -> MotionReport:
+    def _report(self, outcome: MotionOutcome, action: Action, started: int, reason: str = "") -> MotionReport:
         metres, radians = self.pose.distance(action.pose)
-        reason = "Something is in the way." if outcome is MotionOutcome.FELL_SHORT else ""
+        reason = "Something is in the way." if outcome is MotionOutcome.FELL_SHORT else reason
         return MotionReport(outcome, self.pose, self.opening, metres, radians, 0.02 * (self.ticks - started), reason)
 
     def success(self) -> bool | None:
@@ -142,6 +175,8 @@ class TouchPolicy:
 
     name = "touch"
     is_expert = True
+    has_fine_stage = True
+    step_words = frozenset(" ".join(STEPS).split()) | {"pushes", "aside"}
 
     def __init__(self, world: KinematicWorld):
         self.world = world
@@ -166,7 +201,7 @@ class TouchPolicy:
             raise InvalidInstructionError("The instruction is empty.")
         if "touch" not in instruction:
             return Plan(PlanStatus.REFUSED, raw="refuse", reason="that is not something the robot can do")
-        done = 0 if last_step == INITIAL_STEP else STEPS.index(last_step) + 1
+        done = 0 if last_step == INITIAL_STEP else self._done(last_step)
         if done == len(STEPS):
             return Plan(PlanStatus.COMPLETE, raw="complete")
         steps = SUBTASKS[done // 2]
@@ -175,16 +210,22 @@ class TouchPolicy:
         return Plan(PlanStatus.STEPS, steps, "; ".join(steps))
 
     def predict(
-        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+        self,
+        observation: Observation,
+        plan: Plan,
+        last_step: str,
+        on_text: OnText | None = None,
+        step: str | None = None,
     ) -> Prediction:
-        done = 0 if last_step == INITIAL_STEP or self.stuck else STEPS.index(last_step) + 1
+        told = step if step is not None and not self.stuck else STEPS[self._done(last_step)]
+        done = STEPS.index(told) if told in STEPS else 0
         name = list(BOXES)[done // 2]
         target = BOXES[name] + [0, 0, 0.15 if done % 2 == 0 else 0.05] + self.offset
         pixels = to_pixels(BOXES[name], self.world.workspace)
         seen = pixels + np.array([[0, 0], [0, 0], [self.keypoint_shift, 0]])
         views = render_views(fuse(observation, self.world.workspace), self.world.workspace)
         return Prediction(
-            step=STEPS[done],
+            step=told,
             objects=(LocatedObject(name, pixels, lift(pixels + 0.5, self.world.workspace)),),
             keypoint=lift(seen + 0.5, self.world.workspace),
             keypoint_pixels=seen,
@@ -193,3 +234,21 @@ class TouchPolicy:
             views=views,
             seconds={"views": 0.001},
         )
+
+    def refine(self, observation: Observation, step: str, keypoint: np.ndarray) -> Prediction:
+        views = render_views(fuse(observation, self.world.workspace), self.world.workspace)
+        return Prediction(
+            step=step,
+            objects=(),
+            keypoint=Lifted(keypoint, np.zeros(3)),
+            keypoint_pixels=to_pixels(keypoint, self.world.workspace),
+            window=self.world.workspace.zoomed(keypoint),
+            action=Action(Pose(keypoint + [0, 0, 0.02], DOWN), gripper_open=True),
+            views=views,
+        )
+
+    def _done(self, last_step: str) -> int:
+        """How many of its own steps lie behind; an operator's step that it does not know is behind none of them."""
+        if self.stuck or last_step not in STEPS:
+            return 0
+        return STEPS.index(last_step) + 1

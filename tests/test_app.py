@@ -12,6 +12,8 @@ import pytest
 
 import app
 from ui.ports import PortError, listen
+from ui.station import tabletop
+from ui.station.options import CannotStartError
 
 ROOT = Path(app.__file__).parent
 
@@ -54,6 +56,10 @@ def test_a_host_that_is_not_this_machine_is_told(capsys: pytest.CaptureFixture[s
         (["--port", "70000"], "a port is a whole number"),
         (["--policy", "magic"], "clap"),
         (["--world", "moon"], "tabletop"),
+        (["--dead-man", "never"], "0.1 to 60"),
+        (["--dead-man", "0"], "0.1 to 60"),
+        (["--worlds", "0"], "1 to 16"),
+        (["--idle", "0"], "1 to 86400"),
     ],
 )
 def test_wrong_options_say_what_was_expected(
@@ -69,13 +75,13 @@ def test_without_clap_mini_the_expert_drives_and_the_console_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clap.checkpoint.default_checkpoint", lambda: tmp_path / "clap-mini")
-    monkeypatch.setattr(app, "default_checkpoint", lambda: tmp_path / "clap-mini")
-    policies = app.find_policies(None, None)
-    assert policies.first == app.EXPERT
+    monkeypatch.setattr(tabletop, "default_checkpoint", lambda: tmp_path / "clap-mini")
+    policies = tabletop.find_policies(None, None)
+    assert policies.first == tabletop.EXPERT
     assert "clap-mini" in policies.clap_missing
     assert "make train-mini" in policies.clap_missing
-    with pytest.raises(app.CannotStartError, match="--policy expert"):
-        app.find_policies("clap", None)
+    with pytest.raises(CannotStartError, match="--policy expert"):
+        tabletop.find_policies("clap", None)
 
 
 def test_missing_graphics_are_a_sentence_that_names_packages() -> None:
@@ -85,6 +91,18 @@ def test_missing_graphics_are_a_sentence_that_names_packages() -> None:
     assert ended.returncode == 2
     assert "libegl1" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_login_of_another_form_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "user:password" in message_of(["--port", "0", "--auth", "ada"], capsys)
+
+
+def test_the_one_real_robot_is_not_for_several_visitors(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(app.WORLDS, "tabletop", app.WorldChoice("ui.station.tabletop:make", True))
+    assert "simulation" in message_of(["--port", "0", "--worlds", "2"], capsys)
+    assert "CLAP_AUTH" in message_of(["--port", "0", "--host", "0.0.0.0"], capsys)
 
 
 def test_a_port_without_permission_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

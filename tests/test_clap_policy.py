@@ -13,7 +13,7 @@ from kinematic_world import BOXES, SUBTASKS, KinematicWorld
 from clap.checkpoint import default_checkpoint, open_checkpoint
 from clap.clap_policy import ClapPolicy
 from clap.encoders import EncoderConfig
-from clap.failures import CheckpointError, EmptyCloudError
+from clap.failures import CheckpointError, EmptyCloudError, OutOfWorkspaceError
 from clap.geometry import Workspace, project, to_pixels
 from clap.multiview import MultiViewConfig
 from clap.planner import Reasoning
@@ -49,7 +49,7 @@ class PointingPlanner:
         self.looked_at.append(views)
         return tuple(BOXES)
 
-    def reason(self, views, plan, last_step, on_text=None) -> Reasoning:
+    def reason(self, views, plan, last_step, on_text=None, step=None) -> Reasoning:
         self.looked_at.append(views)
         objects = tuple((name, to_pixels(place, views.workspace, views.size)) for name, place in BOXES.items())
         return Reasoning(objects, plan.steps[0], to_pixels(self.point, views.workspace, views.size), "as pointed")
@@ -90,6 +90,19 @@ def test_the_keypoint_is_lifted_and_the_fine_stage_sees_the_window_around_it():
     assert set(found.seconds) == {"views", "planner", "predictor"}
     assert (found.step, found.raw) == (SUBTASKS[0][0], "as pointed")
     assert predictor.asked[0][1] == SUBTASKS[0][0]
+
+
+def test_around_another_keypoint_the_fine_stage_alone_is_asked_again():
+    planner, predictor = PointingPlanner(), WatchedPredictor(tiny_predictor())
+    policy, seen = ClapPolicy(planner, predictor), KinematicWorld().observe()
+    found = policy.refine(seen, "the robot touches the red cup", BOXES["red cup"])
+    assert planner.looked_at == []
+    assert predictor.asked[0][1] == found.step == "the robot touches the red cup"
+    assert np.array_equal(found.keypoint.position, BOXES["red cup"]) and found.keypoint.agreement_px == 0
+    assert np.allclose(found.zoomed.workspace.center, BOXES["red cup"])
+    assert found.window.contains(found.action.pose.position)
+    with pytest.raises(OutOfWorkspaceError):
+        policy.refine(seen, "the robot touches the red cup", np.array([3.0, 0, 0]))
 
 
 def test_look_and_prediction_share_the_views_of_one_observation():
@@ -145,6 +158,10 @@ def test_a_policy_loads_from_its_folder_and_decides_in_three_views(folder):
     found = policy.predict(seen, Plan(PlanStatus.STEPS, steps), INITIAL_STEP)
     assert found.step in steps
     assert WORKSPACE.contains(found.keypoint.position)
+    for wanted in (steps[3], steps[0]):
+        assert policy.predict(seen, Plan(PlanStatus.STEPS, steps), INITIAL_STEP, step=wanted).step == wanted
+    assert {"the", "robot", "grasps", "red", "drawer"} <= policy.step_words
+    assert "put" not in policy.step_words, "the planner reads it, the fine stage does not"
 
 
 def test_the_records_are_read_and_the_fingerprint_follows_the_weights(folder, tmp_path):

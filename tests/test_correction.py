@@ -36,8 +36,8 @@ class Clumsy(ExpertPolicy):
         super().__init__(world)
         self.world, self.at, self.mistake, self.times = world, at, mistake, times
 
-    def predict(self, observation, plan, last_step, on_text=None):
-        right = super().predict(observation, plan, last_step, on_text)
+    def predict(self, observation, plan, last_step, on_text=None, step=None):
+        right = super().predict(observation, plan, last_step, on_text, step)
         if self.at not in right.step or self.times == 0:
             return right
         self.times -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kinematic_world import HOME, STEPS, TouchPolicy
-from test_episode import Stage, wait_for
+from staged_episode import wait_for
 
 from clap.correction import MAX_PER_STEP
 from clap.episode import EpisodeState
@@ -17,19 +17,6 @@ from ui.log import sentence
 from ui.messages import status
 
 ASIDE = [0.1, 0, 0]
-
-
-@pytest.fixture
-def stage():
-    stages = []
-
-    def make(**keywords):
-        stages.append(Stage(**keywords))
-        return stages[-1]
-
-    yield make
-    for one in stages:
-        one.episode.close()
 
 
 def step(one):

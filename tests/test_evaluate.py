@@ -67,7 +67,7 @@ class Wanderer(TouchPolicy):
 
     decisions = 0
 
-    def predict(self, observation, plan, last_step, on_text=None):
+    def predict(self, observation, plan, last_step, on_text=None, step=None):
         self.decisions += 1
         return super().predict(observation, plan, STEPS[self.decisions % 3], on_text)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from clap.geometry import Pose, lift, to_pixels
 from clap.prediction import Plan, PlanStatus
-from clap.worlds.tabletop.expert import ExpertPolicy, keyframe, top_down
+from clap.worlds.tabletop.expert import ExpertPolicy
+from clap.worlds.tabletop.keyframes import keyframe, top_down
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import Action
@@ -42,8 +43,8 @@ class BentExpert(ExpertPolicy):
         right = super().plan(instruction, last_step, on_text, seen)
         return self.answer(self.world, right) if self.answer and self.after in last_step else right
 
-    def predict(self, observation, plan, last_step, on_text=None):
-        right = super().predict(observation, plan, last_step, on_text)
+    def predict(self, observation, plan, last_step, on_text=None, step=None):
+        right = super().predict(observation, plan, last_step, on_text, step)
         return self.bend(self.world, right) if self.bend and self.at in right.step else right
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clap.geometry import Workspace, project, to_pixels
 from clap.observation import fuse
-from clap.worlds.tabletop.expert import canonical_action, fold, top_down
+from clap.worlds.tabletop.keyframes import canonical_action, fold, top_down
 from clap.worlds.tabletop.objects import RGB
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 from clap.worlds.tabletop.tasks import Subtask

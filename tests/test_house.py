@@ -66,7 +66,12 @@ def third_party_imports(path: Path) -> set[str]:
 # What a required package brings along by its own contract, and optional packages imported only where they are present.
 BROUGHT_ALONG = {"fastapi": "gradio", "starlette": "gradio", "uvicorn": "gradio", "anyio": "gradio", "httpx": "gradio"}
 OPTIONAL = {"rlbench", "pyrep", "ray", "matplotlib"}  # matplotlib: only to rebuild the table of colour names
-PACKAGE_OF_MODULE = {"PIL": "pillow", "franky_sim": "franky-sim", "open3d": "open3d-cpu"}
+PACKAGE_OF_MODULE = {
+    "PIL": "pillow",
+    "franky_sim": "franky-sim",
+    "open3d": "open3d-cpu",
+    "axe_playwright_python": "axe-playwright-python",
+}
 
 
 def assert_imports_are_required(paths: list[Path], required: set[str]) -> None:

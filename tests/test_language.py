@@ -48,7 +48,7 @@ def test_a_format_leaves_out_what_it_has_not():
     assert Format(plan=False, last=False).reasoning_prompt(("put it there",), last) == "task : put it there"
     assert Format(last=False).plan_prompt("Go!", last, ["red cup"]) == "task : go seen : red cup"
     answer = Format(objects=False).format_reasoning([], "the robot a", np.ones((3, 2), int))
-    assert answer == "step : the robot a keypoint : front 1 1 left 1 1 top 1 1"
+    assert answer == "step : the robot a keypoint : top 1 1 front 1 1 left 1 1"
 
 
 @given(things_seen)
@@ -204,6 +204,14 @@ def test_the_step_just_carried_out_is_not_the_next_one_again():
     assert re.fullmatch(FULL_FORMAT.reasoning_grammar(STEPS[:1], STEPS[0]), texts[0])
     untold = Format(last=False).reasoning_grammar(STEPS, STEPS[1])
     assert all(re.fullmatch(untold, text) for text in texts)
+
+
+def test_a_step_that_is_wanted_is_the_only_answer_even_if_it_was_the_last():
+    pixels = np.full((3, 2), 7)
+    texts = [FULL_FORMAT.format_reasoning([language.NamedPixels("red block", pixels)], step, pixels) for step in STEPS]
+    for form in (FULL_FORMAT, Format(last=False)):
+        grammar = form.reasoning_grammar(STEPS, STEPS[2], STEPS[2])
+        assert [bool(re.fullmatch(grammar, text)) for text in texts] == [False, False, True, False]
 
 
 def test_without_a_plan_the_step_and_the_names_are_free():

@@ -143,8 +143,8 @@ def test_an_answer_outside_the_grammar_is_asked_for_once_more_and_never_guessed_
 
 
 def test_what_is_asked(views):
-    answer = f"step : {STEPS[0]} keypoint : front 1 2 left 3 4 top 5 6"
-    with scripted(answers(f"objects : red block front 1 2 left 3 4 top 5 6 {answer}")) as (url, server):
+    answer = f"step : {STEPS[0]} keypoint : top 5 6 front 1 2 left 3 4"
+    with scripted(answers(f"objects : red block top 5 6 front 1 2 left 3 4 {answer}")) as (url, server):
         planner = remote_planner(url, settings=None, send_depth=True)
         assert planner.reason(views, PLAN, INITIAL_STEP).step == STEPS[0]
         (asked,) = server.asked

@@ -233,6 +233,10 @@ def test_a_policy_takes_a_step_in_the_world_and_predicts_the_same_once_saved_and
         assert rollout.ask_plan().steps == ("open the drawer",)
         decided = rollout.decide().prediction
         assert np.array_equal(decided.action.pose.position, first.action.pose.position)
+        refined = policy.refine(world.observe(), "open the drawer", decided.keypoint.position)
+        assert np.array_equal(refined.action.pose.position, decided.action.pose.position)
+        wanted = policy.predict(world.observe(), rollout.plan, INITIAL_STEP, step="open the drawer")
+        assert wanted.step == "open the drawer"
         assert np.array_equal(decided.heatmaps, first.heatmaps)
         assert (decided.step, decided.objects, rollout.seen) == ("open the drawer", (), None)
         assert np.allclose(decided.window.center, decided.keypoint.position)

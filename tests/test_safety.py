@@ -14,7 +14,7 @@ from clap.geometry import Pose, Workspace, lift, project
 from clap.observation import Observation
 from clap.policy import INITIAL_STEP
 from clap.prediction import Prediction
-from clap.safety import TABLE_TOP, Decision, Verdict, judge
+from clap.safety import TABLE_TOP, Decision, Pace, Verdict, judge
 from clap.worlds.world import Action
 
 WORLD = KinematicWorld()
@@ -81,3 +81,35 @@ def test_the_verdict_is_as_strict_as_its_strictest_check(position, age, reach):
     decisions = {check.decision for check in verdict.checks}
     strictest = next(d for d in (Decision.REFUSE, Decision.ASK, Decision.ALLOW) if d in decisions)
     assert verdict.decision is strictest is verdict.worst.decision
+
+
+def test_a_long_way_is_asked_about():
+    assert verdict_at(OBSERVATION.gripper_pose.position + [0.3, 0, 0]).decision is Decision.ALLOW
+    far = judge(
+        replace(PREDICTION, action=Action(Pose(np.array([0.7, -0.5, 0.8]), DOWN), True)),
+        replace(OBSERVATION, gripper_pose=Pose(np.array([-0.2, 0.4, 1.3]), DOWN)),
+        Workspace(),
+        lambda pose: True,
+        OBSERVATION.timestamp,
+    )
+    assert (far.decision, far.worst.failure) == (Decision.ASK, "far away")
+    assert "137 cm" in far.sentence
+
+
+@pytest.mark.parametrize(
+    ("pace", "decision", "words"),
+    [
+        (Pace(0.3, 1.0, is_real=False), Decision.ALLOW, "30 cm a second"),
+        (Pace(0.3, 2.0, is_real=False), Decision.ALLOW, "60 cm a second"),
+        (Pace(0.3, 0.0, is_real=False), Decision.ALLOW, "as fast as it can"),
+        (Pace(0.2, 1.0, is_real=True), Decision.ALLOW, "20 cm a second"),
+        (Pace(0.5, 0.5, is_real=True), Decision.ALLOW, "25 cm a second"),
+        (Pace(0.5, 1.0, is_real=True), Decision.ASK, "choose a slower speed"),
+        (Pace(0.5, 0.0, is_real=True), Decision.ASK, "50 cm a second"),
+    ],
+)
+def test_the_speed_of_the_tool_is_said_and_asked_about_beside_a_person(pace, decision, words):
+    verdict = judge(PREDICTION, OBSERVATION, Workspace(), lambda pose: True, OBSERVATION.timestamp, pace)
+    (speed,) = [check for check in verdict.checks if check.name == "speed"]
+    assert (speed.decision, verdict.decision) == (decision, decision)
+    assert words in speed.sentence

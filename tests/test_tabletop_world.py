@@ -12,7 +12,9 @@ from clap.geometry import Pose, Workspace
 from clap.observation import Observation, fuse
 from clap.policy import INITIAL_STEP
 from clap.prediction import PlanStatus
-from clap.worlds.tabletop.expert import ExpertPolicy, keyframe, top_down
+from clap.step_failures import NoFineStageError, NoScriptError
+from clap.worlds.tabletop.expert import ExpertPolicy
+from clap.worlds.tabletop.keyframes import keyframe, top_down
 from clap.worlds.tabletop.tasks import TASK_KEYS
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import Action, MotionOutcome
@@ -199,3 +201,19 @@ def test_the_expert_policy_speaks_the_two_rounds(world):
     assert world.success() is True
     with pytest.raises(InvalidInstructionError, match="no script"):
         expert.plan("dance a tango", INITIAL_STEP)
+
+
+def test_the_expert_takes_the_step_that_is_wanted_and_knows_no_other(world):
+    instruction = world.reset("block_in_closed_drawer", 3)
+    expert = ExpertPolicy(world)
+    plan = expert.plan(instruction, INITIAL_STEP)
+    observation = world.observe()
+    assert expert.predict(observation, plan, INITIAL_STEP, step=plan.steps[1]).step == plan.steps[1]
+    with pytest.raises(NoScriptError, match=f"no script for “the robot dances”. It knows: “{plan.steps[0]}”"):
+        expert.predict(observation, plan, INITIAL_STEP, step="the robot dances")
+    with pytest.raises(NoFineStageError, match="scripted expert"):
+        expert.refine(observation, plan.steps[0], np.zeros(3))
+    # After a step of the operator's own it goes on with what is not fulfilled yet.
+    assert expert.plan(instruction, "the robot dances").steps == plan.steps
+    solve(world)
+    assert expert.plan(instruction, "the robot dances").status is PlanStatus.COMPLETE

@@ -21,7 +21,7 @@ from training.conversations import scene_conversations
 from training.language_plans import answer_for
 from training.planner_batches import IGNORED, BatchMaker
 from training.planner_data import SceneStore, recolor_table, shift_scene
-from training.planner_first_steps import FirstSteps
+from training.planner_first_steps import FirstSteps, frame_of, measured_offsets, trained_subtasks
 from training.planner_losses import batched_vision_attention
 from training.planner_model_init import new_mini_planner
 from training.train_planner import PlannerTraining, PlannerTrainingConfig, rate_factor, train
@@ -164,6 +164,18 @@ def test_labels_are_never_corrupted_and_some_inputs_are(planner, store):
     assert sorted(wanted.tolist()) == sorted(labels.tolist())
 
 
+def test_a_v_is_not_learned_after_a_u_that_was_made_anything(planner, store):
+    maker = BatchMaker(planner)
+    batch = maker.scenes([store.scene(key) for key in store.trajectories[:4]], np.random.default_rng(0))
+    assert batch.misled.any()
+    is_u = (batch.ids[:, :-2, None] == maker.view_tokens).any(-1) & (batch.labels[:, 1:-1] >= maker.zero)
+    far = (batch.ids - batch.labels).abs()[:, 1:-1] > 30  # further off than noise around the right number ever is
+    misled = batch.misled[:, 2:]
+    assert misled[is_u & far].all()
+    assert not misled[is_u & (batch.ids == batch.labels)[:, 1:-1]].all()
+    assert (batch.labels[batch.misled] >= maker.zero).all()
+
+
 def test_a_shift_moves_pixels_and_labels_alike(store):
     scene = store.scene(store.trajectories[0])
     workspace = Workspace()
@@ -197,6 +209,35 @@ def test_extra_first_steps_have_the_keypoint_that_a_demonstration_would(data, tm
             assert query.objects[1] == query.objects[0].replace("block", "cup")
     later = [key for key in store.trajectories if store.scene(key).query.step_index > 0]
     assert not any(first_steps.draw(store.scene(key), rng) for key in later)
+
+
+def closed_drawer(yaw: float) -> dict[str, np.ndarray]:
+    """A drawer that looks along ``yaw``, with its handle."""
+    drawer = np.array([0.3, 0.1, 0.81])
+    return {
+        phrasing.DRAWER: drawer,
+        phrasing.HANDLE: drawer + 0.12 * np.array([np.cos(yaw), np.sin(yaw), 0.1]),
+    }
+
+
+def test_the_offset_from_a_handle_turns_with_its_drawer():
+    def record(yaw: float) -> dict:
+        points = closed_drawer(yaw)
+        ahead = np.array([0.06 * np.cos(yaw), 0.06 * np.sin(yaw), 0.05])
+        return {
+            "task_objects": [phrasing.HANDLE],
+            "objects": [{"name": name, "position": point} for name, point in points.items()],
+            "step_index": 0,
+            "last_step": INITIAL_STEP,
+            "keypoint": points[phrasing.HANDLE] + ahead,
+        }
+
+    offsets = measured_offsets([record(yaw) for yaw in np.linspace(-3, 3, 9)])
+    assert offsets["handle"] == pytest.approx([0.06, 0, 0.05])
+    points = closed_drawer(1.0)
+    place = points[phrasing.HANDLE] + offsets["handle"] @ frame_of(phrasing.HANDLE, points)
+    assert place == pytest.approx(record(1.0)["keypoint"])
+    assert trained_subtasks(phrasing.HANDLE, drawer_open=True) == []
 
 
 def test_held_out_records_are_never_drawn_and_new_shards_are_found(data, tmp_path):

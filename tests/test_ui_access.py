@@ -26,7 +26,7 @@ def test_a_token_opens_one_link_only() -> None:
 
 def test_a_token_grows_stale() -> None:
     clock = Clock()
-    access = Access("127.0.0.1", clock)
+    access = Access("127.0.0.1", clock=clock)
     token = access.issue()
     clock.now = TOKEN_LIFETIME_S + 1
     assert not access.redeem(token)
@@ -55,6 +55,11 @@ def test_this_machine_is_reached_by_its_names_and_numbers(netloc: str) -> None:
 )
 def test_a_foreign_name_for_this_machine_is_refused(netloc: str) -> None:
     assert not Access("127.0.0.1").host_allowed(netloc)
+
+
+def test_a_further_name_is_allowed_where_it_was_asked_for() -> None:
+    assert Access("0.0.0.0", ["Robots.example"]).host_allowed("robots.example:443")
+    assert not Access("0.0.0.0").host_allowed("robots.example:443")
 
 
 @given(st.text())

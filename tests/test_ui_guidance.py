@@ -11,7 +11,8 @@ import pytest
 
 from clap.episode import Episode, EpisodeState
 from clap.episode_state import EpisodeSnapshot, Failure
-from tests.kinematic_world import KinematicWorld, TouchPolicy
+from clap.geometry import Pose
+from tests.kinematic_world import DOWN, KinematicWorld, TouchPolicy
 from ui.guidance import hint, possible
 
 VERBS: dict[str, Callable[[Episode], bool]] = {
@@ -23,6 +24,13 @@ VERBS: dict[str, Callable[[Episode], bool]] = {
     "pause": Episode.pause,
     "reset": lambda episode: episode.reset("touch", 0),
     "policy": lambda episode: episode.set_policy("touch"),
+    "edit-plan": lambda episode: episode.edit_plan(["the robot moves above the red cup"]),
+    "replan": Episode.replan,
+    "keypoint": lambda episode: episode.set_keypoint(np.array([0.25, 0.1, 0.78])),
+    "target": lambda episode: episode.set_target(Pose(np.array([0.2, 0.0, 1.0]), DOWN), True),
+    "revert": Episode.revert,
+    "undo": Episode.undo,
+    "drive": lambda episode: episode.drive(True),
 }
 
 Way = tuple[Callable[[Episode], object], ...]
@@ -36,6 +44,8 @@ WAYS: dict[str, Way] = {
     "one step done": (VERBS["reset"], VERBS["plan"], VERBS["predict"], VERBS["approve"]),
     "plan failed": (VERBS["reset"], lambda episode: episode.plan("dance")),
     "finished": (VERBS["reset"], Episode.run),
+    "corrected": (VERBS["reset"], VERBS["plan"], VERBS["predict"], VERBS["target"]),
+    "undone": (VERBS["reset"], VERBS["plan"], VERBS["predict"], VERBS["approve"], VERBS["undo"]),
     "home again": (VERBS["reset"], VERBS["plan"], VERBS["predict"], VERBS["home"]),
 }
 
@@ -67,7 +77,7 @@ def test_a_verb_is_offered_exactly_if_it_is_accepted(way: str, verb: str) -> Non
         offered = possible(snapshot)
         if verb == "predict" and "redo" in offered:
             verb = "redo"  # while a prediction waits, Redo stands for Predict
-        if (way, verb) == ("plan failed", "predict"):
+        if way == "plan failed" and verb in ("predict", "skip", "edit-plan", "replan", "target"):
             return  # the episode would ask for the plan once more; the page asks for another instruction instead
         accepted = VERBS.get(verb, Episode.redo)(episode)
         assert (verb in offered) == accepted, (snapshot.state, sorted(offered))
@@ -85,7 +95,9 @@ def test_a_refused_prediction_cannot_be_approved_but_predicted_again_or_skipped(
 def test_a_busy_episode_offers_no_more_than_pause_and_speed() -> None:
     for state in EpisodeState:
         if state.busy:
-            assert possible(EpisodeSnapshot(state=state, task="touch")) <= {"pause", "speed"}
+            offered = possible(EpisodeSnapshot(state=state, task="touch"))
+            assert offered <= {"pause", "speed", "approve-each", "drive"}
+            assert ("drive" in offered) == (state is EpisodeState.DRIVING)
 
 
 @pytest.mark.parametrize("state", EpisodeState)

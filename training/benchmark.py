@@ -1,6 +1,7 @@
 """CPU time of what the console does at every step, beside other implementations: `python -m training.benchmark`.
 
 A section is a module of ``training.benchmarks`` with ``rows(settings) -> list[Row]``; list it in ``SECTIONS``.
+`python -m training.benchmark console` is apart: the figures of the real page in a browser, with options of their own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import datetime
 import importlib
 import os
 import platform
+import sys
 
 from training.benchmarks.measure import SectionUnavailable, Settings, table
 
@@ -22,6 +24,9 @@ SECTIONS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table of each section asked for; 1 if one of them cannot run."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["console"]:
+        return importlib.import_module("training.benchmarks.console.command").main(arguments[1:])  # type: ignore[no-any-return]
     parser = argparse.ArgumentParser(prog="python -m training.benchmark", description=__doc__.splitlines()[0])
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all if left out")
     parser.add_argument("--repeats", type=int, default=15, help="timed repetitions, whose median counts (15)")

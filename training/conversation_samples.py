@@ -89,7 +89,7 @@ class ConversationSamples(Dataset[Sample]):
         if kind == "trajectories" and scene.query is not None:
             item = query_conversation(scene, scene.query, self.settings.format)
         else:
-            items = object_conversations(scene, rng)
+            items = object_conversations(scene, rng, self.settings.format)
             item = items[int(rng.integers(len(items)))]
         return self._encoded(item, self._patches(scene, rng))
 

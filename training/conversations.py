@@ -35,12 +35,12 @@ def scene_conversations(
     scene: Scene, rng: np.random.Generator, form: Format, extra: StepQuery | None = None, object_data: bool = True
 ) -> list[Conversation]:
     """What a scene is asked: where its things are and which they are (``object_data``), and its step's questions."""
-    found = object_conversations(scene, rng) if object_data else []
+    found = object_conversations(scene, rng, form) if object_data else []
     queries = [query for query in (scene.query, extra) if query is not None]
     return found + [query_conversation(scene, query, form) for query in queries]
 
 
-def object_conversations(scene: Scene, rng: np.random.Generator) -> list[Conversation]:
+def object_conversations(scene: Scene, rng: np.random.Generator, form: Format) -> list[Conversation]:
     """The object position data: where the things are that can be seen, in random order, and the list of them."""
     located = [thing for thing, seen in zip(scene.located(Workspace()), scene.visible, strict=True) if seen]
     chosen = [located[i] for i in rng.permutation(len(located))[:MOST_LOCATED]]
@@ -49,7 +49,7 @@ def object_conversations(scene: Scene, rng: np.random.Generator) -> list[Convers
     looks = tuple(places[phrasing.DRAWER if name.endswith(phrasing.DRAWER) else name] for name in names)
     found = [Conversation(language.NAME_PROMPT, language.format_seen(names), looks=looks)]
     if chosen:
-        answer = language.format_objects(chosen)
+        answer = form.format_objects(chosen)
         found.insert(0, Conversation(language.LOCATE_PROMPT, answer, numbers_only=True))
     return found
 

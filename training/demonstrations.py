@@ -14,7 +14,7 @@ import numpy as np
 from clap.failures import WorldError
 from clap.geometry import Pose
 from clap.policy import INITIAL_STEP
-from clap.worlds.tabletop.expert import keyframe, tilted
+from clap.worlds.tabletop.keyframes import keyframe, tilted
 from clap.worlds.tabletop.tasks import Subtask, task_infos
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import Action

@@ -21,7 +21,7 @@ from clap.failures import ClapError
 from clap.geometry import Workspace
 from clap.observation import Observation, PointCloud, fuse
 from clap.views import CanonicalViews, render_views
-from clap.worlds.tabletop.expert import canonical_action
+from clap.worlds.tabletop.keyframes import canonical_action
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos

@@ -54,8 +54,10 @@ class Looks:
 
 @dataclass(frozen=True)
 class SceneBatch:
-    """Tensors of packed rows: patches, ids/labels (B, L), positions (3, B, L), mask (B, 1, L, L), dense targets, and
-    where to look before a name is written."""
+    """Tensors of packed rows: patches, ids/labels (B, L), positions (3, B, L), mask (B, 1, L, L), dense targets,
+    where to look before a name is written, and ``misled`` (B, L): labels of a v whose u was made a random number.
+
+    Those are not learned: v has to be that of the thing whose u was written, or the two end on different things."""
 
     patches: Tensor
     grid: Tensor
@@ -65,6 +67,7 @@ class SceneBatch:
     mask: Tensor
     cells: ObjectCells
     looks: Looks
+    misled: Tensor
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,9 @@ class BatchMaker:
         visible = (owner[:, None, :] == 0) | (owner[:, None, :] == owner[:, :, None])
         mask = (order[:, None] >= order[None, :]) & visible
         grid = torch.tensor([[1, self.patch_side, self.patch_side]] * (len(VIEW_NAMES) * len(rows)))
-        patches, inputs = self._patches(scenes, rng), self._corrupt(ids, labels, rng)
+        patches, (inputs, misled) = self._patches(scenes, rng), self._corrupt(ids, labels, rng)
         where = Looks(*torch.tensor(looks, dtype=torch.long).view(-1, 3).unbind(1))
-        return SceneBatch(patches, grid, inputs, labels, positions, mask[:, None], self._cells(scenes), where)
+        return SceneBatch(patches, grid, inputs, labels, positions, mask[:, None], self._cells(scenes), where, misled)
 
     def _top_token(self, pixels: NDArray[np.int64]) -> int:
         """Index in the row of the image token that shows a point from above, where least is hidden."""
@@ -185,15 +188,21 @@ class BatchMaker:
                     offsets.append(place - (column, row))
         return ObjectCells(torch.tensor(cells), names, torch.tensor(np.array(offsets), dtype=torch.float32))
 
-    def _corrupt(self, ids: Tensor, labels: Tensor, rng: np.random.Generator) -> Tensor:
+    def _corrupt(self, ids: Tensor, labels: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """The inputs with some coordinates changed, and which labels are misled."""
         draw = torch.from_numpy(rng.random(tuple(ids.shape), np.float32))
         noise = torch.from_numpy(np.rint(rng.normal(0, CORRUPTION_PX, tuple(ids.shape)))).long()
         anything = torch.from_numpy(rng.integers(0, IMAGE_SIZE, tuple(ids.shape)))
         number = ids - self.zero
         near = (number + noise).clamp(0, IMAGE_SIZE - 1)
-        changed = torch.where(draw < CORRUPTED_SHARE * RANDOM_SHARE, anything, near)
-        hit = (labels >= self.zero) & (draw < CORRUPTED_SHARE)
-        return torch.where(hit, changed + self.zero, ids)
+        is_random = draw < CORRUPTED_SHARE * RANDOM_SHARE
+        is_number = labels >= self.zero
+        inputs = torch.where(
+            is_number & (draw < CORRUPTED_SHARE), torch.where(is_random, anything, near) + self.zero, ids
+        )
+        misled = torch.zeros_like(is_number)
+        misled[:, 1:] = is_number[:, 1:] & (is_number & is_random)[:, :-1]
+        return inputs, misled
 
     def plans(self, samples: Sequence[LanguagePlan]) -> TextBatch:
         """Round one's rows: question and answer, text only."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clap.failures import ClapError
 from clap.geometry import Workspace, to_pixels
+from clap.language import format_plan
 from clap.planner import CoarseTaskPlanner
 from clap.prediction import Plan, PlanStatus
 from clap.views import CanonicalViews
@@ -107,9 +108,10 @@ def evaluate_plans(planner: CoarseTaskPlanner, count: int, seed: int) -> dict[st
 
 
 def _plan_text(planner: CoarseTaskPlanner, sample: LanguagePlan) -> str:
-    """The planner's answer; empty if it gave none."""
+    """What the planner's answer comes to, as text; empty if it gave none."""
     try:
-        return planner.plan(sample.instruction, sample.last_step, seen=sample.seen).raw
+        plan = planner.plan(sample.instruction, sample.last_step, seen=sample.seen)
+        return format_plan(plan.status, plan.steps, plan.reason)
     except ClapError:
         return ""
 

@@ -101,7 +101,7 @@ class PlannerLosses:
         hidden = language_model(
             inputs_embeds=embedded, position_ids=batch.positions, attention_mask=batch.mask, use_cache=False
         ).last_hidden_state
-        text, coordinates, figures = self._token_losses(hidden, batch.labels)
+        text, coordinates, figures = self._token_losses(hidden, batch.labels.masked_fill(batch.misled, IGNORED))
         attention, attention_hits = self._attention_loss(batch)
         figures |= {"attention": attention.item(), "attention_hits": attention_hits}
         loss = text + coordinates + ATTENTION_WEIGHT * attention
@@ -169,7 +169,8 @@ class PlannerLosses:
         scores_all = torch.matmul(query, key.transpose(1, 2)) / width**0.5
         for offset in (0, 1):
             scores = scores_all[row, at + offset].masked_fill(~batch.mask[row, 0, at + offset], -1e4)
-            loss = loss + 0.5 * F.cross_entropy(scores, target)
+            learned = target.masked_fill(batch.misled[row, at + 1 + offset], IGNORED)
+            loss = loss + 0.5 * F.cross_entropy(scores, learned, ignore_index=IGNORED)
             hits = (scores.argmax(-1) == target).float().mean().item()
         looks = batch.looks
         if len(looks.row):

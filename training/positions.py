@@ -6,7 +6,7 @@ import numpy as np
 
 from clap.failures import WorldError
 from clap.geometry import Pose
-from clap.worlds.tabletop.expert import top_down
+from clap.worlds.tabletop.keyframes import top_down
 from clap.worlds.tabletop.layout import Layout
 from clap.worlds.tabletop.objects import HANDLES
 from clap.worlds.tabletop.phrasing import BLOCK_COLORS, DISTRACTORS, SHAPES

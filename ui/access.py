@@ -10,7 +10,7 @@ import ipaddress
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -23,6 +23,11 @@ MAX_TOKENS = 256
 """Tokens that wait to be used; the oldest go first, so that asking for many cannot fill the memory."""
 
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+WRITABLE = frozenset(
+    {"/clap/session", "/clap/stop", "/clap/login", "/gradio_api/run/predict", "/gradio_api/queue/join"}
+)
+"""Where requests that are no mere reading may go: the page's own, and Gradio's for the event of stop_event.py."""
+
 POLICY_VIOLATION = 1008
 """The WebSocket close code for a refused caller."""
 
@@ -38,9 +43,10 @@ def host_name(netloc: str) -> str:
 class Access:
     """Decides which hosts, origins and tokens the console accepts."""
 
-    def __init__(self, host: str, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, host: str, names: Iterable[str] = (), clock: Callable[[], float] = time.monotonic):
+        """``names``: further names of this machine, beside its own and ``host``, under which it is reached."""
         own = socket.gethostname().lower()
-        self._names = {"localhost", host.lower(), own, f"{own}.local"}
+        self._names = {"localhost", host.lower(), own, f"{own}.local", *(name.lower() for name in names)}
         self._clock = clock
         self._tokens: dict[str, float] = {}
 
@@ -104,6 +110,6 @@ class SameHostOnly:
             return None
         if not self._access.origin_allowed(origin, host):
             return "This console takes commands from its own page only."
-        if scope.get("path", "").endswith("/upload"):
-            return "This console takes no files."
+        if scope["type"] == "http" and scope["path"] not in WRITABLE:
+            return "This console takes no files, and no commands but those of its own page."
         return None

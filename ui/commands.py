@@ -1,70 +1,187 @@
-"""Commands from the page, checked and passed on to the episode.
+"""Messages from a page, checked for form: every field there, of its type, finite, within bounds.
 
-Every verb of the episode returns at once, so they run on the server's loop. Whether a verb fits the present state is
-the episode's to judge; here only the message's form is.
+Whether a command makes sense in the present state is the episode's to judge, in its own process; what reaches it is
+well-formed. Only known fields go on.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
-from clap.episode import Episode
+Json = dict[str, Any]
 
-PLAIN_VERBS = ("predict", "approve", "run", "pause", "redo", "skip", "home")
+MAX_MESSAGE = 8_192
+"""Characters of a message from a page."""
+
 MAX_SEED = 2**31 - 1
+MAX_INSTRUCTION, MAX_STEP, MAX_STEPS, MAX_NAME = 4_000, 300, 30, 200
+MAX_SPEED = 16.0
+MAX_METRES = 10.0
+"""Coordinates beyond this are a mistake; the verdict judges the rest."""
+
+GRIPPER = ("open", "close")
+LEASE_ACTIONS = ("take", "request", "cancel", "release", "grant", "deny")
+
+PLAIN_VERBS = ("predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo")
 
 
 class BadCommandError(Exception):
     """A message from the page that is no command; its text says why."""
 
 
-def obey(episode: Episode, message: dict[str, Any]) -> None:
-    """Carry out one command. Raises BadCommandError with a sentence if the message is malformed."""
-    verb = message.get("type")
+def parse(text: str) -> Json:
+    """The message in a text. Raises BadCommandError."""
+    if len(text) > MAX_MESSAGE:
+        raise BadCommandError(f"A message of {len(text):,} characters is too long (at most {MAX_MESSAGE:,}).")
+    try:
+        message = json.loads(text, parse_constant=_not_finite)
+    except (ValueError, RecursionError) as error:
+        raise BadCommandError("The message is not JSON.") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise BadCommandError("The message is not a JSON object with a type.")
+    return message
+
+
+def check(message: Mapping[str, Any]) -> Json:
+    """The command in a message, with the fields that it needs and no others. Raises BadCommandError with a sentence."""
+    verb = message["type"]
     if verb in PLAIN_VERBS:
-        getattr(episode, str(verb))()
-    elif verb == "plan":
-        episode.plan(_text(message, "instruction"))
-    elif verb == "policy":
-        episode.set_policy(_choice(message, "name", episode.policy_names()))
-    elif verb == "speed":
-        episode.set_speed(_number(message, "value", 0.0, 16.0))
-    elif verb == "reset":
-        task = _choice(message, "task", [task.key for task in episode.tasks()])
-        variation = message.get("variation")
-        episode.reset(
-            task,
-            _integer(message, "seed", MAX_SEED),
-            None if variation is None else _integer(message, "variation", MAX_SEED),
-            _choice(message, "condition", episode.conditions()),
-        )
-    else:
-        raise BadCommandError(f"There is no command {str(verb)[:40]!r}.")
+        return {"type": verb}
+    if verb not in FORMS:
+        raise BadCommandError(f"There is no command {verb[:40]!r}.")
+    return {"type": verb, **{key: field(message.get(key), key) for key, field in FORMS[verb].items()}}
 
 
-def _text(message: dict[str, Any], key: str) -> str:
-    value = message.get(key)
-    if not isinstance(value, str):
-        raise BadCommandError(f"The command needs a text {key!r}.")
+def _not_finite(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+Field = Callable[[Any, str], Any]
+
+
+def text(longest: int) -> Field:
+    """A text of at most ``longest`` characters that every program can write."""
+
+    def checked(value: Any, key: str) -> str:
+        if not isinstance(value, str):
+            raise BadCommandError(f"The command needs a text {key!r}.")
+        if len(value) > longest:
+            raise BadCommandError(f"The {key} has {len(value):,} characters; at most {longest:,} are possible.")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise BadCommandError(f"The {key} holds characters that are no text.")
+        return value
+
+    return checked
+
+
+def texts(most: int, longest: int) -> Field:
+    """A list of at most ``most`` texts."""
+    one = text(longest)
+
+    def checked(value: Any, key: str) -> list[str]:
+        if not isinstance(value, list) or len(value) > most:
+            raise BadCommandError(f"The {key} must be a list of at most {most} texts.")
+        return [one(item, key) for item in value]
+
+    return checked
+
+
+def number(low: float, high: float) -> Field:
+    """A finite number from ``low`` to ``high``."""
+
+    def checked(value: Any, key: str) -> float:
+        plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not plain or not low <= value <= high:
+            raise BadCommandError(f"The {key} must be a number from {low:g} to {high:g}.")
+        return float(value)
+
+    return checked
+
+
+def numbers(count: int, low: float, high: float) -> Field:
+    """A list of ``count`` such numbers."""
+    one = number(low, high)
+
+    def checked(value: Any, key: str) -> list[float]:
+        if not isinstance(value, list) or len(value) != count:
+            raise BadCommandError(f"The {key} must be a list of {count} numbers.")
+        return [one(item, key) for item in value]
+
+    return checked
+
+
+def integer(largest: int) -> Field:
+    """A whole number from 0 to ``largest``."""
+
+    def checked(value: Any, key: str) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= largest:
+            raise BadCommandError(f"The {key} must be a whole number from 0 to {largest}.")
+        return value
+
+    return checked
+
+
+def choice(*choices: str) -> Field:
+    """One of some words."""
+
+    def checked(value: Any, key: str) -> str:
+        if value not in choices:
+            raise BadCommandError(f"The {key} must be one of: {', '.join(choices)}.")
+        return str(value)
+
+    return checked
+
+
+def maybe(field: Field) -> Field:
+    """The same, or nothing."""
+    return lambda value, key: None if value is None else field(value, key)
+
+
+def yes_or_no(value: Any, key: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise BadCommandError(f"The {key} must be true or false.")
     return value
 
 
-def _choice(message: dict[str, Any], key: str, choices: Any) -> str:
-    value = _text(message, key)
-    if value not in choices:
-        raise BadCommandError(f"There is no {key} {value[:60]!r}; there are: {', '.join(choices)}.")
-    return value
+def rotation(value: Any, key: str) -> list[float]:
+    """A quaternion that can be brought to unit length."""
+    quaternion: list[float] = numbers(4, -2.0, 2.0)(value, key)
+    if math.hypot(*quaternion) < 0.1:
+        raise BadCommandError(f"The {key} must be a rotation (x, y, z, w) of length 1.")
+    return quaternion
 
 
-def _integer(message: dict[str, Any], key: str, largest: int) -> int:
-    value = message.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= largest:
-        raise BadCommandError(f"The {key} must be a whole number from 0 to {largest}.")
-    return value
+_POSITION = numbers(3, -MAX_METRES, MAX_METRES)
+_RATES = numbers(3, -1.0, 1.0)
 
-
-def _number(message: dict[str, Any], key: str, low: float, high: float) -> float:
-    value = message.get(key)
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
-        raise BadCommandError(f"The {key} must be a number from {low:g} to {high:g}.")
-    return float(value)
+FORMS: dict[str, dict[str, Field]] = {
+    "plan": {"instruction": text(MAX_INSTRUCTION)},
+    "edit-plan": {"steps": texts(MAX_STEPS, MAX_STEP)},
+    "keypoint": {"position": _POSITION},
+    "target": {"position": _POSITION, "quaternion": rotation, "gripper_open": yes_or_no},
+    "policy": {"name": text(MAX_NAME)},
+    "speed": {"value": number(0.0, MAX_SPEED)},
+    "approve-each": {"value": yes_or_no},
+    "reset": {
+        "task": text(MAX_NAME),
+        "seed": integer(MAX_SEED),
+        "variation": maybe(integer(MAX_SEED)),
+        "condition": text(MAX_NAME),
+    },
+    "drive": {"on": yes_or_no},
+    "jog": {
+        "seq": integer(2**53),
+        "linear": _RATES,
+        "angular": _RATES,
+        "gripper": maybe(choice(*GRIPPER)),
+        "slow": yes_or_no,
+    },
+    "jog-target": {"position": _POSITION, "quaternion": rotation},
+    "lease": {"action": choice(*LEASE_ACTIONS), "to": maybe(text(MAX_NAME))},
+    "name": {"name": text(MAX_NAME)},
+}
+"""The fields of every message with fields, beside open, ping and stop, which the link itself answers."""

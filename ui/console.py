@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui.cards import details, execute, instruction, plan, scene, setup, top_bar, views
+from ui import stop_event
+from ui.cards import details, drive, execute, instruction, plan, scene, setup, top_bar, views
 
 
-def build() -> gr.Blocks:
-    """The page. It has no server-side events: everything live goes over the WebSocket (see live.py)."""
+def build(stop: stop_event.Stop) -> gr.Blocks:
+    """The page. Its only server-side event is a spare way to ``stop``: what is live goes over the WebSocket."""
     with gr.Blocks(title="CLAP console", fill_width=True, analytics_enabled=False) as page:
         top_bar.build()
+        stop_event.build(stop)
         with gr.Row(elem_id="c-main", equal_height=False):
             with gr.Column(scale=62, min_width=560, elem_id="c-left"):
                 views.build()
                 scene.build()
             with gr.Column(scale=38, min_width=420, elem_id="c-right"):
+                drive.build()
                 instruction.build()
                 setup.build()
                 plan.build()

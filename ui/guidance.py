@@ -11,19 +11,24 @@ State = EpisodeState
 
 def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
     """The verbs that the episode would accept now. Stop is always possible and not listed."""
+    verbs = {"speed", "approve-each"}
+    if snapshot.state is State.DRIVING:
+        return frozenset(verbs | {"drive"})
     if snapshot.state is State.MOVING or (snapshot.running and snapshot.state.busy):
-        return frozenset({"pause", "speed"})
+        return frozenset(verbs | {"pause"})
     if snapshot.state.busy:
-        return frozenset({"speed"})
-    verbs = {"reset", "policy", "speed"}
+        return frozenset(verbs)
+    verbs |= {"reset", "policy"}
     if not snapshot.task:
         return frozenset(verbs)
-    verbs |= {"plan", "home"}
+    verbs |= {"plan", "home", "drive"}
+    if snapshot.undo:
+        verbs.add("undo")
     if _under_way(snapshot):
-        verbs.add("run")
-        verbs |= {"redo"} if _pending(snapshot) else {"predict"}
-        if snapshot.prediction is not None:
-            verbs.add("skip")
+        verbs |= {"run", "skip", "edit-plan", "replan", "target", "redo" if _pending(snapshot) else "predict"}
+    if _pending(snapshot):
+        verbs |= {"keypoint"} if snapshot.has_fine_stage else set()
+        verbs |= {"revert"} if snapshot.own is not None else set()
     if snapshot.correction is not None or (_pending(snapshot) and _decision(snapshot) is not Decision.REFUSE):
         verbs.add("approve")
     return frozenset(verbs)
@@ -40,6 +45,7 @@ def hint(snapshot: EpisodeSnapshot) -> str:
             State.PLANNING: "Planning …",
             State.PREDICTING: "Looking and predicting the next step …",
             State.MOVING: "The arm is moving. Esc stops it at once.",
+            State.DRIVING: "You drive the arm. Let go of everything and it stands still; Esc stops it at once.",
         }[state]
     if state is State.FAILED and snapshot.correction is not None:
         return f"{WHAT_IT_DOES[snapshot.correction.remedy]} Press Approve for that, or do otherwise."
@@ -56,6 +62,8 @@ def hint(snapshot: EpisodeSnapshot) -> str:
         return "Finished, but the goal is not reached. Reset the scene, or try again."
     if _pending(snapshot):
         return _about_prediction(snapshot)
+    if state is State.STOPPED and snapshot.failure is not None:
+        return snapshot.failure.next_move
     if state is State.STOPPED:
         return "Stopped. " + (
             "Press Predict to go on, or Home." if _under_way(snapshot) else "Press Home or Reset scene."
@@ -68,9 +76,13 @@ def hint(snapshot: EpisodeSnapshot) -> str:
 def _about_prediction(snapshot: EpisodeSnapshot) -> str:
     decision = _decision(snapshot)
     if decision is Decision.REFUSE:
-        return "This step is refused and will not be carried out: press Redo, or Skip."
+        if _human(snapshot):
+            return "Your correction is refused and will not be carried out: change it, or press Redo."
+        return "This step is refused and will not be carried out: correct it, press Redo, or Skip."
     if decision is Decision.ASK:
         return "Something is unusual: read the note on the step, then approve it, or press Redo."
+    if _human(snapshot):
+        return "Check your correction in the scene, then press Approve & run step."
     return "Check the blue pose in the scene, then press Approve & run step."
 
 
@@ -82,6 +94,10 @@ def _pending(snapshot: EpisodeSnapshot) -> bool:
     return snapshot.state in (State.AWAITING, State.PAUSED) and snapshot.prediction is not None
 
 
+def _human(snapshot: EpisodeSnapshot) -> bool:
+    return snapshot.prediction is not None and snapshot.prediction.source.startswith("human")
+
+
 def _under_way(snapshot: EpisodeSnapshot) -> bool:
     """True if an instruction has a plan and is not finished."""
-    return bool(snapshot.plan) and snapshot.state is not State.DONE
+    return bool(snapshot.plan) and snapshot.state is not State.DONE and snapshot.success is None

@@ -1,200 +1,174 @@
-"""The live link: fans the episode out to every connected page, and carries stop and commands up to it.
+"""The live link of all pages to one station: its frames down, commands and stop up, and the lease between the pages.
 
-The episode's worker thread only marks what changed. Each page has its own sender task that takes the newest state,
-so that a slow page skips frames instead of holding anything up; pictures are encoded in a worker thread of the
-server, once for all pages, so that a Stop never waits for a JPEG.
+Everything here runs on the server's loop and returns at once; the world is in another process (see station/).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import threading
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import contextlib
+import time
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from clap import events
-from clap.episode import Episode
-from clap.episode_state import SceneFrame
-from clap.geometry import Workspace
-from clap.prediction import Prediction
-from ui import log, messages, pictures
-from ui.access import POLICY_VIOLATION, Access
-from ui.commands import BadCommandError, obey
+from ui.commands import BadCommandError, check, parse
+from ui.lease import Lease, Member, NotOperatorError
+from ui.page import TOO_SLOW, Page
+from ui.station.channel import EVERY_PAGE, Frame, Json
+from ui.station.station import Station, UnresponsiveError
 
-logger = logging.getLogger(__name__)
+TICK_S = 0.5
+"""How often time takes effect on the lease, and its seconds are told."""
 
-LOG_LENGTH = 300
-MIN_INTERVAL_S = 0.05
-"""At most 20 messages of state a second to a page."""
-
-OPENING_TIMEOUT_S = 5.0
-MAX_MESSAGE = 8_192
-"""Characters of a message from a page; an instruction is far shorter."""
-
-
-@dataclass(eq=False)
-class Page:
-    """One connected page: what it has not been sent yet."""
-
-    loop: asyncio.AbstractEventLoop
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    status: bool = True
-    pose: messages.Json | None = None
-    lines: deque[messages.Json] = field(default_factory=deque)
-    scene: SceneFrame | None = None
-    prediction: Prediction | None = None
-
-    def wake(self) -> None:
-        """Let the sender look; callable from any thread."""
-        self.loop.call_soon_threadsafe(self.changed.set)
-
-
-class EncodedOnce:
-    """Remembers the bytes of the latest object, so that several pages share one encoding."""
-
-    def __init__(self, encode: Callable[[Any], bytes]):
-        self._encode = encode
-        self._lock = threading.Lock()
-        self._source: object = None
-        self._bytes = b""
-
-    def __call__(self, source: object) -> bytes:
-        """The encoded bytes of ``source``."""
-        with self._lock:
-            if source is not self._source:
-                self._bytes, self._source = self._encode(source), source
-            return self._bytes
+MAX_PAGES = 32
+NOT_TEXT = 1003
+CLOSED_BY_THE_PAGE = (1000, 1001)
+"""WebSocket close codes of a page that was closed or left; others mean that the link broke."""
 
 
 class Live:
-    """The episode as all pages see it."""
+    """The pages of one station."""
 
-    def __init__(self, episode: Episode, info: messages.ConsoleInfo, access: Access):
-        self.episode, self.info, self.access = episode, info, access
-        self._pages: set[Page] = set()
-        self._lines: deque[messages.Json] = deque(maxlen=LOG_LENGTH)
-        self._scene = EncodedOnce(pictures.scene_message)
-        self._fine = EncodedOnce(pictures.fine_message)
-        self._lock = threading.Lock()
-        episode.subscribe(self._on_event)
+    def __init__(self, station: Station):
+        self.station = station
+        self.used_at = time.monotonic()
+        self._lease = Lease()
+        self._pages: dict[int, Page] = {}
+        self._ticking: asyncio.Task[None] | None = None
+        station.listen(self._on_frame)
 
-    def _on_event(self, event: events.Event) -> None:
-        """Called on the episode's worker thread: mark what changed and return."""
-        told = log.sentence(event)
-        line = None if told is None else {"time": event.time, "level": told[0], "text": told[1]}
-        with self._lock:
-            if line is not None:
-                self._lines.append(line)
-            for page in self._pages:
-                if line is not None:
-                    page.lines.append(line)
-                if isinstance(event, events.PoseUpdated):
-                    page.pose = messages.pose(event.pose, event.gripper_open)
-                else:
-                    page.status = True
-                page.wake()
+    @property
+    def pages(self) -> int:
+        """How many pages are connected."""
+        return len(self._pages)
 
-    async def serve(self, socket: WebSocket) -> None:
-        """One page's link, from its token to its end."""
-        await socket.accept()
-        if not await self._opened(socket):
-            await socket.close(POLICY_VIOLATION, "This link was not opened by the console's page.")
+    def _on_frame(self, frame: Frame) -> None:
+        """Called on a thread of the station's: hand the frame to the page it is for, or to all."""
+        for page in list(self._pages.values()):
+            if frame.page in (EVERY_PAGE, page.number):
+                page.offer(frame)
+
+    # One page
+
+    async def serve(self, socket: WebSocket, opening: Json) -> None:
+        """One page's link, from its first message (see Rooms) to its end."""
+        if len(self._pages) >= MAX_PAGES:
+            await socket.close(TOO_SLOW, f"{MAX_PAGES} pages are open already. Close one, then try again.")
             return
-        page = Page(asyncio.get_running_loop())
-        page.changed.set()
-        with self._lock:
-            page.lines.extend(self._lines)
-            self._pages.add(page)
-        sender = asyncio.create_task(self._send(socket, page))
+        self.touch()
+        await self._serve(Page(socket, self._join(opening.get("seat"))))
+
+    def touch(self) -> None:
+        """Somebody does something with this world."""
+        self.used_at = time.monotonic()
+
+    def dismiss(self, sentence: str) -> None:
+        """Close the links of all pages; each asks for a world anew."""
+        for page in list(self._pages.values()):
+            page.end(TOO_SLOW, sentence)
+
+    def _join(self, seat: object) -> Member:
+        member = self._lease.join(seat)
+        for page in list(self._pages.values()):
+            if page.member is member:  # its former link is half open still
+                del self._pages[page.number]
+                page.end()
+        return member
+
+    async def _serve(self, page: Page) -> None:
+        self._pages[page.number] = page
+        for frame in self.station.known():
+            page.offer(frame)
+        self._show_lease()
+        self._heard(page)
+        if self._ticking is None:
+            self._ticking = asyncio.create_task(self._tick())
+        sender = asyncio.create_task(self._send(page))
+        code = 0
         try:
             while True:
-                await self._answer(socket, page, await socket.receive_text())
-        except (WebSocketDisconnect, RuntimeError, KeyError):  # gone, closed while sending, or binary instead of text
+                self._receive(page, await page.socket.receive_text())
+        except WebSocketDisconnect as gone:
+            code = gone.code
+        except RuntimeError:  # closed while sending
             pass
+        except KeyError:  # binary instead of text
+            await page.close(NOT_TEXT, "The console reads text only.")
         finally:
             sender.cancel()
-            with self._lock:
-                self._pages.discard(page)
+            self._left(page, code in CLOSED_BY_THE_PAGE)
 
-    async def _opened(self, socket: WebSocket) -> bool:
-        try:
-            first = _parse(await asyncio.wait_for(socket.receive_text(), OPENING_TIMEOUT_S))
-        except (asyncio.TimeoutError, WebSocketDisconnect, BadCommandError, KeyError):
-            return False
-        return first.get("type") == "open" and self.access.redeem(first.get("token"))
+    async def _send(self, page: Page) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await page.send()
 
-    async def _answer(self, socket: WebSocket, page: Page, text: str) -> None:
+    def _left(self, page: Page, closed: bool) -> None:
+        if self._pages.pop(page.number, None) is None:
+            return  # its member has come back by another link
+        if closed:
+            self._lease.leave(page.member)
+        else:
+            self._lease.lose(page.member)
+        self._show_lease()
+        self.touch()
+        if not self._pages and self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+
+    # Up
+
+    def _receive(self, page: Page, text: str) -> None:
+        """Act on one message. Stop comes first and is never refused."""
         try:
-            message = _parse(text)
-            kind = message.get("type")
+            message = parse(text)
+            kind = message["type"]
             if kind == "stop":
-                self.episode.stop()
-                await socket.send_text(_json({"type": "stop-ack", "id": message.get("id")}))
+                self.station.stop()
+                page.answer({"type": "stop-ack", "id": echo(message.get("id"))})
+            elif not page.messages.take():
+                page.complain("Too many messages at once: some were left out.")
             elif kind == "ping":
-                await socket.send_text(_json({"type": "pong", "t": message.get("t")}))
+                self._heard(page)
+                page.answer({"type": "pong", "t": echo(message.get("t"))})
+            elif kind in ("lease", "name"):
+                self._change_lease(page, check(message))
             else:
-                obey(self.episode, message)
-        except BadCommandError as error:
-            await socket.send_text(_json({"type": "refused", "sentence": str(error)}))
-        page.status = True
-        page.changed.set()
+                self._lease.require(page.member)
+                self._heard(page)
+                self.touch()
+                self.station.command(page.number, check(message))
+        except (BadCommandError, NotOperatorError, UnresponsiveError) as error:
+            page.complain(str(error))
 
-    async def _send(self, socket: WebSocket, page: Page) -> None:
-        try:
-            await socket.send_text(_json(self._hello()))
-            while True:
-                await page.changed.wait()
-                page.changed.clear()
-                await self._send_changes(socket, page)
-                await asyncio.sleep(MIN_INTERVAL_S)
-        except (WebSocketDisconnect, RuntimeError):
-            return
-        except Exception:
-            logger.exception("A page could not be sent its state")
-            await socket.close(1011, "The console could not describe its state; see the terminal.")
+    def _heard(self, page: Page) -> None:
+        """A sign of life: of the operator's page it keeps motions going."""
+        if self._lease.operates(page.member):
+            self.station.alive()
 
-    def _hello(self) -> messages.Json:
-        scene = self.episode.snapshot().scene
-        workspace = Workspace() if scene is None else scene.views.workspace
-        return messages.hello(self.info, self.episode.tasks(), self.episode.conditions(), workspace)
+    def _change_lease(self, page: Page, message: Json) -> None:
+        if message["type"] == "name":
+            self._lease.rename(page.member, message["name"])
+        else:
+            self._lease.act(page.member, message["action"], message["to"])
+        self._show_lease()
 
-    async def _send_changes(self, socket: WebSocket, page: Page) -> None:
-        if page.lines:
-            lines = [page.lines.popleft() for _ in range(len(page.lines))]
-            await socket.send_text(_json({"type": "log", "lines": lines}))
-        snapshot = self.episode.snapshot()
-        if page.status:
-            page.status = False
-            await socket.send_text(_json(messages.status(snapshot)))
-        if page.pose is not None:
-            pose, page.pose = page.pose, None
-            await socket.send_text(_json({"type": "pose", **pose}))
-        if snapshot.scene is not None and snapshot.scene is not page.scene:
-            page.scene = snapshot.scene
-            await socket.send_bytes(await run_in_threadpool(self._scene, snapshot.scene))
-        if snapshot.prediction is not None and snapshot.prediction is not page.prediction:
-            page.prediction = snapshot.prediction
-            await socket.send_bytes(await run_in_threadpool(self._fine, snapshot.prediction))
+    # The lease
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._lease.tick()
+            self._show_lease()
+
+    def _show_lease(self) -> None:
+        for page in self._pages.values():
+            view = self._lease.view(page.member)
+            if view != page.lease_shown:
+                page.lease_shown = view
+                page.answer(view)
 
 
-def _parse(text: str) -> messages.Json:
-    if len(text) > MAX_MESSAGE:
-        raise BadCommandError(f"A message of {len(text):,} characters is too long (at most {MAX_MESSAGE:,}).")
-    try:
-        message = json.loads(text)
-    except ValueError as error:
-        raise BadCommandError("The message is not JSON.") from error
-    if not isinstance(message, dict):
-        raise BadCommandError("The message is not a JSON object.")
-    return message
-
-
-def _json(message: messages.Json) -> str:
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+def echo(value: Any) -> float | int | None:
+    """A number that a page sent to know its answer by; nothing else is sent back."""
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -24,9 +24,10 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
             level = {Decision.ALLOW: "info", Decision.ASK: "warn", Decision.REFUSE: "bad"}[verdict.decision]
             judged = "All safety checks passed." if verdict.decision is Decision.ALLOW else verdict.sentence
             return level, f"Predicted “{prediction.step}”. {judged}"
-        case events.Approved(step=step, by=by):
+        case events.Approved(step=step, by=by, prediction=prediction):
             who = "the operator" if by == "operator" else "the safety checks"
-            return "info", f"Approved by {who}: “{step}”."
+            how = ", as the operator corrected it" if prediction.source.startswith("human") else ""
+            return "info", f"Approved by {who}{how}: “{step}”."
         case events.Moved(report=report):
             if report.outcome is MotionOutcome.STOPPED:
                 return "warn", f"The motion was stopped {1000 * report.position_error:.0f} mm before its target."
@@ -36,6 +37,11 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
             return level, f"Motion: {report.outcome.value}, {how}.{reason}"
         case events.StepDone(step=step, skipped=skipped):
             return ("warn", f"Skipped: “{step}”.") if skipped else ("good", f"Done: “{step}”.")
+        case events.Undone(step=step):
+            return "info", f"Undone: “{step}”. Everything is as it was before."
+        case events.Driven(report=report):
+            reason = f" {report.reason}" if report.reason else ""
+            return "info", f"The arm was driven by hand for {report.duration:.1f} s.{reason}"
         case events.Corrected(finding=finding, sentence=text, proposed=proposed):
             return "warn", f"{'Proposed correction' if proposed else 'Correction'}, {finding}: {text}"
         case events.Failed(failure=failure):
@@ -45,6 +51,6 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
         case events.Finished(success=success):
             told = {True: "the goal is reached", False: "but the goal is not reached", None: "the world cannot tell"}
             return ("good" if success else "warn"), f"Finished: {told[success]}."
-        case events.Stopped():
-            return "bad", "Stopped by the operator."
+        case events.Stopped(reason=reason):
+            return "bad", reason or "Stopped by the operator."
     return None

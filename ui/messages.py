@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from clap.episode_state import EpisodeSnapshot
+from clap.episode_state import EpisodeSnapshot, EpisodeState, SceneFrame
 from clap.geometry import VIEWS, Pose, Workspace
 from clap.prediction import Prediction
 from clap.refusals import listed
 from clap.safety import Verdict
+from clap.teleoperation import MAX_ANGULAR, MAX_LINEAR, SLOW
 from clap.worlds.world import TaskInfo
 from ui.guidance import hint, possible
 
@@ -38,7 +39,13 @@ class ConsoleInfo:
     notice: str = ""
 
 
-def hello(info: ConsoleInfo, tasks: Sequence[TaskInfo], conditions: Sequence[str], workspace: Workspace) -> Json:
+def hello(
+    info: ConsoleInfo,
+    tasks: Sequence[TaskInfo],
+    conditions: Sequence[str],
+    workspace: Workspace,
+    dead_man_s: float,
+) -> Json:
     """The first message on a link: what the page needs once."""
     return {
         "type": "hello",
@@ -50,11 +57,17 @@ def hello(info: ConsoleInfo, tasks: Sequence[TaskInfo], conditions: Sequence[str
         "conditions": list(conditions),
         "workspace": {"low": list(workspace.low), "high": list(workspace.high)},
         "views": [asdict(view) for view in VIEWS],
+        "limits": {"linear": MAX_LINEAR, "angular": MAX_ANGULAR, "slow": SLOW},
+        "can_undo": not info.is_real,
+        "dead_man_s": dead_man_s,
     }
 
 
-def status(snapshot: EpisodeSnapshot) -> Json:
-    """The whole state as the page shows it; later ones replace earlier ones."""
+def status(snapshot: EpisodeSnapshot, look_age: float = 0.0) -> Json:
+    """The whole state as the page shows it; later ones replace earlier ones.
+
+    ``look_age``: how long ago the scene was looked at, seconds.
+    """
     scene = snapshot.scene
     return {
         "type": "status",
@@ -71,17 +84,21 @@ def status(snapshot: EpisodeSnapshot) -> Json:
         "policy": snapshot.policy,
         "expert": snapshot.policy_is_expert,
         "speed": snapshot.speed,
+        "approve_each": snapshot.approve_each,
+        "undo": snapshot.undo,
+        "driving": snapshot.state is EpisodeState.DRIVING,
         "seen": None if snapshot.seen is None else listed(snapshot.seen),
         "plan": [asdict(step) for step in snapshot.plan],
         "texts": dict(snapshot.round_texts),
         "steps_done": snapshot.steps_done,
-        "prediction": _prediction(snapshot.prediction),
+        "prediction": _prediction(snapshot.prediction, snapshot.own is not None),
         "verdict": _verdict(snapshot.verdict),
         "failure": None if snapshot.failure is None else asdict(snapshot.failure),
         "correction": None if snapshot.correction is None else snapshot.correction.sentence,
         "corrections": snapshot.corrections,
         "success": snapshot.success,
         "seconds": _finite(snapshot.seconds),
+        "frames": [] if scene is None else _frames(scene, look_age),
         "gripper": None if scene is None else pose(scene.observation.gripper_pose, scene.observation.gripper_open),
     }
 
@@ -91,12 +108,22 @@ def pose(gripper: Pose, opening: float) -> Json:
     return {"position": _list(gripper.position), "quaternion": _list(gripper.quaternion), "opening": float(opening)}
 
 
-def _prediction(prediction: Prediction | None) -> Json | None:
+def _frames(scene: SceneFrame, look_age: float) -> list[Json]:
+    """The cameras' frames with their ages in seconds: since the look, and what they were older than it."""
+    taken = scene.observation.timestamp
+    return [
+        {"camera": frame.name, "age": round(look_age + max(0.0, taken - frame.timestamp), 3)}
+        for frame in scene.observation.frames
+    ]
+
+
+def _prediction(prediction: Prediction | None, corrected: bool) -> Json | None:
     if prediction is None:
         return None
     return {
         "step": prediction.step,
         "source": prediction.source,
+        "own": corrected,
         "keypoint": _list(prediction.keypoint.position),
         "agreement": float(prediction.keypoint.agreement_px),
         "keypoint_pixels": np.asarray(prediction.keypoint_pixels).tolist(),

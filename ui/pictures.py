@@ -69,10 +69,12 @@ def scene_message(scene: SceneFrame) -> bytes:
 
 
 def fine_message(prediction: Prediction) -> bytes:
-    """The fine stage: the zoomed views with the predictor's heatmaps over them. No part if there was no such stage."""
+    """The fine stage: the zoomed views, with the heatmaps over them and plain. No part without that stage."""
     parts: dict[str, bytes] = {}
     if prediction.zoomed is not None:
         for k, picture in enumerate(prediction.zoomed.rgb):
             heat = None if prediction.heatmaps is None else prediction.heatmaps[k]
             parts[f"zoom{k}"] = jpeg(picture if heat is None else over_heatmap(picture, heat))
+            if heat is not None:
+                parts[f"plain{k}"] = jpeg(picture)
     return envelope({"type": "fine", "heatmaps": prediction.heatmaps is not None}, parts)

@@ -12,14 +12,17 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, WebSocket
 from fastapi.staticfiles import StaticFiles
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-from clap.episode import Episode
+from clap.checkpoint import default_checkpoint
+from ui import charts
 from ui.access import Access, SameHostOnly
 from ui.console import build
-from ui.live import Live
-from ui.messages import ConsoleInfo
+from ui.login import Login
+from ui.login_required import LoginRequired
+from ui.rooms import COOKIE, Rooms
 from ui.theme import HEAD, theme
 
 STATIC = Path(__file__).parent / "static"
@@ -35,29 +38,31 @@ class FreshFiles(StaticFiles):
         return response
 
 
-def make_app(episode: Episode, info: ConsoleInfo, host: str) -> FastAPI:
-    """The console as an ASGI application that drives ``episode``; ``host`` is the name it will be served under."""
-    access = Access(host)
-    live = Live(episode, info, access)
+def make_app(rooms: Rooms, access: Access, login: Login | None = None) -> FastAPI:
+    """The console as an ASGI application whose pages work in ``rooms``, after the ``login`` if there is one."""
     app = FastAPI(title="CLAP console", openapi_url=None, docs_url=None, redoc_url=None)
 
     @app.websocket("/clap/ws")
     async def link(socket: WebSocket) -> None:
-        await live.serve(socket)
+        await rooms.serve(socket)
 
     @app.post("/clap/session")
-    async def session() -> dict[str, str]:
-        return {"token": access.issue()}
+    async def session(request: Request) -> JSONResponse:
+        answer = JSONResponse({"token": access.issue()})
+        if rooms.private and COOKIE not in request.cookies:
+            answer.set_cookie(COOKIE, rooms.new_visitor(), httponly=True, samesite="strict")
+        return answer
 
     @app.post("/clap/stop")
-    async def stop() -> dict[str, bool]:
-        episode.stop()
+    async def stop(request: Request) -> dict[str, bool]:
+        rooms.stop(request.cookies.get(COOKIE))
         return {"stopped": True}
 
+    charts.add_routes(app, default_checkpoint())
     app.mount("/clap/static", FreshFiles(directory=STATIC), name="static")
     gr.mount_gradio_app(
         app,
-        build(),
+        build(lambda request: rooms.stop(request.cookies.get(COOKIE))),
         path="/",
         theme=theme(),
         head=HEAD,
@@ -66,14 +71,32 @@ def make_app(episode: Episode, info: ConsoleInfo, host: str) -> FastAPI:
         enable_monitoring=False,
         mcp_server=False,
         ssr_mode=False,
-        show_error=True,
+        show_error=False,
         max_file_size="1kb",
     )
+    if login is not None:
+        app.add_middleware(LoginRequired, login=login)
     app.add_middleware(SameHostOnly, access=access)
     return app
 
 
-def serve_on(app: FastAPI, listener: socket.socket) -> None:
-    """Serve on a bound socket until interrupted. An open page does not delay the end."""
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, ws_max_size=64 * 1024)
-    uvicorn.Server(config).run(sockets=[listener])
+class Server:
+    """Serves an application on a bound socket. An open page does not delay the end."""
+
+    def __init__(self, app: FastAPI):
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=2,
+            ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,  # pictures do not shrink, and a stop would wait while each page's are tried
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self, listener: socket.socket) -> None:
+        """Serve until interrupted, or until ``end`` is called from another thread."""
+        self._server.run(sockets=[listener])
+
+    def end(self) -> None:
+        """Let ``run`` return."""
+        self._server.should_exit = True

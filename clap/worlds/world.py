@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from clap.geometry import Pose, Workspace
 from clap.observation import Observation
+from clap.teleoperation import DriveCommand
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class TaskInfo:
 
 ShouldStop = Callable[[], bool]
 OnTick = Callable[[Pose, float], None]
-"""Called during a motion every 0.1 s of the world's time with the gripper's pose and its opening (0 to 1)."""
+"""Called during a motion every control tick (20 ms) with the gripper's pose and its opening (0 to 1)."""
 
 
 class World(Protocol):
@@ -74,6 +75,9 @@ class World(Protocol):
 
     workspace: Workspace
     is_real: bool
+
+    tool_speed: float
+    """The fastest that ``execute`` moves the tool at the pace of real time, metres a second."""
 
     def tasks(self) -> tuple[TaskInfo, ...]:
         """The tasks on offer; empty for a world without tasks, such as a real table."""
@@ -92,6 +96,10 @@ class World(Protocol):
 
     def observe(self) -> Observation:
         """Capture all cameras and the robot's state now."""
+        ...
+
+    def observe_in_parts(self) -> Iterator[Observation | None]:
+        """As ``observe``, in parts short enough for a control loop: None after each camera, the observation at last."""
         ...
 
     def state(self) -> tuple[Pose, float]:
@@ -116,6 +124,17 @@ class World(Protocol):
         """
         ...
 
+    def drive(
+        self, command: DriveCommand, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None
+    ) -> MotionReport:
+        """Follow the operator's jogs in real time until ``command`` gives None, then slow down and stop.
+
+        Both callables are polled every control tick (20 ms); once ``should_stop`` is true the arm halts where it is.
+        The motion is smooth, and stays in the workspace and above the table. Where the arm cannot go further it holds
+        still, and the report's ``reason`` says so.
+        """
+        ...
+
     def examples(self) -> tuple[str, ...]:
         """Instructions that make sense for what is on the table now, the scene's own first."""
         ...
@@ -132,6 +151,14 @@ class World(Protocol):
         self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
     ) -> MotionReport:
         """Open the gripper where it is, then return to the home posture; arguments as for ``execute``."""
+        ...
+
+    def save(self) -> object | None:
+        """All that decides what happens next, to be given to ``restore``; None for a world that cannot be set back."""
+        ...
+
+    def restore(self, saved: object) -> None:
+        """Set the world back exactly to when ``saved`` was saved. Raises WorldError if it was set up anew since."""
         ...
 
     def close(self) -> None:

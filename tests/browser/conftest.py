@@ -33,6 +33,8 @@ ARGUMENTS = [
 ]
 SCREEN = {"width": 1440, "height": 900}
 START_TIMEOUT_S = 180
+DEAD_MAN_S = 8
+"""Taking a screenshot stops a page for longer than the console waits otherwise: drawing without a GPU is slow."""
 
 OpenPage = Callable[[str], "ConsolePage"]
 
@@ -40,16 +42,21 @@ OpenPage = Callable[[str], "ConsolePage"]
 class ConsolePage:
     """The console's page as an operator uses it."""
 
-    def __init__(self, page: sync_api.Page, shots: Path | None):
+    def __init__(self, page: sync_api.Page, shots: Path | None, tour: bool = False):
         self.page = page
         self.errors: list[str] = []
         self._shots = shots
+        if not tour:  # a first visit would begin with it
+            page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
 
     def open(self, url: str) -> None:
         self.page.goto(url)
-        self.page.wait_for_function("() => window.__clap?.scenes > 0 && window.__clap.status", timeout=60_000)
+        self.wait_for_a_world()
+
+    def wait_for_a_world(self) -> None:
+        self.page.wait_for_function("() => window.__clap?.scenes > 0 && window.__clap.status", timeout=120_000)
 
     def reset(self, task: str = "block_in_same_cup", seed: int = 0, variation: str = "0", speed: int = 4) -> None:
         """Set a scene up by the form. ``speed`` is the slider's stop: 0 is half speed, 4 as fast as it can."""
@@ -130,9 +137,9 @@ def console_url() -> Iterator[Callable[[str], str]]:
         process.wait(20)
 
 
-def start(policy: str) -> tuple[subprocess.Popen[str], str]:
+def start(policy: str, *options: str) -> tuple[subprocess.Popen[str], str]:
     errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the console runs; a pipe nobody reads fills up)
-    command = [sys.executable, "app.py", "--port", "0", "--policy", policy]
+    command = [sys.executable, "app.py", "--port", "0", "--policy", policy, "--dead-man", str(DEAD_MAN_S), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     for line in process.stdout:

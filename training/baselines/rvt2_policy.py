@@ -10,13 +10,13 @@ import numpy as np
 
 from clap.clap_policy import COARSE_SPLAT, FINE_SPLAT
 from clap.failures import InvalidInstructionError
-from clap.geometry import Lifted, Pose, Workspace, to_pixels
+from clap.geometry import Array, Lifted, Pose, Workspace, to_pixels
 from clap.language import normalise
-from clap.observation import Observation, fuse
+from clap.observation import Observation, PointCloud, fuse
 from clap.policy import OnText
 from clap.prediction import Plan, PlanStatus, Prediction
 from clap.predictor import FineActionPredictor
-from clap.views import render_views
+from clap.views import CanonicalViews, render_views
 from clap.worlds.world import Action
 from training.baselines.rvt2 import COARSE, FINE
 
@@ -29,6 +29,8 @@ class Rvt2Policy:
 
     is_expert = False
     knows_completion = False
+    has_fine_stage = True
+    step_words: tuple[str, ...] = ()
 
     def __init__(self, coarse: FineActionPredictor, fine: FineActionPredictor, workspace: Workspace | None = None):
         self.coarse, self.fine = coarse, fine
@@ -56,27 +58,64 @@ class Rvt2Policy:
         return Plan(PlanStatus.STEPS, (sentence,), raw=sentence)
 
     def predict(
-        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+        self,
+        observation: Observation,
+        plan: Plan,
+        last_step: str,
+        on_text: OnText | None = None,
+        step: str | None = None,
     ) -> Prediction:
-        """Coarse branch, zoom, fine branch. Raises EmptyCloudError or OutOfWorkspaceError."""
-        (sentence,) = plan.steps
-        gripper, clock = float(observation.gripper_is_open), time.perf_counter
+        """Coarse branch, zoom, fine branch. Raises EmptyCloudError or OutOfWorkspaceError.
+
+        A wanted ``step`` takes the sentence's place: there is no language but that one.
+        """
+        sentence = step or plan.steps[0]
+        clock = time.perf_counter
         begun = clock()
-        cloud = fuse(observation, self.workspace)
-        views = render_views(cloud, self.workspace, self.coarse.image_size, splat=COARSE_SPLAT)
+        cloud, views = self._look(observation)
         rendered = clock()
-        coarse = self.coarse.predict(views, sentence, gripper)
+        coarse = self.coarse.predict(views, sentence, float(observation.gripper_is_open))
         found = clock()
-        window = self.workspace.zoomed(coarse.position)
+        return self._fine_stage(
+            observation,
+            cloud,
+            views,
+            sentence,
+            coarse.position,
+            {"views": rendered - begun, "planner": found - rendered},
+        )
+
+    def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
+        """The fine branch alone, in the window around a keypoint that somebody else chose."""
+        begun = time.perf_counter()
+        cloud, views = self._look(observation)
+        return self._fine_stage(observation, cloud, views, step, keypoint, {"views": time.perf_counter() - begun})
+
+    def _look(self, observation: Observation) -> tuple[PointCloud, CanonicalViews]:
+        cloud = fuse(observation, self.workspace)
+        return cloud, render_views(cloud, self.workspace, self.coarse.image_size, splat=COARSE_SPLAT)
+
+    def _fine_stage(
+        self,
+        observation: Observation,
+        cloud: PointCloud,
+        views: CanonicalViews,
+        sentence: str,
+        point: Array,
+        seconds: dict[str, float],
+    ) -> Prediction:
+        """Zoom to the point and predict the action there."""
+        begun = time.perf_counter()
+        window = self.workspace.zoomed(point)
         zoomed = render_views(cloud, window, self.fine.image_size, splat=FINE_SPLAT)
-        zoomed_at = clock()
-        fine = self.fine.predict(zoomed, sentence, gripper)
+        zoomed_at = time.perf_counter()
+        fine = self.fine.predict(zoomed, sentence, float(observation.gripper_is_open))
         return Prediction(
             step=sentence,
             objects=(),
             # One point that maximises the sum of three heatmaps: there are no three pixels that could disagree.
-            keypoint=Lifted(coarse.position, np.zeros(3)),
-            keypoint_pixels=to_pixels(coarse.position, self.workspace, views.size),
+            keypoint=Lifted(point, np.zeros(3)),
+            keypoint_pixels=to_pixels(point, self.workspace, views.size),
             window=window,
             action=Action(Pose(fine.position, fine.quaternion), fine.gripper_open, fine.ignore_collisions),
             views=views,
@@ -84,8 +123,8 @@ class Rvt2Policy:
             heatmaps=fine.heatmaps,
             raw=sentence,
             seconds={
-                "views": rendered - begun + zoomed_at - found,
-                "planner": found - rendered,
-                "predictor": clock() - zoomed_at,
+                **seconds,
+                "views": seconds["views"] + zoomed_at - begun,
+                "predictor": time.perf_counter() - zoomed_at,
             },
         )

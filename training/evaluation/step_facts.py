@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clap.geometry import IMAGE_SIZE, Array, Pose, to_pixels
 from clap.prediction import Plan, Prediction
 from clap.step_motion import arrived
-from clap.worlds.tabletop.expert import canonical_action, keyframe, top_down
+from clap.worlds.tabletop.keyframes import canonical_action, keyframe, top_down
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from clap.failures import ClapError, InvalidInstructionError, WorldError
+from clap.geometry import Array
 from clap.observation import CameraFrame, Observation
 from clap.policy import OnText, Policy
 from clap.prediction import Plan, PlanStatus, Prediction
@@ -101,10 +102,15 @@ class WatchedPolicy:
         self._witness = witness
         self.name = policy.name
         self.is_expert = policy.is_expert
+        self.has_fine_stage = policy.has_fine_stage
 
     @property
     def knows_completion(self) -> bool:
         return self._policy.knows_completion
+
+    @property
+    def step_words(self) -> Collection[str]:
+        return self._policy.step_words
 
     def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
         with self._witness.no_answer():
@@ -119,13 +125,21 @@ class WatchedPolicy:
         return plan
 
     def predict(
-        self, observation: Observation, plan: Plan, last_step: str, on_text: OnText | None = None
+        self,
+        observation: Observation,
+        plan: Plan,
+        last_step: str,
+        on_text: OnText | None = None,
+        step: str | None = None,
     ) -> Prediction:
         known = self._witness.truth(last_step)
         with self._witness.no_answer():
-            prediction = self._policy.predict(observation, plan, last_step, on_text)
+            prediction = self._policy.predict(observation, plan, last_step, on_text, step)
         self._witness.predicted(prediction, plan, known, observation.frames[0])
         return prediction
+
+    def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
+        return self._policy.refine(observation, step, keypoint)
 
 
 class WatchedWorld:

@@ -1,4 +1,4 @@
-"""Instruction: the text box, its examples, and Plan."""
+"""Instruction: the text box, its history and examples, what was not understood, and Plan."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import gradio as gr
 from ui.cards.common import heading, shell
 
 SEND = "(text) => window.__clap.plan(text)"
+
+HISTORY = """
+<button type="button" class="c-mini" id="c-history-open" aria-label="Instructions given before" aria-expanded="false"
+  aria-controls="c-history" disabled>▾</button>
+<ul class="c-history" id="c-history" aria-label="Instructions given before" hidden></ul>
+"""
+
+BELOW = """
+<div class="c-chips" id="c-chips" role="group" aria-label="Examples"></div>
+<div class="c-explain" id="c-explain" hidden></div>
+<p class="c-unseen" id="c-explain-live" role="status" aria-live="polite"></p>
+"""
 
 
 def build() -> None:
@@ -26,7 +38,8 @@ def build() -> None:
                 scale=5,
                 min_width=200,
             )
+            shell(HISTORY, "c-history-shell")
             plan = gr.Button("Plan", elem_id="c-do-plan", variant="primary", size="md", min_width=70, scale=1)
-        shell('<div class="c-chips" id="c-chips" aria-label="Examples"></div>', "c-examples")
+        shell(BELOW, "c-examples")
         text.submit(None, [text], js=SEND, api_visibility="private")
         plan.click(None, [text], js=SEND, api_visibility="private")

@@ -11,12 +11,14 @@ MARKUP = """
 <form class="c-form" id="c-setup">
   <label class="c-w7">Task <select id="c-task"></select></label>
   <label class="c-w5">Policy <select id="c-policy"></select></label>
-  <label class="c-w2">Seed
-    <input id="c-seed" type="number" min="0" max="2147483647" step="1" value="0" required>
-  </label>
-  <label class="c-w3">Variation <select id="c-variation"></select></label>
-  <label class="c-w4">Condition <select id="c-condition"></select></label>
-  <button class="c-w3 c-button" id="c-do-reset" type="submit" title="Set the scene up anew">↻ Reset scene</button>
+  <div class="c-form-row">
+    <label class="c-seed">Seed
+      <input id="c-seed" type="number" min="0" max="2147483647" step="1" value="0" required>
+    </label>
+    <label>Variation <select id="c-variation"></select></label>
+    <label>Condition <select id="c-condition"></select></label>
+    <button class="c-button" id="c-do-reset" type="submit" title="Set the scene up anew">↻ Reset scene</button>
+  </div>
 </form>
 """
 

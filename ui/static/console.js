@@ -1,106 +1,99 @@
 // Starts the page: opens the link, hands each message to the cards, and owns Stop.
+// A card is a class; a message of type "status" goes to the `status` method of every card that has one, and so on.
+// "linkChanged" (connected or lost) and "pose" (also made from a status at rest) are handed on in the same way.
 
-import { Controls } from "./controls.js";
+import { Charts } from "./charts.js";
+import { Cloud } from "./cloud.js";
+import { Correction } from "./correction.js";
 import { Details } from "./details.js";
-import { appear, setText } from "./dom.js";
+import { appear } from "./dom.js";
+import { Drive } from "./drive.js";
+import { EventLog } from "./event_log.js";
+import { Execute, SHORTCUTS as EXECUTE_KEYS } from "./execute.js";
+import { Instruction } from "./instruction.js";
+import { SHORTCUTS as HISTORY_KEYS } from "./instruction_history.js";
+import { Lease } from "./lease.js";
 import { Link } from "./link.js";
+import { Nudge } from "./nudge.js";
+import { Pace } from "./pace.js";
+import { Permit } from "./permit.js";
 import { Plan } from "./plan.js";
+import { SHORTCUTS as PLAN_KEYS } from "./plan_line_editor.js";
+import { Progress } from "./progress.js";
+import { Queue } from "./queue.js";
 import { LiveScene } from "./scene.js";
+import { SHORTCUTS as SCENE_KEYS } from "./scene_camera.js";
+import { Settings } from "./settings.js";
+import { Setup } from "./setup.js";
+import { ShortcutHelp } from "./shortcut_help.js";
+import { applyTheme } from "./theme.js";
 import { TopBar } from "./top_bar.js";
+import { Tour } from "./tour.js";
 import { Views } from "./views.js";
 
 window.__clap ??= {}; // also what the browser tests look at
 
-const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-setup", "#c-plan-steps", "#c-hint", "#c-speed",
-  "#c-do-approve", "#c-do-plan", "#c-do-home", "#c-instruction textarea, #c-instruction input", "#c-chips", "#c-text-reason",
-  "#c-fine", "#c-cameras", "#c-log"];
+const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-setup", "#c-plan-steps", "#c-hint", "#c-speed", "#c-nudge",
+  "#c-history", "#c-explain", "#c-do-approve", "#c-do-plan", "#c-do-home", "#c-instruction textarea, #c-instruction input", "#c-chips", "#c-text-reason",
+  "#c-fine", "#c-cameras", "#c-log", "#c-drive"];
+
+const PACED = new Set(["pose", "scene"]);
 
 class Console {
   constructor() {
-    this.bar = new TopBar(() => this.stop());
-    this.plan = new Plan();
-    this.details = new Details();
-    this.lastScene = null;
+    this.pace = new Pace((message) => this.tell(message.type, message));
+    const take = (message) => (PACED.has(message.type) ? this.pace.offer(message) : this.tell(message.type, message));
     this.link = new Link({
-      message: (message) => this.receive(message),
-      binary: (message) => this.receiveBinary(message),
-      changed: (link) => this.linkChanged(link),
+      message: take,
+      binary: take,
+      changed: (link) => this.tell("linkChanged", link),
     });
-    this.controls = new Controls(this.link);
-    window.__clap.command = (verb) => this.controls.command(verb);
-    window.__clap.plan = (text) => this.controls.planned(text);
+    this.bar = new TopBar(() => this.stop());
+    const permit = new Permit(this.link);
+    const correction = new Correction(permit);
+    const cloud = new Cloud();
+    const scene = new LiveScene(permit, correction, cloud);
+    this.cards = [this, permit, correction, cloud, this.bar, new Views(permit, correction, cloud), scene,
+      new Instruction(permit), new Setup(permit),
+      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), ...this.operatorCards(scene)];
     document.addEventListener("keydown", (event) => this.key(event), { capture: true });
-    setInterval(() => this.showAge(), 500);
-    this.linkChanged(this.link);
+    this.tell("linkChanged", this.link);
   }
 
-  receive(message) {
-    const handlers = { hello: this.hello, status: this.status, pose: this.pose, log: this.log, refused: this.refused };
-    handlers[message.type]?.call(this, message);
+  /** Driving, sharing, and what makes the page easy to be in. */
+  operatorCards(scene) {
+    const tour = new Tour();
+    return [new Lease(this.link), new Drive(this.link, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
+      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...SCENE_KEYS], tour), new Charts(), tour];
   }
 
-  hello(message) {
-    if (!this.views) {
-      this.views = new Views(document.querySelector("#c-views section"), message.views, message.workspace);
-      this.scene = new LiveScene(document.querySelector("#c-scene section"), message.workspace);
-      window.__clap.scene = this.scene;
-    }
-    this.details.clearLog();
-    this.bar.hello(message);
-    this.controls.hello(message);
+  tell(kind, message) {
+    for (const card of this.cards) if (typeof card[kind] === "function") card[kind](message);
+    const latest = window.__clap.status;
+    if (kind === "lease" && latest) this.tell("status", latest); // the same state allows more or less now
   }
 
   status(message) {
     window.__clap.status = message;
-    this.bar.status(message);
-    this.plan.status(message);
-    this.controls.status(message);
-    this.details.status(message);
-    const found = JSON.stringify(message.prediction);
-    if (found !== this.found) {
-      this.found = found;
-      this.views?.prediction(message.prediction);
-      this.scene?.prediction(message.prediction);
-    }
-    if (message.gripper && message.state !== "moving") this.pose(message.gripper);
+    if (message.gripper && message.state !== "moving") this.tell("pose", message.gripper);
+  }
+
+  lease({ mine }) {
+    this.pace.watching = !mine;
   }
 
   pose(pose) {
-    this.views?.gripper(pose.position);
-    this.scene?.gripper(pose);
+    window.__clap.pose = pose;
     window.__clap.poses = (window.__clap.poses ?? 0) + 1;
   }
 
-  log(message) {
-    this.details.log(message.lines);
-  }
-
-  refused(message) {
-    this.details.log([{ time: Date.now() / 1000, level: "warn", text: message.sentence }]);
-    this.bar.note(message.sentence);
-  }
-
-  receiveBinary(message) {
-    if (message.type === "fine") return this.details.fine(message);
-    this.lastScene = performance.now();
-    this.views.pictures(message.data);
-    this.scene.points(message);
-    this.details.cameras(message);
-    setText(document.querySelector("#c-cloud"), `${message.points.toLocaleString("en")} points seen, ${message.shown.toLocaleString("en")} drawn`);
+  scene() {
     window.__clap.scenes = (window.__clap.scenes ?? 0) + 1;
   }
 
   linkChanged(link) {
     document.body.classList.toggle("c-offline", !link.connected);
-    this.bar.link(link);
-    this.controls?.linkChanged();
-    this.showAge();
-  }
-
-  showAge() {
-    const stale = document.querySelector("#c-stale");
-    stale.hidden = this.link?.connected !== false || this.lastScene === null;
-    if (!stale.hidden) setText(stale, `Not connected · last picture ${((performance.now() - this.lastScene) / 1000).toFixed(1)} s ago`);
+    document.body.classList.toggle("c-world-lost", link.worldLost);
   }
 
   key(event) {
@@ -113,19 +106,13 @@ class Console {
   }
 
   async stop() {
-    const begun = performance.now();
     this.bar.stopping();
-    const way = await this.link.stop();
-    window.__clap.lastStop = { way, ms: performance.now() - begun };
-    this.bar.stopped(way);
+    const stopped = await this.link.stop();
+    window.__clap.lastStop = stopped;
+    this.bar.stopped(stopped.way);
   }
 }
 
-function chooseTheme() {
-  const stored = localStorage.getItem("clap-theme") ?? "dark";
-  document.body.classList.toggle("dark", stored === "dark");
-}
-
 for (const selector of MOUNTED) await appear(selector);
-chooseTheme();
+applyTheme();
 window.__clap.console = new Console();

@@ -1,9 +1,12 @@
-// The tabs: planner text, fine stage, cameras, and the log with its newest line first.
+// The tabs: planner text, fine stage, cameras and correction. The log, the last, is in event_log.js.
 
 import { el, setText, showPicture } from "./dom.js";
+import { toggle } from "./enlarge.js";
 
 const VIEW_NAMES = ["front", "left", "top"];
-const LOG_LENGTH = 300;
+const OLD_S = 2; // the safety checks ask from this age on
+const TOO_OLD_S = 10; // and refuse from this
+const HEAT_KEY = "clap-heatmaps";
 const $ = (id) => document.getElementById(id);
 
 export class Details {
@@ -13,6 +16,7 @@ export class Details {
       tab.setAttribute("aria-selected", tab === chosen);
       tab.tabIndex = tab === chosen ? 0 : -1;
       $(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
+      this.offerHeat();
     });
     tabs.forEach((tab, k) => {
       tab.addEventListener("click", () => open(tab));
@@ -24,6 +28,15 @@ export class Details {
         next.focus();
       });
     });
+    this.frames = [];
+    this.heat = localStorage.getItem(HEAT_KEY) !== "off";
+    $("c-heat").checked = this.heat;
+    $("c-heat").addEventListener("change", (event) => this.showHeat(event.target.checked));
+    setInterval(() => this.showAges(), 250);
+  }
+
+  hello({ real }) {
+    this.real = real;
   }
 
   status(message) {
@@ -31,42 +44,83 @@ export class Details {
     setText($("c-text-plan"), message.texts.plan || "Nothing written yet.");
     setText($("c-text-reason"), message.texts.reason || (message.expert ? "The scripted expert writes no text here." : "Nothing written yet."));
     if (!message.prediction) this.clearFine();
+    this.moving = message.busy || message.driving;
+    this.frames = message.frames ?? [];
+    this.told = performance.now();
+    this.showAges();
   }
 
   clearFine() {
+    this.zoomed = null;
     $("c-fine").replaceChildren();
+    this.offerHeat();
     setText($("c-fine-empty"), "The enlarged views around the keypoint appear here after Predict.");
   }
 
   fine(message) {
-    const names = message.parts.map(([name]) => name);
-    setText($("c-fine-empty"), names.length ? "" : "This policy computes its pose directly; it has no fine stage.");
-    this.tiles($("c-fine"), names.map((_, k) => `${VIEW_NAMES[k]}, 4 × ${message.heatmaps ? "· heatmap" : ""}`), names, message.data);
+    this.zoomed = message;
+    this.drawFine();
   }
 
-  cameras(message) {
+  /** The switch stands beside the tabs, for the fine stage only. */
+  offerHeat() {
+    $("c-heat").closest("label").hidden = !this.zoomed?.heatmaps || !$("c-fine").offsetParent;
+  }
+
+  showHeat(on) {
+    this.heat = on;
+    localStorage.setItem(HEAT_KEY, on ? "on" : "off");
+    if (this.zoomed) this.drawFine();
+  }
+
+  drawFine() {
+    const { parts, heatmaps, data } = this.zoomed;
+    const names = parts.map(([name]) => name).filter((name) => name.startsWith("zoom"));
+    this.offerHeat();
+    setText($("c-fine-empty"), names.length ? "" : "This policy computes its pose directly; it has no fine stage.");
+    const heat = heatmaps && this.heat;
+    this.tiles($("c-fine"), names.map((_, k) => `${VIEW_NAMES[k]}, 4 ×${heat ? " · heatmap" : ""}`),
+      names.map((name) => (heatmaps && !heat ? name.replace("zoom", "plain") : name)), data);
+  }
+
+  scene(message) {
+    this.names = message.cameras;
     this.tiles($("c-cameras"), message.cameras.map((name) => name.replaceAll("_", " ")), message.cameras.map((_, k) => `camera${k}`), message.data);
+    this.showAges();
+  }
+
+  /** How old each camera's frame is; a frame that the robot would no longer act on is grey, with a warning. */
+  showAges() {
+    const since = this.told === undefined ? 0 : (performance.now() - this.told) / 1000;
+    const watched = this.real || this.moving; // a simulation at rest stays as its last frame shows it
+    $("c-cameras").querySelectorAll("figure").forEach((figure, k) => {
+      const frame = this.frames.find((entry) => entry.camera === this.names?.[k]);
+      const seconds = frame && frame.age + since;
+      const age = figure.querySelector(".c-age");
+      const level = !watched || !frame || seconds < OLD_S ? "fresh" : seconds < TOO_OLD_S ? "old" : "too-old";
+      figure.dataset.age = level;
+      setText(age, frame ? `${level === "fresh" ? "" : "⚠ "}${ageText(seconds)}${watched || seconds < OLD_S ? "" : ", at rest"}` : "");
+      age.title = level === "fresh" ? "Age of the frame" : "The frame is old: the camera may have stopped. Check its cable, then press Redo.";
+    });
   }
 
   tiles(host, titles, names, data) {
     if (host.querySelectorAll("figure").length !== names.length) {
-      host.replaceChildren(...titles.map(() => el("figure", {}, el("img", { alt: "" }), el("figcaption"))));
+      host.replaceChildren(...titles.map(() => {
+        const figure = el("figure", { class: "c-tile" });
+        figure.append(el("button", { type: "button", class: "c-tile-button", onclick: () => toggle(figure) }, el("img", { alt: "" })),
+          el("figcaption", {}, el("span"), el("span", { class: "c-age" })));
+        return figure;
+      }));
     }
     host.querySelectorAll("figure").forEach((figure, k) => {
       showPicture(figure.querySelector("img"), data[names[k]]);
       figure.querySelector("img").alt = titles[k];
-      setText(figure.querySelector("figcaption"), titles[k]);
+      figure.querySelector("button").title = `${titles[k]}: click for larger or smaller`;
+      setText(figure.querySelector("figcaption span"), titles[k]);
     });
   }
-
-  clearLog() {
-    $("c-log").replaceChildren();
-  }
-
-  log(lines) {
-    const list = $("c-log");
-    list.prepend(...lines.reverse().map((line) => el("li", { class: `c-${line.level}` },
-      el("time", {}, new Date(line.time * 1000).toLocaleTimeString("en-GB")), el("span", {}, line.text))));
-    while (list.children.length > LOG_LENGTH) list.lastChild.remove();
-  }
 }
+
+const ageText = (seconds) => (seconds < 10 ? `${seconds.toFixed(1)} s old`
+  : seconds < 120 ? `${Math.round(seconds)} s old` : `${Math.round(seconds / 60)} min old`);

@@ -8,7 +8,7 @@ function fill(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -46,4 +46,7 @@ export function showPicture(image, bytes) {
 export const duration = (seconds) =>
   seconds === undefined || seconds === null ? "–" : seconds < 0.0005 ? "< 1 ms" : seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
 
-export const metres = (values) => ["x", "y", "z"].map((axis, k) => `${axis} ${values[k].toFixed(3).replace("-", "−")}`).join("  ") + " m";
+const coordinate = (value) => (Number.isFinite(value) ? value.toFixed(3).replace("-", "−") : "–");
+
+/** "x 0.345  y 0.040  z 0.861 m"; a coordinate that is not known is a dash. */
+export const metres = (values) => ["x", "y", "z"].map((axis, k) => `${axis} ${coordinate(values[k])}`).join("  ") + " m";

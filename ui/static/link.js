@@ -1,20 +1,22 @@
 // The one WebSocket: telemetry down; stop, heartbeat and commands up. Reconnects by itself.
 
-const HEARTBEAT_MS = 1000;
+import { Stopper } from "./stop.js";
+
+const HEARTBEAT_MS = 250; // on the main thread on purpose: a page that hangs is an operator who cannot press Stop
 const SILENCE_MS = 4000; // no answer for so long counts as a lost connection
-const STOP_ACK_MS = 150; // then plain HTTP is tried as well
-const STOP_GIVE_UP_MS = 2000;
 const RETRY_MS = [300, 600, 1200, 2500, 4000];
 
 export class Link {
   constructor({ message, binary, changed }) {
     this.handlers = { message, binary, changed };
     this.connected = false;
+    this.waiting = false; // in the queue for a world
+    this.worldLost = false; // the world's process has died; a hello tells that another one is there
     this.roundTrip = null;
     this.lastHeard = 0;
     this.attempt = 0;
-    this.stops = new Map();
-    this.nextStop = 1;
+    this.lastBeat = performance.now();
+    this.stopper = new Stopper((command) => this.send(command));
     this.connect();
     setInterval(() => this.beat(), HEARTBEAT_MS);
   }
@@ -22,13 +24,14 @@ export class Link {
   async connect() {
     try {
       const answer = await fetch("/clap/session", { method: "POST" });
+      if (answer.status === 401) return location.reload(); // the login has ended: the server shows its form
       if (!answer.ok) throw new Error(`session refused: ${answer.status}`);
       const { token } = await answer.json();
       const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/clap/ws`);
       socket.binaryType = "arraybuffer";
-      socket.onopen = () => socket.send(JSON.stringify({ type: "open", token }));
+      socket.onopen = () => socket.send(JSON.stringify({ type: "open", token, seat: this.seat }));
       socket.onmessage = (event) => this.receive(socket, event.data);
-      socket.onclose = () => this.lost(socket);
+      socket.onclose = ({ reason }) => this.lost(socket, reason);
       this.socket = socket;
       this.lastHeard = performance.now();
     } catch {
@@ -41,26 +44,33 @@ export class Link {
     this.lastHeard = performance.now();
     if (typeof data !== "string") return this.handlers.binary(unpack(data));
     const message = JSON.parse(data);
-    if (message.type === "pong") {
-      this.roundTrip = performance.now() - message.t;
+    if (message.type === "stop-ack") return this.stopper.acknowledged(message.id);
+    if (message.type === "lease") this.seat = message.seat; // a link made anew comes back as the same visitor
+    if (message.type === "pong") message.roundTrip = this.roundTrip = performance.now() - message.t;
+    if (message.type === "hello" || message.type === "queue") this.opened(message.type === "hello");
+    this.handlers.message(message);
+    if (message.type === "world-lost") {
+      this.worldLost = true;
       this.handlers.changed(this);
-    } else if (message.type === "stop-ack") {
-      this.stops.get(message.id)?.(true);
-    } else {
-      if (message.type === "hello") {
-        this.connected = true;
-        this.attempt = 0;
-        this.beat();
-        this.handlers.changed(this);
-      }
-      this.handlers.message(message);
     }
   }
 
-  lost(socket) {
+  /** The server has answered: with a world (`connected`), or with a place in the queue for one. */
+  opened(connected) {
+    this.attempt = 0;
+    this.worldLost = false;
+    this.connected = connected;
+    this.waiting = !connected;
+    this.beat();
+    this.handlers.changed(this);
+  }
+
+  /** `reason`: the server's sentence, where it was the server that closed the link. */
+  lost(socket, reason = "") {
     if (socket !== this.socket) return;
+    if (reason) this.handlers.message({ type: "closed", sentence: reason });
     this.socket = null;
-    this.connected = false;
+    this.connected = this.waiting = false;
     this.roundTrip = null;
     this.handlers.changed(this);
     this.retry();
@@ -71,12 +81,15 @@ export class Link {
   }
 
   beat() {
+    const now = performance.now();
+    if (now - this.lastBeat > SILENCE_MS / 2) this.lastHeard = now; // the page itself was held up: what came is yet to be read
+    this.lastBeat = now;
     if (!this.socket) return;
-    if (performance.now() - this.lastHeard > SILENCE_MS) {
+    if (now - this.lastHeard > SILENCE_MS) {
       const silent = this.socket;
       silent.close();
       this.lost(silent); // onclose of a half-open connection can take minutes
-    } else this.send({ type: "ping", t: performance.now() });
+    } else this.send({ type: "ping", t: now });
   }
 
   send(message) {
@@ -85,23 +98,13 @@ export class Link {
     return true;
   }
 
-  /** Stop over the WebSocket, then over HTTP. Resolves with "websocket", "http" or null if neither was acknowledged. */
+  get ready() {
+    return this.connected && !this.worldLost;
+  }
+
+  /** Stop all motion; see stop.js. */
   stop() {
-    const id = this.nextStop++;
-    return new Promise((resolve) => {
-      const settle = (way) => {
-        this.stops.delete(id);
-        resolve(way);
-      };
-      this.stops.set(id, () => settle("websocket"));
-      const post = () => {
-        if (!this.stops.has(id)) return;
-        fetch("/clap/stop", { method: "POST", keepalive: true }).then((answer) => answer.ok && settle("http"), () => {});
-      };
-      if (this.send({ type: "stop", id })) setTimeout(post, STOP_ACK_MS);
-      else post();
-      setTimeout(() => settle(null), STOP_GIVE_UP_MS);
-    });
+    return this.stopper.stop();
   }
 }
 

@@ -1,116 +1,149 @@
-// The three canonical views with what the policy found drawn over them, in the 224-pixel grid of the views.
+// The three canonical views with what the policy found drawn over them. The keypoint can be dragged in each of them,
+// and hovering shows the place under the pointer in all three.
 
-import { el, showPicture, svg } from "./dom.js";
+import { el, metres, setText, showPicture, svg } from "./dom.js";
+import { enlargeButton } from "./enlarge.js";
+import { SIZE, ViewGeometry } from "./geometry.js";
+import { relevance } from "./relevance.js";
+import { aimMarks, crossLines, gripperMarks, predictionMarks } from "./view_marks.js";
 
-const SIZE = 224;
-const LABEL_HEIGHT = 12;
-const LABEL_STEP = 13;
-const LETTER_WIDTH = 4.5;
-const EDGE = 2;
+const USUAL_WIDTH = 280; // of a view on the screen, where names have their usual size; smaller views get larger letters
+const GRAB = 11; // pixels of the view around the keypoint that take hold of it
 
 export class Views {
-  constructor(host, axes, workspace) {
-    this.axes = axes;
-    this.workspace = workspace;
-    this.pose = null;
-    this.figures = axes.map((view) => {
-      const image = el("img", { alt: `${view.name} view of the workspace`, hidden: true });
-      const overlay = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-hidden": "true" });
-      const live = svg("g");
-      const marks = svg("g");
-      overlay.append(marks, live);
-      const note = el("span", { class: "c-view-note", title: "How far the views disagree on the keypoint, at most (of 224 pixels)" });
-      const figure = el("figure", { class: "c-view", "data-view": view.name },
-        el("figcaption", {}, el("b", {}, view.name), note, axisNames(view)),
-        el("div", { class: "c-picture" }, el("p", { class: "c-empty" }, "No picture yet"), image, overlay));
-      return { image, marks, live, note, figure };
-    });
-    host.replaceChildren(...this.figures.map((entry) => entry.figure));
+  constructor(permit, correction, cloud) {
+    this.permit = permit;
+    this.correction = correction;
+    this.cloud = cloud;
+    correction.listen(() => this.redraw());
+    this.resized = new ResizeObserver(() => this.redraw());
   }
 
-  pictures(data) {
+  hello({ views, workspace }) {
+    if (this.geometry) return;
+    this.geometry = new ViewGeometry(views, workspace);
+    this.figures = views.map((view, k) => this.figure(view, k));
+    document.querySelector("#c-views section").replaceChildren(...this.figures.map((entry) => entry.figure));
+  }
+
+  figure({ name }, k) {
+    const image = el("img", { alt: `${name} view of the workspace`, hidden: true, draggable: "false" });
+    const layers = { marks: svg("g"), aim: svg("g"), live: svg("g"), hover: svg("g") };
+    const overlay = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-hidden": "true" }, ...Object.values(layers));
+    const note = el("span", { class: "c-view-note", title: "How far the views disagree on the keypoint, at most (of 224 pixels)" });
+    const place = el("code", { class: "c-place", hidden: true });
+    const axes = el("span", { class: "c-axes", title: "Axes of this view, in the world frame" }, this.geometry.axisNames(k));
+    const picture = el("div", { class: "c-picture" }, el("p", { class: "c-empty" }, "No picture yet"), image, overlay);
+    const figure = el("figure", { class: "c-view", "data-view": name });
+    figure.append(el("figcaption", {}, el("b", {}, name), note, place, axes, enlargeButton(figure, `the ${name} view`)), picture);
+    const entry = { image, note, place, axes, figure, picture, ...layers };
+    this.resized.observe(picture);
+    picture.addEventListener("pointerdown", (event) => this.grab(event, k));
+    picture.addEventListener("pointermove", (event) => this.move(event, k));
+    picture.addEventListener("pointerup", (event) => this.release(event, k));
+    picture.addEventListener("pointercancel", (event) => this.release(event, k));
+    picture.addEventListener("pointerleave", () => this.held === undefined && this.hover(null));
+    return entry;
+  }
+
+  scene({ data }) {
     this.figures.forEach((entry, k) => showPicture(entry.image, data[`view${k}`]));
   }
 
-  /** World metres to continuous pixels (u, v) in view k: the same table as clap/geometry.py. */
-  project(point, k) {
-    const { low, high } = this.workspace;
-    const half = Math.max(...high.map((h, i) => h - low[i])) / 2;
-    const local = point.map((value, i) => (value - (low[i] + high[i]) / 2) / half);
-    const view = this.axes[k];
-    return [(SIZE / 2) * (1 + view.u_sign * local[view.u_axis]), (SIZE / 2) * (1 + view.v_sign * local[view.v_axis])];
+  status(message) {
+    this.isRelevant = relevance(message);
+    const shown = JSON.stringify([message.prediction, message.plan, message.instruction]);
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.redraw();
   }
 
-  gripper(position) {
-    this.gripperPixels = this.axes.map((_, k) => this.project(position, k));
+  pose({ position }) {
+    this.gripper = position;
+    this.figures.forEach((entry, k) => entry.live.replaceChildren(
+      ...gripperMarks(this.geometry.project(position, k), this.geometry.axes[k].depth_axis === 2)));
+  }
+
+  redraw() {
+    if (!this.geometry || !this.isRelevant) return;
+    const { prediction, moving, isOwn } = this.correction;
     this.figures.forEach((entry, k) => {
-      const [u, v] = this.gripperPixels[k];
-      const fromAbove = this.axes[k].depth_axis === 2;
-      const d = fromAbove ? `M${u - 5} ${v - 4}h10M${u - 5} ${v + 4}h10` : `M${u - 5} ${v}v-6h10v6M${u} ${v - 6}v-6`;
-      entry.live.replaceChildren(svg("path", { class: "c-gripper-case", d }), svg("path", { class: "c-gripper-mark", d }));
+      const pixels = this.keypointPixels(k);
+      const target = this.correction.target && this.geometry.project(this.correction.target.position, k);
+      const gripper = this.gripper && this.geometry.project(this.gripper, k);
+      entry.marks.replaceChildren(...(prediction
+        ? predictionMarks(prediction, this.geometry, k, { keypoint: pixels, target, gripper, isRelevant: this.isRelevant, scale: letterScale(entry.picture) }) : []));
+      entry.aim.replaceChildren(...(prediction ? [...(moving?.keypoint ? crossLines(...pixels) : []), ...aimMarks(pixels, target, isOwn)] : []));
+      setText(entry.note, !prediction ? "" : isOwn ? "keypoint · yours" : `keypoint ± ${prediction.agreement.toFixed(1)} px`);
+      entry.figure.dataset.objects = prediction ? prediction.objects.map((item) => item.name).join(", ") : "";
+      entry.picture.classList.toggle("c-can-drag", Boolean(prediction) && this.permit.allows("keypoint"));
     });
   }
 
-  prediction(found) {
-    this.figures.forEach((entry, k) => {
-      entry.note.textContent = found ? `keypoint ± ${found.agreement.toFixed(1)} px` : "";
-      entry.marks.replaceChildren(...(found ? this.draw(found, k) : []));
-      entry.figure.dataset.objects = found ? found.objects.map((item) => item.name).join(", ") : "";
-    });
+  /** The policy's keypoint is shown where each view saw it; the operator's, where it is in the world. */
+  keypointPixels(k) {
+    const { prediction, isOwn, keypoint } = this.correction;
+    if (!prediction) return null;
+    return isOwn ? this.geometry.project(keypoint, k) : prediction.keypoint_pixels[k].map((pixel) => pixel + 0.5);
   }
 
-  draw(found, k) {
-    const corners = [found.window.low, found.window.high].map((corner) => this.project(corner, k));
-    const [u0, u1] = [corners[0][0], corners[1][0]].sort((a, b) => a - b);
-    const [v0, v1] = [corners[0][1], corners[1][1]].sort((a, b) => a - b);
-    const zoom = svg("rect", { class: "c-zoom", x: u0, y: v0, width: u1 - u0, height: v1 - v0, rx: 2 });
-    const [ku, kv] = found.keypoint_pixels[k].map((pixel) => pixel + 0.5);
-    const target = this.project(found.action.position, k);
-    const marks = [zoom];
-    if (Math.hypot(target[0] - ku, target[1] - kv) > 1) {
-      marks.push(svg("line", { class: "c-offset", x1: ku, y1: kv, x2: target[0], y2: target[1] }));
+  at(event, k) {
+    const box = this.figures[k].picture.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * SIZE, ((event.clientY - box.top) / box.height) * SIZE];
+  }
+
+  grab(event, k) {
+    const [u, v] = this.at(event, k);
+    const pixels = this.keypointPixels(k);
+    if (event.button !== 0 || !pixels || !this.permit.allows("keypoint") || Math.hypot(u - pixels[0], v - pixels[1]) > GRAB) return;
+    event.preventDefault();
+    this.figures[k].picture.setPointerCapture(event.pointerId);
+    this.held = k;
+    this.offset = [pixels[0] - u, pixels[1] - v];
+    this.start = this.correction.keypoint;
+    this.figures[k].picture.classList.add("c-dragging");
+  }
+
+  move(event, k) {
+    const [u, v] = this.at(event, k);
+    if (this.held !== k) return this.hover(k, u, v);
+    this.moved = this.geometry.unproject(u + this.offset[0], v + this.offset[1], k, this.start);
+    this.showPlace(this.moved);
+    this.correction.moveKeypoint(this.moved, false);
+  }
+
+  release(event, k) {
+    if (this.held !== k) return;
+    this.held = undefined;
+    this.figures[k].picture.classList.remove("c-dragging");
+    if (this.moved && event.type === "pointerup") this.correction.moveKeypoint(this.moved, true);
+    else if (this.moved) this.correction.drop();
+    this.moved = undefined;
+    this.showPlace(null);
+  }
+
+  /** Show the place under pixel (u, v) of view k in all views; the third coordinate where a point is seen there. */
+  hover(k, u, v) {
+    if (k === null || !this.geometry) {
+      this.figures?.forEach((entry) => entry.hover.replaceChildren());
+      return this.showPlace(null);
     }
-    marks.push(svg("rect", { class: "c-target", x: target[0] - 3, y: target[1] - 3, width: 6, height: 6 }));
-    const points = found.objects.map((item) => {
-      const [u, v] = item.pixels[k].map((pixel) => pixel + 0.5);
-      return { name: item.name, u, v };
+    const seen = this.cloud.underView(this.geometry, k, u, v);
+    const place = this.geometry.unproject(u, v, k, seen ?? [NaN, NaN, NaN]);
+    this.figures.forEach((entry, other) => {
+      const [pu, pv] = other === k ? [u, v] : this.geometry.project(place, other);
+      entry.hover.replaceChildren(...crossLines(Number.isFinite(pu) ? pu : null, Number.isFinite(pv) ? pv : null));
     });
-    const gripper = this.gripperPixels?.[k];
-    const kept = [{ x: ku - 7, y: kv, width: 14, height: 16 }];
-    if (gripper) kept.push({ x: gripper[0] - 6, y: gripper[1] - 5, width: 12, height: 16 });
-    for (const label of placeLabels(points, kept)) marks.push(label);
-    marks.push(svg("g", { class: "c-crosshair" },
-      svg("circle", { cx: ku, cy: kv, r: 6 }),
-      svg("path", { d: `M${ku - 11} ${kv}h7M${ku + 4} ${kv}h7M${ku} ${kv - 11}v7M${ku} ${kv + 4}v7` })));
-    return marks;
+    this.showPlace(place);
+  }
+
+  showPlace(place) {
+    for (const entry of this.figures) {
+      entry.place.hidden = place === null;
+      entry.axes.hidden = entry.note.hidden = place !== null;
+      if (place) setText(entry.place, metres(place));
+    }
   }
 }
 
-/** The axes' names with their directions, for instance "y → · z ↑". */
-function axisNames(view) {
-  const letters = "xyz";
-  const u = letters[view.u_axis] + (view.u_sign > 0 ? " →" : " ←");
-  const v = letters[view.v_axis] + (view.v_sign > 0 ? " ↓" : " ↑");
-  return el("span", { class: "c-axes", title: "Axes of this view, in the world frame" }, `${u}  ${v}`);
-}
-
-/** Circles with labels that step aside, up and down in turn, until none overlaps another or what is `kept` free. */
-function placeLabels(points, kept) {
-  const taken = [...kept, ...points.map(({ u, v }) => ({ x: u - 5, y: v, width: 10, height: 10 }))];
-  return [...points].sort((a, b) => a.v - b.v || a.u - b.u).map((point) => {
-    const width = point.name.length * LETTER_WIDTH + 8;
-    const left = point.u + 9 + width > SIZE - EDGE;
-    const x = Math.max(EDGE, left ? point.u - 9 - width : point.u + 9);
-    const free = (y) => taken.every((other) =>
-      Math.abs(other.y - y) >= (other.height + LABEL_HEIGHT) / 2 || x >= other.x + other.width || other.x >= x + width);
-    const inside = (y) => y > LABEL_HEIGHT / 2 && y < SIZE - LABEL_HEIGHT / 2;
-    const options = Array.from({ length: 15 }, (_, n) => point.v + (n % 2 ? -1 : 1) * LABEL_STEP * Math.ceil(n / 2));
-    const y = options.find((option) => inside(option) && free(option)) ?? point.v;
-    taken.push({ x, y, width, height: LABEL_HEIGHT });
-    return svg("g", { class: "c-object", "data-name": point.name },
-      svg("circle", { cx: point.u, cy: point.v, r: 4 }),
-      y === point.v ? null : svg("line", { x1: point.u, y1: point.v, x2: left ? x + width : x, y2: y }),
-      svg("rect", { x, y: y - LABEL_HEIGHT / 2, width, height: LABEL_HEIGHT, rx: 3 }),
-      svg("text", { x: x + 4, y: y + 2.8 }, point.name));
-  });
-}
+const letterScale = ({ clientWidth }) => Math.max(0.5, Math.min(1.8, USUAL_WIDTH / (clientWidth || USUAL_WIDTH)));

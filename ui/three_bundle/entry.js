@@ -2,6 +2,7 @@
 export {
   BoxGeometry, BufferAttribute, BufferGeometry, DirectionalLight, EdgesGeometry, GridHelper, Group, HemisphereLight,
   Line, LineBasicMaterial, LineDashedMaterial, LineSegments, Mesh, MeshBasicMaterial, MeshStandardMaterial,
-  PerspectiveCamera, Points, PointsMaterial, Scene, SphereGeometry, Vector3, WebGLRenderer, AxesHelper,
+  Matrix4, Object3D, OctahedronGeometry, PerspectiveCamera, Points, PointsMaterial, Scene, SphereGeometry, Vector3, WebGLRenderer, AxesHelper,
 } from "three";
 export { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
+export { TransformControls } from "three/examples/jsm/controls/TransformControls.js";

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap.geometry import Pose
+from clap.teleoperation import CONTROL_PERIOD
 from clap.worlds.tabletop.kinematics import InverseKinematics
 from clap.worlds.tabletop.robot import (
     ARM_JOINTS,
@@ -19,13 +20,11 @@ from clap.worlds.tabletop.robot import (
     GRIPPER_OPEN_CTRL,
     HOME_JOINTS,
 )
-from clap.worlds.tabletop.touch import TouchGuard
+from clap.worlds.tabletop.touch import TouchGuard, touching
 from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
 
 Array = NDArray[np.floating]
 
-CONTROL_PERIOD = 0.02
-TICKS_PER_REPORT = 5
 LINEAR_SPEED, ANGULAR_SPEED, JOINT_SPEED = 0.3, 1.8, 1.6
 POSITION_TOLERANCE, ROTATION_TOLERANCE = 0.015, 0.15
 GRIPPER_SECONDS, SETTLE_SECONDS = 0.4, 0.6
@@ -89,8 +88,28 @@ class Arm:
         return self.data.qpos[self._qpos].copy(), self.data.qvel[self._qvel].copy()
 
     @property
+    def is_still(self) -> bool:
+        """True while no joint moves by more than 0.01 rad/s."""
+        return bool(np.abs(self.data.qvel[self._qvel]).max() < 0.01)
+
+    @property
     def time(self) -> float:
         return float(self.data.time)
+
+    def command(self, joints: Array) -> None:
+        """Tell the arm to take these joint angles (7,) rad."""
+        self.data.ctrl[self._ctrl] = self.commanded = joints
+
+    def move_gripper(self, open_: bool) -> None:
+        """Tell the hand to close, or to open as far as it may within one control tick."""
+        if not open_:
+            self.data.ctrl[self._hand] = 0.0
+            return
+        # A sudden opening flings what is held towards one finger: go on from the width that is really open.
+        width = max(float(self.data.ctrl[self._hand]), (self.gripper_open() - 0.01) * GRIPPER_OPEN_CTRL)
+        self.data.ctrl[self._hand] = min(
+            GRIPPER_OPEN_CTRL, width + GRIPPER_OPEN_CTRL * CONTROL_PERIOD / GRIPPER_SECONDS
+        )
 
     def tick(self, count: int = 1) -> None:
         """Advance the physics by ``count`` control periods of 20 ms."""
@@ -103,41 +122,41 @@ class Arm:
         started = self.time
         path = self._plan(action.pose)
         if path is None:
-            return self._report(MotionOutcome.UNREACHABLE, action, started, "No joint angles reach this pose.")
+            return self.report(MotionOutcome.UNREACHABLE, action, started, "No joint angles reach this pose.")
         try:
             self._guard = None if action.ignore_collisions else TouchGuard(self.model, self.data)
             self._tick_hook = self._hook(should_stop, on_tick, speed)
+            if should_stop():
+                raise Stopped
             for q in path:
-                self.data.ctrl[self._ctrl] = self.commanded = q
+                self.command(q)
                 self.tick()
             self._settle()
             self._guard = None
             self._set_gripper(action.gripper_open)
         except Stopped:
-            self._hold()
-            return self._report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
+            self.hold()
+            return self.report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
         except Touched as touched:
-            self._hold()
-            return self._report(MotionOutcome.FELL_SHORT, action, started, str(touched))
+            self.hold()
+            return self.report(MotionOutcome.FELL_SHORT, action, started, str(touched))
         finally:
             self._tick_hook = lambda: None
-        report = self._report(MotionOutcome.REACHED, action, started, "")
+        report = self.report(MotionOutcome.REACHED, action, started, "")
         if report.position_error > POSITION_TOLERANCE or report.rotation_error > ROTATION_TOLERANCE:
-            return self._report(MotionOutcome.FELL_SHORT, action, started, self._why_short(report))
+            return self.report(MotionOutcome.FELL_SHORT, action, started, self._why_short(report))
         return report
 
     def _hook(self, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> Callable[[], None]:
-        wall_start, sim_start, count = time.monotonic(), self.time, 0
+        wall_start, sim_start = time.monotonic(), self.time
 
         def hook() -> None:
-            nonlocal count
-            count += 1
             if should_stop():
                 raise Stopped
             if self._guard is not None and (pressed := self._guard.pressed()):
                 name, force = pressed
                 raise Touched(f"The motion touched the {name} ({force:.0f} N) and was stopped there.")
-            if on_tick is not None and count % TICKS_PER_REPORT == 0:
+            if on_tick is not None:
                 on_tick(self.pose(), self.gripper_open())
             if speed > 0:
                 ahead = (self.time - sim_start) / speed - (time.monotonic() - wall_start)
@@ -154,7 +173,7 @@ class Arm:
         return self._line(target) or self._joint_move(goal)
 
     def _line(self, target: Pose) -> list[Array] | None:
-        start = self._commanded_pose()
+        start = self.commanded_pose()
         quaternion, axis_angle, turned, rotation = np.zeros(4), np.zeros(3), np.zeros(4), np.zeros(9)
         mujoco.mju_mat2Quat(quaternion, (target.rotation @ start.rotation.T).flatten())
         mujoco.mju_quat2Vel(axis_angle, quaternion, 1.0)
@@ -182,13 +201,14 @@ class Arm:
         steps = int(np.ceil(duration / CONTROL_PERIOD))
         return [start + _ease(k / steps) * (goal - start) for k in range(1, steps + 1)]
 
-    def _commanded_pose(self) -> Pose:
+    def commanded_pose(self) -> Pose:
+        """Pose of the tool centre point that the arm was last told to take."""
         return self.kinematics.forward(self.commanded)
 
     def _settle(self) -> None:
         for _ in range(int(SETTLE_SECONDS / CONTROL_PERIOD)):
             self.tick()
-            if np.abs(self.data.qvel[self._qvel]).max() < 0.01:
+            if self.is_still:
                 break
 
     def _set_gripper(self, open_: bool) -> None:
@@ -206,14 +226,15 @@ class Arm:
             )
             self.tick()
 
-    def _hold(self) -> None:
+    def hold(self) -> None:
         """Command the present joint angles and damp out what motion is left."""
         self._tick_hook, self._guard = (lambda: None), None
         self.commanded = self.data.qpos[self._qpos].copy()
         self.data.ctrl[self._ctrl] = self.commanded
         self._settle()
 
-    def _report(self, outcome: MotionOutcome, action: Action, started: float, reason: str) -> MotionReport:
+    def report(self, outcome: MotionOutcome, action: Action, started: float, reason: str) -> MotionReport:
+        """What a motion came to that began at ``started`` (seconds of the world's time)."""
         reached = self.pose()
         position_error, rotation_error = reached.distance(action.pose)
         return MotionReport(
@@ -221,18 +242,6 @@ class Arm:
         )
 
     def _why_short(self, report: MotionReport) -> str:
-        touched = sorted(self._touching())
+        touched = sorted(touching(self.model, self.data))
         by = f" The arm touches: {', '.join(touched)}." if touched else ""
         return f"The arm ended {100 * report.position_error:.1f} cm from the target.{by}"
-
-    def _touching(self) -> set[str]:
-        """Names of the bodies in contact with the arm or hand (fingers excluded: they hold things)."""
-        robot = {k for k in range(self.model.nbody) if self.model.body(k).name.startswith(("fr3_", "hand"))}
-        names = set()
-        for contact in self.data.contact[: self.data.ncon]:
-            pair = [self.model.geom_bodyid[g] for g in (contact.geom1, contact.geom2)]
-            inside = [body in robot for body in pair]
-            if inside[0] != inside[1]:
-                other = self.model.body(pair[inside.index(False)]).name
-                names.add("table" if other == "world" else other.replace("_", " "))
-        return names

@@ -50,3 +50,16 @@ class TouchGuard:
         geoms = [(int(contact.geom1), int(contact.geom2)) for contact in self._data.contact[: self._data.ncon]]
         bodies = [tuple(int(self._model.geom_bodyid[geom]) for geom in pair) for pair in geoms]
         return {(a, b) for a, b in bodies} | {(b, a) for a, b in bodies}
+
+
+def touching(model: mujoco.MjModel, data: mujoco.MjData) -> set[str]:
+    """Names of the bodies in contact with the arm or hand (fingers excluded: they hold things)."""
+    robot = {k for k in range(model.nbody) if model.body(k).name.startswith(("fr3_", "hand"))}
+    names = set()
+    for contact in data.contact[: data.ncon]:
+        pair = [model.geom_bodyid[g] for g in (contact.geom1, contact.geom2)]
+        inside = [body in robot for body in pair]
+        if inside[0] != inside[1]:
+            other = model.body(pair[inside.index(False)]).name
+            names.add("table" if other == "world" else other.replace("_", " "))
+    return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 import mujoco
 import numpy as np
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 from clap.failures import WorldError
 from clap.geometry import Pose, Workspace
 from clap.observation import CameraFrame, Observation
+from clap.teleoperation import DriveCommand
 from clap.worlds.tabletop.cameras import SETUPS, CameraRig, RenderContext
+from clap.worlds.tabletop.driving import drive
 from clap.worlds.tabletop.kinematics import InverseKinematics
-from clap.worlds.tabletop.motion import Arm
+from clap.worlds.tabletop.moment import Moment
+from clap.worlds.tabletop.motion import LINEAR_SPEED, Arm
 from clap.worlds.tabletop.objects import Thing, add_thing, named_points
 from clap.worlds.tabletop.phrasing import hole
 from clap.worlds.tabletop.robot import HOME_JOINTS, Lighting, table_spec
@@ -43,6 +47,7 @@ class TabletopWorld:
     """
 
     is_real = False
+    tool_speed = LINEAR_SPEED
 
     def __init__(self, cameras: str = "four") -> None:
         if cameras not in SETUPS:
@@ -107,7 +112,14 @@ class TabletopWorld:
         return self._goal
 
     def observe(self) -> Observation:
-        return self.observation(self._frames(self.rig))
+        return self.observation(tuple(self._frame(name) for name in self.cameras.names))
+
+    def observe_in_parts(self) -> Iterator[Observation | None]:
+        frames = []
+        for name in self.cameras.names:
+            frames.append(self._frame(name))
+            yield None
+        yield self.observation(tuple(frames))
 
     def observation(self, frames: tuple[CameraFrame, ...]) -> Observation:
         """The robot's state now, with these frames."""
@@ -121,15 +133,13 @@ class TabletopWorld:
             self.arm.time,
         )
 
-    def _frames(self, rig: CameraRig) -> tuple[CameraFrame, ...]:
-        frames, noise = rig.capture(self.data, self.cameras.names), self.cameras.noise
+    def _frame(self, name: str) -> CameraFrame:
+        (frame,), noise = self.rig.capture(self.data, (name,)), self.cameras.noise
         if noise is None:
-            return frames
-        for name in self.cameras.names:
-            if name not in self._calibration_errors:
-                self._calibration_errors[name] = calibration_error(noise, self._sensor_rng)
-        errors = self._calibration_errors
-        return tuple(degraded(frame, noise, errors[frame.name], self._sensor_rng) for frame in frames)
+            return frame
+        if name not in self._calibration_errors:
+            self._calibration_errors[name] = calibration_error(noise, self._sensor_rng)
+        return degraded(frame, noise, self._calibration_errors[name], self._sensor_rng)
 
     @property
     def rig(self) -> CameraRig:
@@ -152,6 +162,20 @@ class TabletopWorld:
         speed: float = 0.0,
     ) -> MotionReport:
         return self.arm.execute(action, should_stop, on_tick, speed)
+
+    def drive(
+        self, command: DriveCommand, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None
+    ) -> MotionReport:
+        return drive(self.arm, self.workspace, command, should_stop, on_tick)
+
+    def save(self) -> object | None:
+        return Moment(self.model, self.data, self.arm, self._goal, self._sensor_rng, self._calibration_errors)
+
+    def restore(self, saved: object) -> None:
+        if not isinstance(saved, Moment) or saved.model is not self.model:
+            raise WorldError("This moment belongs to another scene: the table was set anew since.")
+        saved.restore(self.data, self.arm, self._sensor_rng)
+        self._goal, self._calibration_errors = saved.goal, dict(saved.calibration_errors)
 
     def success(self) -> bool | None:
         """True if the goal holds now; None if the world cannot judge the instruction."""

@@ -1,0 +1,38 @@
+"""Whether a plan and what the planner saw agree: round one may neither use what is not there nor deny what is.
+
+A small planner's text follows its habits now and then (a cup that most plans speak of); both kinds of slip show when
+its answer is held against its own list of what it sees, and are mended without any other knowledge of the table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from clap.language import mentioned_objects
+
+_PART = re.compile(r"\bthe (?:[a-z]+ ){1,4}?of (?=the\b)")
+"""A part that is named with its whole, "the cylinder hole of the shape sorter": the whole is what has to be there."""
+
+
+def missing_thing(steps: Sequence[str], seen: Sequence[str]) -> str | None:
+    """The first thing that the steps speak of and that is not among the names ``seen``; None if all are there."""
+    things = mentioned_objects([_PART.sub("", step) for step in steps])
+    return next((thing for thing in things if not any(_is(thing, name) for name in seen)), None)
+
+
+def denies_what_is_there(reason: str, seen: Sequence[str]) -> bool:
+    """True if a refusal says that a thing is absent, ambiguous or unknown, and the names ``seen`` say otherwise."""
+    if reason.startswith("it is not known what is on the table"):
+        return True
+    if absent := re.fullmatch(r"there is no (.+)", reason):
+        return any(_is(absent.group(1), name) for name in seen)
+    if several := re.fullmatch(r"several (.+?)e?s match", reason):
+        return sum(name.split()[-1].rstrip("e") == several.group(1).rstrip("e") for name in seen) < 2
+    return False
+
+
+def _is(thing: str, name: str) -> bool:
+    """True if what is called ``thing`` is ``name`` ("drawer": "open drawer"), or a part of it ("drawer handle")."""
+    words, named = thing.split(), name.split()
+    return named[-len(words) :] == words or (words[: len(named[-1:])] == named[-1:] and len(words) > 1)

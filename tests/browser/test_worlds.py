@@ -1,0 +1,97 @@
+"""Worlds of one's own: who comes too late waits for one, and a world that dies comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import ConsolePage, start
+from tests.browser.visitors import Visit, violations, visitors
+
+pytestmark = pytest.mark.browser
+
+Crowd = tuple[Visit, "subprocess.Popen[str]"]
+BUSY = "window.__busy = setInterval(() => window.__clap.console.link.send({ type: 'speed', value: 1 }), 300)"
+
+
+@pytest.fixture(scope="module")
+def crowd(chromium: Browser) -> Iterator[Crowd]:
+    """A console with two worlds, where ten seconds without a command count as rest."""
+    folder = os.environ.get("CLAP_SCREENSHOTS")
+    process, url = start("expert", "--worlds", "2", "--idle", "10")
+    try:
+        with visitors(chromium, url, Path(folder) if folder else None) as visit:
+            yield visit, process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def ben(crowd: Crowd) -> ConsolePage:
+    visit, _ = crowd
+    return visit(name="Ben")
+
+
+def test_who_comes_too_late_waits_in_a_queue_and_gets_the_world_that_rests(crowd: Crowd, ben: ConsolePage) -> None:
+    visit, _ = crowd
+    ann = visit(name="Ann")
+    for console in (ann, ben):
+        console.page.wait_for_function("() => window.__clap.lease.mine")  # each in a world of their own
+        console.page.evaluate(BUSY)
+    cleo = visit(name="Cleo", waits=True)
+    dialog = cleo.page.locator("#c-queue")
+    dialog.wait_for()
+    assert "1 of 1 in the queue" in dialog.inner_text()
+    assert "does nothing in it for 10 seconds" in dialog.inner_text()
+    assert cleo.page.locator("#c-state").inner_text() == "waiting for a world"
+    assert cleo.page.locator("#c-do-plan").is_disabled()
+    assert violations(cleo) == []
+    cleo.screenshot("worlds-queue")
+    cleo.page.click("#c-stop")
+    cleo.page.wait_for_function("() => window.__clap.lastStop?.way")
+
+    ann.page.evaluate("clearInterval(window.__busy)")
+    cleo.wait_for_a_world()
+    dialog.wait_for(state="detached")
+    cleo.wait_for("can", "plan")
+    ann.page.locator("#c-queue", has_text="Your world went to the next visitor").wait_for(timeout=120_000)
+    ann.screenshot("worlds-given-on")
+    for console in (ann, cleo):
+        console.page.context.close()
+
+
+def test_a_world_that_dies_is_told_and_comes_back(crowd: Crowd, ben: ConsolePage) -> None:
+    _, process = crowd
+    page = ben.page
+    page.evaluate("clearInterval(window.__busy)")
+    scenes = page.evaluate("window.__clap.scenes")
+    for world in children(process.pid):
+        os.kill(world, signal.SIGKILL)
+    banner = page.locator("#c-banner", has_text="process has died")
+    banner.wait_for()
+    assert page.locator("#c-do-plan").is_disabled()
+    assert page.locator("#c-do-home").is_disabled()
+    assert "Another one is being started" in str(page.locator("#c-do-home").get_attribute("title"))
+    page.locator("#c-stale", has_text="World lost").wait_for()
+    ben.screenshot("worlds-lost")
+    page.wait_for_function("scenes => window.__clap.scenes > scenes", arg=scenes, timeout=120_000)
+    banner.wait_for(state="hidden")
+    ben.reset()
+    assert ben.status("state") == "ready"
+    assert page.locator("#c-state").inner_text() == "ready"
+    assert page.evaluate("window.__clap.canvasMounts") == 1
+
+
+def children(parent: int) -> list[int]:
+    """The processes of the worlds that this console has started."""
+    lines = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=True
+    )
+    return [int(line.split()[0]) for line in lines.stdout.splitlines() if "spawn_main" in line]

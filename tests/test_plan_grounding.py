@@ -1,0 +1,86 @@
+"""Plans are held against what was seen: nothing absent is used, nothing present is denied."""
+
+from __future__ import annotations
+
+import pytest
+
+from clap import language
+from clap.plan_grounding import denies_what_is_there, missing_thing
+from clap.planner_model import PlannerSettings
+from clap.planner_rounds import PlannerRounds
+from clap.policy import INITIAL_STEP
+from clap.prediction import PlanStatus
+from clap.worlds.tabletop import phrasing
+
+SEEN = ("red block", "red cup", "blue cup", "cylinder", "shape sorter", "closed drawer")
+TO_THE_BLUE_CUP = phrasing.pick_and_place_steps("red block", "blue cup")
+
+
+@pytest.mark.parametrize(
+    ("steps", "missing"),
+    [
+        (TO_THE_BLUE_CUP, None),
+        (phrasing.pick_and_place_steps("red block", "green cup"), "green cup"),
+        (phrasing.pick_and_place_steps("triangle", "drawer"), "triangle"),
+        (phrasing.pick_and_place_steps("cylinder", phrasing.SORTER), None),
+        (phrasing.OPEN_DRAWER_STEPS, None),
+        ((), None),
+    ],
+)
+def test_the_first_thing_that_is_not_there_is_found(steps, missing):
+    assert missing_thing(steps, SEEN) == missing
+
+
+def test_a_hole_needs_its_sorter():
+    assert missing_thing(phrasing.pick_and_place_steps("cylinder", phrasing.SORTER), ("cylinder",)) == "shape sorter"
+
+
+@pytest.mark.parametrize(
+    ("reason", "denied"),
+    [
+        ("there is no blue cup", True),
+        ("there is no cup", True),
+        ("there is no drawer", True),
+        ("there is no green cup", False),
+        ("there is no such thing here", False),
+        ("several cups match", False),
+        ("several blocks match", True),
+        ("it is not known what is on the table", True),
+        ("that is not a task for a robot", False),
+    ],
+)
+def test_a_refusal_may_not_deny_what_is_there(reason, denied):
+    assert denies_what_is_there(reason, SEEN) == denied
+
+
+class Scripted(PlannerRounds):
+    """A planner whose answers are given; one that its grammar forbids would be an error of this test."""
+
+    settings = PlannerSettings()
+    known_words = ()
+
+    def __init__(self, *answers: str):
+        self.answers, self.grammars = list(answers), []
+
+    def answer(self, question, grammar, on_text=None, views=None):
+        self.grammars.append(grammar)
+        return self.answers.pop(0)
+
+
+def test_a_plan_with_something_absent_is_a_refusal_that_names_it():
+    steps = " ; ".join(phrasing.pick_and_place_steps("red block", "green cup"))
+    plan = Scripted(f"steps : {steps}").plan("put it there", INITIAL_STEP, seen=SEEN)
+    assert (plan.status, plan.reason) == (PlanStatus.REFUSED, "there is no green cup")
+    assert plan.raw == f"steps : {steps}"
+
+
+def test_a_denial_of_what_is_there_is_asked_again_without_refusals():
+    planner = Scripted("refuse : there is no blue cup", language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP))
+    plan = planner.plan("put it there", INITIAL_STEP, seen=SEEN)
+    assert plan.steps == TO_THE_BLUE_CUP
+    assert "refuse" in planner.grammars[0] and "refuse" not in planner.grammars[1]
+
+
+def test_without_a_look_nothing_is_checked():
+    plan = Scripted("refuse : there is no blue cup").plan("put it there", INITIAL_STEP)
+    assert plan.reason == "there is no blue cup"

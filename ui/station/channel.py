@@ -1,0 +1,51 @@
+"""Frames on the pipe between the server and a station: a kind, the page it is for, and the payload as it goes on.
+
+What a station sends for all pages is encoded there, once; the server passes the bytes on unread.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+EVERY_PAGE = 0
+_HEAD = struct.Struct("<BI")
+
+NEWEST = ("starting", "hello", "status", "pose", "scene", "fine")
+"""Kinds of which only the newest matters, in the order in which a page that joins gets them."""
+
+BINARY = frozenset({"scene", "fine"})
+KINDS = (*NEWEST, "log", "refused", "jog-ack", "halted", "up", "cannot-start", "world-lost")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """``page`` is the number of the page it is for, 0 for all. ``payload`` is JSON text, or binary (see BINARY)."""
+
+    kind: str
+    payload: bytes = b""
+    page: int = EVERY_PAGE
+
+    def pack(self) -> bytes:
+        """The frame as the pipe carries it."""
+        return _HEAD.pack(KINDS.index(self.kind), self.page) + self.payload
+
+    @staticmethod
+    def unpack(data: bytes) -> Frame:
+        """The frame that ``pack`` made."""
+        kind, page = _HEAD.unpack_from(data)
+        return Frame(KINDS[kind], data[_HEAD.size :], page)
+
+
+def compact(message: Json) -> str:
+    """One line of JSON without spaces. Raises ValueError for numbers that are not finite."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def frame(message: Json, page: int = EVERY_PAGE) -> Frame:
+    """A JSON message as a frame; its type is the frame's kind."""
+    return Frame(message["type"], compact(message).encode(), page)

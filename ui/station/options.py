@@ -1,0 +1,47 @@
+"""What a station is made from: options that travel to its process, and the set-up that is made of them there."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the server holds these options and must stay light
+    from clap.policy import Policy
+    from clap.worlds.world import World
+    from ui.messages import ConsoleInfo
+
+DEAD_MAN_S = 1.5
+"""Seconds without a sign of the operator's page after which a motion halts."""
+
+
+class CannotStartError(Exception):
+    """The console cannot start as asked; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class StationOptions:
+    """``factory`` is "module:function", called in the station's process with ``arguments``; it returns a Setup."""
+
+    factory: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    dead_man_s: float = DEAD_MAN_S
+
+    def make(self, progress: Callable[[str], None]) -> Setup:
+        """Make the set-up; ``progress`` is told in sentences what takes its time. Raises CannotStartError."""
+        module, _, name = self.factory.partition(":")
+        made: Setup = getattr(importlib.import_module(module), name)(progress=progress, **self.arguments)
+        return made
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A world to make, the policies on offer by name, the one to begin with, and the scene to begin with."""
+
+    world: Callable[[], World]
+    policies: Mapping[str, Callable[[World], Policy]]
+    first: str
+    info: ConsoleInfo
+    scene: tuple[str, int, int | None] | None = None
+    speed: float = 1.0

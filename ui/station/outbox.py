@@ -1,0 +1,129 @@
+"""What a station still has to tell: lines in order, and of everything else only the newest.
+
+The episode's worker thread marks what changed and returns; encoding and the pipe are this module's threads', so that a
+slow reader never holds a motion up.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from clap import events
+from clap.episode import Episode
+from clap.episode_state import SceneFrame
+from clap.prediction import Prediction
+from ui import log, messages, pictures
+from ui.station.channel import Frame, Json, frame
+
+MIN_INTERVAL_S = 0.05
+"""At most 20 looks a second at what changed."""
+
+MAX_LINES = 300
+
+logger = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Sends a station's frames over its pipe."""
+
+    def __init__(self, pipe: Connection):
+        self._pipe = pipe
+        self._sending = threading.Lock()
+        self._changed, self._pictured = threading.Event(), threading.Event()
+        self._lines: deque[Json] = deque(maxlen=MAX_LINES)
+        self._status = True
+        self._pose: Json | None = None
+        self._scene: SceneFrame | None = None
+        self._prediction: Prediction | None = None
+        self._seen_at = time.monotonic()
+        self.asker = 0
+        """The page whose command came last: the one that is told of a refusal."""
+
+        self._answers: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        threading.Thread(target=self._tell_answers, name="answers", daemon=True).start()
+
+    def answer(self, answer: Frame) -> None:
+        """Send soon, past all that is being encoded; never blocks."""
+        self._answers.put(answer)
+
+    def _tell_answers(self) -> None:
+        while True:
+            self.tell(self._answers.get())
+
+    def tell(self, *frames: Frame) -> None:
+        """Send now; blocks while the server does not read. Not for the episode's worker thread."""
+        with self._sending:
+            for one in frames:
+                self._pipe.send_bytes(one.pack())
+
+    def refresh(self) -> None:
+        """Send the status again soon."""
+        self._status = True
+        self._changed.set()
+
+    def on_event(self, event: events.Event) -> None:
+        """A subscriber of the episode: mark what changed, and return."""
+        told = log.sentence(event)
+        if told is not None:
+            self._lines.append({"time": event.time, "level": told[0], "text": told[1]})
+        if isinstance(event, events.PoseUpdated):
+            self._pose = {"type": "pose", **messages.pose(event.pose, event.gripper_open)}
+        else:
+            self._status = True
+        if isinstance(event, events.Refused):
+            self.answer(frame({"type": "refused", "sentence": event.sentence, "logged": True}, self.asker))
+        if isinstance(event, events.SceneUpdated):
+            self._seen_at = time.monotonic()
+        self._changed.set()
+        if not isinstance(event, events.PoseUpdated):
+            self._pictured.set()
+
+    def follow(self, episode: Episode) -> None:
+        """Tell what changes in the episode, for ever; encoding pictures holds up neither poses nor the status."""
+        for tell, changed in ((self._tell_state, self._changed), (self._tell_pictures, self._pictured)):
+            threading.Thread(target=self._follow, args=(tell, changed, episode), name="outbox", daemon=True).start()
+
+    def _follow(self, tell: Callable[[Episode], None], changed: threading.Event, episode: Episode) -> None:
+        try:
+            while True:
+                changed.wait()
+                changed.clear()
+                tell(episode)
+                time.sleep(MIN_INTERVAL_S)
+        except BrokenPipeError:  # the server has ended, and so will this process
+            return
+        except Exception:
+            logger.exception("The pages can no longer be told")
+            os._exit(1)  # the server starts another world
+
+    def tell_changes(self, episode: Episode) -> None:
+        """Send what has changed since the last time."""
+        self._tell_state(episode)
+        self._tell_pictures(episode)
+
+    def _tell_state(self, episode: Episode) -> None:
+        if self._lines:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            self.tell(frame({"type": "log", "lines": lines}))
+        if self._pose is not None:
+            pose, self._pose = self._pose, None
+            self.tell(frame(pose))
+        if self._status:
+            self._status = False
+            self.tell(frame(messages.status(episode.snapshot(), time.monotonic() - self._seen_at)))
+
+    def _tell_pictures(self, episode: Episode) -> None:
+        snapshot = episode.snapshot()
+        if snapshot.scene is not None and snapshot.scene is not self._scene:
+            self._scene = snapshot.scene
+            self.tell(Frame("scene", pictures.scene_message(snapshot.scene)))
+        if snapshot.prediction is not None and snapshot.prediction is not self._prediction:
+            self._prediction = snapshot.prediction
+            self.tell(Frame("fine", pictures.fine_message(snapshot.prediction)))

@@ -1,0 +1,180 @@
+"""What runs in a station's process: it makes the world and its episode, obeys the server, and tells it everything.
+
+The process lives as long as its pipe: when the server ends, in whatever way, the pipe closes, the episode is stopped,
+and the process ends too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+
+from clap.episode import Episode, EpisodeState
+from clap.episode_state import EpisodeSnapshot
+from clap.failures import ClapError
+from clap.geometry import Workspace
+from ui import messages
+from ui.commands import BadCommandError
+from ui.promptness import be_prompt
+from ui.station.channel import EVERY_PAGE, Frame, Json, frame
+from ui.station.obey import obey
+from ui.station.options import CannotStartError, Setup, StationOptions
+from ui.station.outbox import Outbox
+from ui.station.shared import Guard, Shared
+
+START_TIMEOUT_S = 300.0
+CLOSE_TIMEOUT_S = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+def main(options: StationOptions, shared: Shared, pipe: Connection) -> None:
+    """Run a station until its pipe closes; the process then ends, whatever its threads still do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the server ends us in order
+    be_prompt()
+    logging.getLogger("clap").setLevel(logging.ERROR)  # named failures are told on the page
+    station = StationProcess(options, shared, pipe)
+    threading.Thread(target=station.start, name="start", daemon=True).start()
+    try:
+        station.obey_until_closed()
+    finally:
+        station.close()
+        os._exit(0)
+
+
+class StationProcess:
+    """The station from within. Commands come one after the other on the main thread."""
+
+    def __init__(self, options: StationOptions, shared: Shared, pipe: Connection):
+        self._options, self._pipe = options, pipe
+        self._episode: Episode | None = None
+        self._guard = Guard(shared, options.dead_man_s, self._moving)
+        self._outbox = Outbox(pipe)
+        self._driver = EVERY_PAGE
+
+    # Starting
+
+    def start(self) -> None:
+        """Make the world and the policies, set the first scene, and say so; or say why it cannot be done."""
+        try:
+            self._start()
+        except (CannotStartError, ClapError) as error:
+            self._give_up(str(error))
+        except BrokenPipeError:  # the server has ended
+            return
+        except Exception as error:
+            logger.exception("The world could not be started")
+            self._give_up(f"The world did not start ({type(error).__name__}: {error}).")
+
+    def _give_up(self, sentence: str) -> None:
+        """Say why there is no world, and end the process."""
+        self._outbox.tell(Frame("cannot-start", sentence.encode()))
+        self.close()
+        os._exit(1)
+
+    def _start(self) -> None:
+        self._progress("Loading the programs …")
+        setup = self._options.make(self._progress)
+        self._progress("Starting the world …")
+        episode = Episode(
+            setup.world,
+            setup.policies,
+            setup.first,
+            setup.speed,
+            halted=self._guard.reason,
+            on_halted=self._tell_halted,
+            on_jog=self._tell_jog,
+        )
+        if setup.info.is_real:
+            episode.set_approve_each(True)
+        self._episode = episode
+        episode.subscribe(self._outbox.on_event)
+        snapshot = self._settled(episode)
+        if setup.scene is not None and snapshot.failure is None:
+            task, seed, variation = setup.scene
+            episode.reset(task, seed, variation)
+            snapshot = self._settled(episode)
+        if snapshot.failure is not None:
+            raise CannotStartError(f"{snapshot.failure.sentence} {snapshot.failure.next_move}")
+        self._guard.watched = True
+        self._outbox.tell(frame(self._hello(setup, snapshot)))
+        self._outbox.tell_changes(episode)
+        self._outbox.tell(Frame("up"))
+        self._outbox.follow(episode)
+
+    def _settled(self, episode: Episode) -> EpisodeSnapshot:
+        try:
+            return episode.wait(lambda snapshot: snapshot.state is not EpisodeState.STARTING, START_TIMEOUT_S)
+        except TimeoutError as error:
+            raise CannotStartError(f"The world did not start. {error}") from error
+
+    def _progress(self, sentence: str) -> None:
+        self._outbox.tell(frame({"type": "starting", "sentence": sentence}))
+
+    def _hello(self, setup: Setup, snapshot: EpisodeSnapshot) -> Json:
+        assert self._episode is not None
+        workspace = Workspace() if snapshot.scene is None else snapshot.scene.views.workspace
+        tasks, conditions = self._episode.tasks(), self._episode.conditions()
+        return messages.hello(setup.info, tasks, conditions, workspace, self._options.dead_man_s)
+
+    # Obeying
+
+    def obey_until_closed(self) -> None:
+        """Carry out what comes down the pipe."""
+        while True:
+            try:
+                command = self._pipe.recv()
+            except (EOFError, OSError):
+                return
+            if command["type"] == "close":
+                return
+            if command["type"] == "stop":
+                self._stop(command["number"])
+            elif self._episode is None:
+                self._refuse(command, "The world is still starting. Wait until it is there.")
+            else:
+                self._obey(self._episode, command)
+
+    def _stop(self, number: int) -> None:
+        if self._episode is not None and self._episode.snapshot().state is not EpisodeState.STOPPED:
+            self._episode.stop()  # else the motion has found the stop in the shared memory already
+        self._guard.acknowledge(number)
+        self._outbox.refresh()
+
+    def _obey(self, episode: Episode, command: Json) -> None:
+        if command["type"] == "jog":
+            self._driver = command["page"]
+        else:
+            self._outbox.asker = command["page"]
+        try:
+            obey(episode, command)
+        except BadCommandError as error:
+            self._refuse(command, str(error))
+        if command["type"] not in ("jog", "jog-target"):
+            self._outbox.refresh()
+
+    def _tell_jog(self, seq: int, applied: bool) -> None:
+        """Called by the control loop for every jog, so it must not wait."""
+        told = {"type": "jog-ack", "seq": seq, "applied": applied, "at": time.time()}
+        self._outbox.answer(frame(told, self._driver))
+
+    def _tell_halted(self, when: float) -> None:
+        """After a stop nothing moves any more since ``when`` (monotonic); pages get it as seconds since 1970."""
+        stop, seconds = self._guard.motion_halted(when)
+        at = time.time() - time.monotonic() + when
+        self._outbox.answer(frame({"type": "halted", "stop": stop, "seconds": seconds, "at": at}))
+
+    def _refuse(self, command: Json, sentence: str) -> None:
+        self._outbox.answer(frame({"type": "refused", "sentence": sentence}, command["page"]))
+
+    def _moving(self) -> bool:
+        return self._episode is not None and self._episode.snapshot().state.in_motion
+
+    def close(self) -> None:
+        """Stop the motion and release the world."""
+        if self._episode is not None:
+            self._episode.close(CLOSE_TIMEOUT_S)

@@ -1,0 +1,192 @@
+"""The server's handle on a world in a process of its own: commands down, frames up, and a stop past both."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from ui.station.channel import NEWEST, Frame, Json, frame
+from ui.station.launch import run
+from ui.station.options import StationOptions
+from ui.station.shared import Shared
+
+LOG_LENGTH = 300
+MAX_WAITING = 200
+"""Commands that may wait for a station that does not read; then it counts as unresponsive."""
+
+CLOSE_TIMEOUT_S = 8.0
+MAX_CRASHES = 3
+"""A station that dies so often within CRASH_WINDOW_S is not started again."""
+
+CRASH_WINDOW_S = 120.0
+
+OnFrame = Callable[[Frame], None]
+
+
+class UnresponsiveError(Exception):
+    """The station does not take commands now; the text says so."""
+
+
+class Station:
+    """A world's process, started anew when it dies. Any thread may call any method.
+
+    ``failure``: the sentence that says why the world cannot start at all; empty while it can.
+    """
+
+    def __init__(self, options: StationOptions):
+        self._options = options
+        self._shared = Shared()
+        self._lock = threading.RLock()
+        self._newest: dict[str, Frame] = {}
+        self._lines: deque[Json] = deque(maxlen=LOG_LENGTH)
+        self._listeners: list[OnFrame] = []
+        self._crashes: deque[float] = deque(maxlen=MAX_CRASHES)
+        self._closed = False
+        self._on_failed: Callable[[], None] = lambda: None
+        self.failure = ""
+        self.up = threading.Event()
+        """Set while the world is there and its first scene is set."""
+        self._launch()
+
+    # For the pages
+
+    def listen(self, listener: OnFrame) -> tuple[Frame, ...]:
+        """Call ``listener`` with every frame from now on, on a thread of the station's; the result is what came
+        before and still holds."""
+        with self._lock:
+            self._listeners.append(listener)
+            return self.known()
+
+    def known(self) -> tuple[Frame, ...]:
+        """What a page that joins now has to be told: the log, and the newest of everything else."""
+        with self._lock:
+            kept = [self._newest[kind] for kind in ("world-lost", *NEWEST) if kind in self._newest]
+            return (*kept, frame({"type": "log", "lines": list(self._lines)})) if self._lines else tuple(kept)
+
+    def command(self, page: int, command: Json) -> None:
+        """Send a checked command of a page. Raises UnresponsiveError if too many wait already."""
+        with self._lock:
+            if self._commands.qsize() >= MAX_WAITING:
+                raise UnresponsiveError("The world takes no commands at the moment. Wait, or press Stop.")
+            self._commands.put({**command, "page": page})
+
+    def stop(self) -> int:
+        """Halt all motion: shared memory tells the motion itself, the pipe the episode. Returns the stop's number."""
+        with self._lock:
+            number = self._shared.press_stop()
+            self._commands.put({"type": "stop", "number": number})
+            return number
+
+    def alive(self) -> None:
+        """The operator's page was heard."""
+        self._shared.keep_alive(self._options.dead_man_s)
+
+    def halted(self) -> tuple[int, float]:
+        """How many stops have halted all motion, and when the latest did (``time.monotonic``)."""
+        return self._shared.halted()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the process: in order if it can, else by force."""
+        with self._lock:
+            self._closed = True
+            process = self._process
+            self._commands.put({"type": "close"})
+        process.join(CLOSE_TIMEOUT_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+    def on_failed(self, callback: Callable[[], None]) -> None:
+        """Call this when it turns out that the world cannot start; at once if that is known already."""
+        with self._lock:
+            self._on_failed = callback
+            if self.failure and not self._process.is_alive():
+                callback()
+
+    # The process
+
+    def _launch(self) -> None:
+        """Start the process and the two threads that write to it and read from it."""
+        context = multiprocessing.get_context("spawn")
+        with self._lock:
+            self._commands: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
+            pipe, theirs = context.Pipe()
+            self._process = context.Process(
+                target=run, args=(self._options, self._shared, theirs), name="clap-station", daemon=True
+            )
+            self._process.start()
+            theirs.close()
+            for target in (self._write, self._read):
+                threading.Thread(target=target, args=(pipe, self._commands), name="station", daemon=True).start()
+
+    def _write(self, pipe: Connection, commands: queue.SimpleQueue[Json | None]) -> None:
+        while (command := commands.get()) is not None:
+            with contextlib.suppress(OSError):  # a broken pipe is the reader's to notice
+                pipe.send(command)
+        pipe.close()
+
+    def _read(self, pipe: Connection, commands: queue.SimpleQueue[Json | None]) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                self._receive(Frame.unpack(pipe.recv_bytes()))
+        commands.put(None)
+        self._ended()
+
+    def _receive(self, received: Frame) -> None:
+        with self._lock:
+            if received.kind == "cannot-start":
+                self.failure = received.payload.decode()
+                return
+            if received.kind == "up":
+                for over in ("starting", "world-lost"):
+                    self._newest.pop(over, None)
+                self.up.set()
+                return
+            if received.kind == "log":
+                self._lines.extend(json.loads(received.payload)["lines"])
+            elif received.kind in NEWEST:
+                self._newest[received.kind] = received
+            self._tell(received)
+
+    def _tell(self, told: Frame) -> None:
+        for listener in self._listeners:
+            listener(told)
+
+    def _ended(self) -> None:
+        """The process has ended, in whatever way: start another one, unless that would not help."""
+        with self._lock:
+            was_up = self.up.is_set()
+            self.up.clear()
+            self._newest.clear()
+            if self._closed:
+                return
+            if not was_up and not self.failure:
+                self.failure = "The world's process ended while it was starting. Look at the terminal for the reason."
+            if self.failure:
+                self._on_failed()
+            self._crashes.append(time.monotonic())
+            sentence = self.failure or self._restart()
+            line = {"time": time.time(), "level": "bad", "text": sentence}
+            self._lines.append(line)
+            self._tell(frame({"type": "log", "lines": [line]}))
+            self._newest["world-lost"] = frame({"type": "world-lost", "sentence": sentence})
+            self._tell(self._newest["world-lost"])
+
+    def _restart(self) -> str:
+        """Start another process if the crashes are not too many; the sentence that says which."""
+        if len(self._crashes) == MAX_CRASHES and self._crashes[-1] - self._crashes[0] < CRASH_WINDOW_S:
+            return "The world's process has died again and again. Look at the terminal, then start the console anew."
+        self._launch()
+        return "The world's process has died; another one is being started. The scene will be set up anew."

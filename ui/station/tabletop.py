@@ -1,0 +1,118 @@
+"""The station that ``python app.py`` starts: the simulated table, with CLAP and the scripted expert to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clap.checkpoint import default_checkpoint, open_checkpoint
+from clap.failures import CheckpointError, RenderingError
+from clap.policy import Policy
+from clap.worlds.world import World
+from ui.messages import ConsoleInfo, PolicyChoice
+from ui.station.options import CannotStartError, Setup
+
+EXPERT = "Scripted expert (sees the simulator's state)"
+FIRST_TASK, FIRST_SEED, FIRST_VARIATION = "block_in_same_cup", 0, 0
+
+GRAPHICS_PACKAGES = (
+    "Install the packages of packages.txt, for instance: sudo apt install libegl1 libegl-mesa0 libgl1-mesa-dri. "
+    "If MUJOCO_GL is set, unset it."
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The policies on offer by name, the one to begin with, and why CLAP is missing (empty if it is not)."""
+
+    factories: dict[str, Callable[[World], Policy]]
+    first: str
+    clap_name: str
+    clap_missing: str = ""
+
+
+def make(
+    policy: str | None,
+    checkpoint: Path | None,
+    planner_url: str | None,
+    planner_model: str | None,
+    progress: Progress = lambda sentence: None,
+) -> Setup:
+    """The set-up of the options on the command line. Raises CannotStartError."""
+    policies = find_policies(policy, checkpoint, planner_url, planner_model, progress)
+    choices = (PolicyChoice(policies.clap_name, missing=policies.clap_missing), PolicyChoice(EXPERT, True))
+    notice = "" if policy == "expert" else policies.clap_missing
+    info = ConsoleInfo("MuJoCo table", False, choices, notice)
+    first_scene = (FIRST_TASK, FIRST_SEED, FIRST_VARIATION)
+    return Setup(_tabletop, policies.factories, policies.first, info, first_scene)
+
+
+def find_policies(
+    wanted: str | None,
+    checkpoint: Path | None,
+    planner_url: str | None = None,
+    planner_model: str | None = None,
+    progress: Progress = lambda sentence: None,
+) -> Policies:
+    """CLAP, if its checkpoint is there, and the scripted expert.
+
+    Raises CannotStartError if a checkpoint, a planner's server or CLAP was asked for and is not there. Without these
+    options, a missing clap-mini is no error: the expert drives, and the console says so.
+    """
+    name = f"CLAP ({(checkpoint or default_checkpoint()).name})"
+    expert: dict[str, Callable[[World], Policy]] = {EXPERT: _expert}
+    try:
+        opened = open_checkpoint(checkpoint)
+        progress(f"Loading {name} from {opened.folder} …")
+        clap = _load_clap(opened.folder, planner_url, planner_model)
+    except CheckpointError as error:
+        if checkpoint is not None or wanted == "clap":
+            raise CannotStartError(f"{error} Or start without it: python app.py --policy expert") from error
+        progress(f"{error.sentence} The scripted expert drives instead. To make it: make train-mini")
+        missing = f"{name} is not there: run `make train-mini` to make it. Until then the scripted expert drives."
+        return Policies(expert, EXPERT, name, missing)
+    return Policies({name: lambda world: clap, **expert}, EXPERT if wanted == "expert" else name, name)
+
+
+def _tabletop() -> World:
+    """The simulated table, made on the thread that will own its OpenGL context. Raises RenderingError."""
+    from clap.worlds.tabletop.graphics import choose_backend
+
+    if choose_backend() is None:
+        raise RenderingError(
+            "Neither EGL nor OSMesa is installed, so the simulated cameras cannot draw.", GRAPHICS_PACKAGES
+        )
+    try:
+        import mujoco  # noqa: F401 (opens the library of the chosen back end)
+    except (ImportError, AttributeError, RuntimeError) as error:
+        raise RenderingError(f"The simulated cameras cannot draw ({error}).", GRAPHICS_PACKAGES) from error
+    from clap.worlds.tabletop.world import TabletopWorld
+
+    return TabletopWorld()
+
+
+def _expert(world: World) -> Policy:
+    from clap.worlds.tabletop.expert import ExpertPolicy
+    from clap.worlds.tabletop.world import TabletopWorld
+
+    if not isinstance(world, TabletopWorld):
+        raise TypeError("the scripted expert needs the tabletop world")
+    return ExpertPolicy(world)
+
+
+def _load_clap(folder: Path, planner_url: str | None, planner_model: str | None) -> Policy:
+    import torch
+
+    from clap.chat_client import PlannerServerError
+    from clap.clap_policy import ClapPolicy
+    from clap.remote_planner import remote_planner
+
+    torch.set_num_threads(1)
+    try:
+        planner = remote_planner(planner_url, planner_model) if planner_url is not None else None
+    except PlannerServerError as error:
+        raise CannotStartError(str(error)) from error
+    return ClapPolicy.load(folder, planner=planner)
