@@ -65,7 +65,8 @@ def third_party_imports(path: Path) -> set[str]:
 
 # What a required package brings along by its own contract, and optional packages imported only where they are present.
 BROUGHT_ALONG = {"fastapi": "gradio", "starlette": "gradio", "uvicorn": "gradio", "anyio": "gradio", "httpx": "gradio"}
-OPTIONAL = {"rlbench", "pyrep", "ray", "matplotlib"}  # matplotlib: only to rebuild the table of colour names
+# matplotlib: only to rebuild the table of colour names; playwright: only to measure the console in a browser.
+OPTIONAL = {"rlbench", "pyrep", "ray", "matplotlib", "playwright"}
 PACKAGE_OF_MODULE = {
     "PIL": "pillow",
     "franky_sim": "franky-sim",

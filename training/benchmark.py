@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table of each section asked for; 1 if one of them cannot run."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["console"]:
-        return importlib.import_module("training.benchmarks.console.command").main(arguments[1:])  # type: ignore[no-any-return]
+        return importlib.import_module("training.benchmarks.console.command").main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m training.benchmark", description=__doc__.splitlines()[0])
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all if left out")
     parser.add_argument("--repeats", type=int, default=15, help="timed repetitions, whose median counts (15)")

@@ -72,7 +72,7 @@ def trained_subtasks(thing: str, drawer_open: bool | None) -> list[tuple[tuple[s
     if thing == phrasing.HANDLE:
         return [] if drawer_open is not False else [(phrasing.OPEN_DRAWER_STEPS, (phrasing.HANDLE,))]
     color, _, kind = thing.partition(" ")
-    containers = (phrasing.SORTER,) if thing in phrasing.SHAPES else ()
+    containers: tuple[str, ...] = (phrasing.SORTER,) if thing in phrasing.SHAPES else ()
     if kind == "block":
         containers = (phrasing.cup(color), phrasing.DRAWER)
     return [

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.browser.conftest import ConsolePage
+from tests.browser.operator_page import ConsolePage
 
 
 def position(console: ConsolePage) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import ConsolePage
+from tests.browser.operator_page import ConsolePage
 from tests.browser.test_see import box, clap_console, predict  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.by_hand import moved, position, rests, switch_on
-from tests.browser.conftest import ConsolePage
+from tests.browser.operator_page import ConsolePage
 
 pytestmark = pytest.mark.browser
 

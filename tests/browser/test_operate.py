@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import ConsolePage, OpenPage
+from tests.browser.operator_page import ConsolePage, OpenPage
 
 pytestmark = pytest.mark.browser
 

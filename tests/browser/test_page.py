@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.browser.conftest import SCREEN, ConsolePage, OpenPage
+from tests.browser.operator_page import SCREEN, ConsolePage, OpenPage
 
 pytestmark = pytest.mark.browser
 

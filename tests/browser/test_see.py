@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import ConsolePage
+from tests.browser.operator_page import ConsolePage
 
 pytestmark = pytest.mark.browser
 

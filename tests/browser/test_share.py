@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import ConsolePage
+from tests.browser.operator_page import ConsolePage
 from tests.browser.visitors import Visit, visitors
 
 pytestmark = pytest.mark.browser
@@ -26,9 +26,7 @@ def two(chromium: Browser, console_url: Callable[[str], str]) -> Iterator[Two]:
 
 def _pair(visit: Visit) -> Two:
     anna, ben = visit(name="Anna"), visit(name="Ben")
-    if lease(anna, "mine") is not True:  # a page of another test operates: take over from it
-        anna.page.click("#c-watch [data-lease]")
-        anna.page.wait_for_function("() => window.__clap.lease.mine", timeout=40_000)
+    anna.operate()
     return anna, ben
 
 

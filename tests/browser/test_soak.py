@@ -7,7 +7,7 @@ import contextlib
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import SCREEN
+from tests.browser.operator_page import SCREEN
 from tests.kinematic_station import eventually
 from training.benchmarks.console import served
 from training.benchmarks.console.soak import Operator

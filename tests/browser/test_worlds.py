@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import ConsolePage, start
+from tests.browser.operator_page import ConsolePage
+from tests.browser.served_console import start
 from tests.browser.visitors import Visit, violations, visitors
 
 pytestmark = pytest.mark.browser
@@ -71,6 +72,7 @@ def test_a_world_that_dies_is_told_and_comes_back(crowd: Crowd, ben: ConsolePage
     _, process = crowd
     page = ben.page
     page.evaluate("clearInterval(window.__busy)")
+    page.wait_for_function("() => window.__clap.console.link.ready && window.__clap.status.can.plan", timeout=120_000)
     scenes = page.evaluate("window.__clap.scenes")
     for world in children(process.pid):
         os.kill(world, signal.SIGKILL)
@@ -92,6 +94,6 @@ def test_a_world_that_dies_is_told_and_comes_back(crowd: Crowd, ben: ConsolePage
 def children(parent: int) -> list[int]:
     """The processes of the worlds that this console has started."""
     lines = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=True
     )
     return [int(line.split()[0]) for line in lines.stdout.splitlines() if "spawn_main" in line]

@@ -9,7 +9,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import SCREEN, ConsolePage
+from tests.browser.operator_page import SCREEN, ConsolePage
 
 TABLET = {"width": 1024, "height": 768}
 GRAVE = ("serious", "critical")

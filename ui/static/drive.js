@@ -95,7 +95,7 @@ export class Drive {
   follow(driving) {
     this.driving = driving;
     if (driving) this.asked = false;
-    if (driving && this.mine && !this.isOpen) this.open(true);
+    if (driving && this.mine && !this.isOpen && !this.ending) this.open(true); // unless the panel has just been closed
     if (!driving) this.ending = false;
     if (this.active) this.sender.start();
     else this.rest();

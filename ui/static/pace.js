@@ -11,10 +11,12 @@ export class Pace {
     this.newest = new Map(); // type -> message
     this.resting = false;
     this.watching = false;
+    document.addEventListener("visibilitychange", () => document.hidden || this.flush());
   }
 
   offer(message) {
     this.newest.set(message.type, message);
+    if (document.hidden) return;
     if (!this.watching || !this.resting) this.flush();
   }
 

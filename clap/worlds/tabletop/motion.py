@@ -28,6 +28,12 @@ Array = NDArray[np.floating]
 LINEAR_SPEED, ANGULAR_SPEED, JOINT_SPEED = 0.3, 1.8, 1.6
 POSITION_TOLERANCE, ROTATION_TOLERANCE = 0.015, 0.15
 GRIPPER_SECONDS, SETTLE_SECONDS = 0.4, 0.6
+STILL = 0.01
+"""Speed of a joint, rad/s, below which it counts as resting."""
+
+TOOL_STILL = 0.005
+"""Speed of the tool centre point, m/s, below which a halted arm counts as resting."""
+
 
 
 class Stopped(Exception):
@@ -89,8 +95,8 @@ class Arm:
 
     @property
     def is_still(self) -> bool:
-        """True while no joint moves by more than 0.01 rad/s."""
-        return bool(np.abs(self.data.qvel[self._qvel]).max() < 0.01)
+        """True while no joint moves by more than STILL."""
+        return bool(np.abs(self.data.qvel[self._qvel]).max() < STILL)
 
     @property
     def time(self) -> float:
@@ -231,7 +237,12 @@ class Arm:
         self._tick_hook, self._guard = (lambda: None), None
         self.commanded = self.data.qpos[self._qpos].copy()
         self.data.ctrl[self._ctrl] = self.commanded
-        self._settle()
+        for _ in range(int(SETTLE_SECONDS / CONTROL_PERIOD)):
+            before = self.pose()
+            self.tick()
+            # The tool, not the joints: at its force limit the last one's servo trembles for long, on the spot.
+            if self.pose().distance(before)[0] < TOOL_STILL * CONTROL_PERIOD:
+                break
 
     def report(self, outcome: MotionOutcome, action: Action, started: float, reason: str) -> MotionReport:
         """What a motion came to that began at ``started`` (seconds of the world's time)."""

@@ -80,15 +80,28 @@ class NeverError(Exception):
     """Something that was waited for did not come; the text says what, and how the page stands."""
 
 
-class Tab:
-    """A page of the console, operated by mouse and keys; what needs no hand is sent as its own messages."""
+# Without a screen every page counts as seen. A window shows one of its tabs: to the others this is what it does.
+UNSEEN = """() => {
+  for (const [name, value] of [["hidden", true], ["visibilityState", "hidden"]])
+    Object.defineProperty(document, name, { get: () => value });
+  window.requestAnimationFrame = () => 0;
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
-    def __init__(self, context: Any, url: str):
+
+class Tab:
+    """A page of the console, operated by mouse and keys; what needs no hand is sent as its own messages.
+
+    ``seen`` False: one of a window's other tabs, to which the browser gives no frames to draw."""
+
+    def __init__(self, context: Any, url: str, seen: bool = True):
         self.page = context.new_page()
         self.page.add_init_script(VISITED)
         self.page.goto(url)
         self.until("window.__clap?.scenes > 0 && window.__clap.status")
         self.page.evaluate(LISTENER)
+        if not seen:
+            self.page.evaluate(UNSEEN)
 
     def until(self, condition: str, timeout_ms: float = WAIT_MS) -> None:
         """Wait until a condition in JavaScript holds. Raises NeverError."""

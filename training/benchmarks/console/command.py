@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from training.benchmarks.console import served
-from training.benchmarks.console.browser import SCREEN, Tab, chromium, clock_error_s
+from training.benchmarks.console.browser import SCREEN, NeverError, Tab, chromium, clock_error_s
 from training.benchmarks.console.gradio_events import Events
 from training.benchmarks.console.rates import Rates, rates
 from training.benchmarks.console.soak import Operator, Sample, Soak
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
                 found |= seen_and_driven(browser, options)
             if options.soak_minutes:
                 found["soak"] = soak(browser, options.soak_minutes).as_json()
-    except SectionUnavailable as reason:
+    except (SectionUnavailable, NeverError) as reason:
         print(f"not measured: {reason}")
         return 1
     finally:
@@ -57,6 +57,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.benchmark console", description=__doc__)
     parser.add_argument("--stops", type=int, default=200, help="presses of Stop under load (200)")
     parser.add_argument("--tabs", type=int, default=6, help="tabs that are open meanwhile (6)")
+    parser.add_argument("--windows", action="store_true", help="all tabs are seen at once, each in a window of its own")
     parser.add_argument("--hogs", type=int, default=1, help="processes that take all the processor they get (1)")
     parser.add_argument("--teleop-seconds", type=float, default=60, help="seconds of driving by hand (60)")
     parser.add_argument("--rate-seconds", type=float, default=20, help="seconds of motion that are watched (20)")
@@ -72,13 +73,24 @@ def stops(browser: Any, options: argparse.Namespace) -> Stops:
         tab = Tab(context, url)
         error, uncertainty = clock_error_s(tab.page)
         gradio = Events(context, gradio_url, error)
-        others = [Tab(context, url) for _ in range(options.tabs - 1)]
+        others = [Tab(context, url, seen=options.windows) for _ in range(options.tabs - 1)]
         tab.page.bring_to_front()
-        with served.hogs(options.hogs):
-            found = Presser(tab, gradio, error).run(options.stops)
-        assert len(others) == options.tabs - 1
-        context.close()
-    load = f"{options.tabs} tabs, {options.hogs} busy processes"
+        presser = Presser(tab, gradio, error)
+        try:
+            with served.hogs(options.hogs):
+                presser.run(options.stops)
+        finally:  # a run that is cut short tells what it found
+            tell_stops(
+                presser.found,
+                f"{len(others) + 1} {'windows' if options.windows else 'tabs'}, {options.hogs} busy processes",
+                uncertainty,
+            )
+            context.close()
+    return presser.found
+
+
+def tell_stops(found: Stops, load: str, uncertainty: float) -> None:
+    """The rows of Stop."""
     row(f"Stop, from the click to the halted motion, under load ({load})", spread(found.all_halted))
     for kind, times in found.halted.items():
         row(f"… during {kind}", spread(times))
@@ -89,7 +101,6 @@ def stops(browser: Any, options: argparse.Namespace) -> Stops:
     for kind, times in found.gradio.items():
         row(f"The same click {kind}, to its function", spread(times))
     row("Uncertainty of the clocks", f"{1000 * uncertainty:.1f} ms")
-    return found
 
 
 def seen_and_driven(browser: Any, options: argparse.Namespace) -> dict[str, Any]:

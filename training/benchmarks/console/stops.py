@@ -15,7 +15,7 @@ from training.benchmarks.console.browser import NeverError, Tab
 from training.benchmarks.console.gradio_events import Events
 
 LOST_S = 10.0
-AGAIN_MS = 3000
+AGAIN_MS, TRIES = 3000, 10
 GRADIO_EVERY = 4
 AT_REST = ("done", "failed", "awaiting approval")
 INSTRUCTION = "put the red block in the red cup"
@@ -89,10 +89,13 @@ class Presser:
 
     def _driving(self) -> float:
         """A key is held and the arm follows it."""
-        while True:
-            with contextlib.suppress(NeverError):
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
                 self.tab.drive(AGAIN_MS)
                 break
+            except NeverError:  # a stop that also went the second way arrived only now
+                if last:
+                    raise
         self.key = self.random.choice("asdwqe")
         self.tab.page.keyboard.down(self.key)
         return self.random.uniform(0.1, 0.7)

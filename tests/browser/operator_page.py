@@ -1,0 +1,108 @@
+"""The console's page as an operator uses it, for all browser tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
+
+SCREEN = {"width": 1440, "height": 900}
+LET_GO = """() => {
+  if (window.__clap.lease?.mine) window.__clap.console.link.send({ type: "lease", action: "release" });
+}"""
+
+
+OpenPage = Callable[[str], "ConsolePage"]
+
+
+class ConsolePage:
+    """The console's page as an operator uses it."""
+
+    everyone: ClassVar[list[ConsolePage]] = []
+
+    def __init__(self, page: sync_api.Page, shots: Path | None, tour: bool = False):
+        self.page = page
+        self.errors: list[str] = []
+        self._shots = shots
+        self.everyone.append(self)
+        if not tour:  # a first visit would begin with it
+            page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.wait_for_a_world()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.page.url).netloc
+
+    def operate(self) -> None:
+        """Come to operate: a page of another test lets go, as a colleague would."""
+        self.page.wait_for_function("() => window.__clap.lease")
+        for other in self.everyone:
+            if other is not self and not other.page.is_closed() and other.host == self.host:
+                other.page.evaluate(LET_GO)
+        self.page.wait_for_function("() => window.__clap.lease.mine || !window.__clap.lease.operator")
+        if not self.page.evaluate("window.__clap.lease.mine"):
+            self.page.click("#c-watch [data-lease=take]")
+            self.page.wait_for_function("() => window.__clap.lease.mine")
+
+    def wait_for_a_world(self) -> None:
+        self.page.wait_for_function("() => window.__clap?.scenes > 0 && window.__clap.status", timeout=120_000)
+
+    def reset(self, task: str = "block_in_same_cup", seed: int = 0, variation: str = "0", speed: int = 4) -> None:
+        """Set a scene up by the form. ``speed`` is the slider's stop: 0 is half speed, 4 as fast as it can."""
+        self.operate()
+        self.wait_for("can", "reset")
+        self.page.select_option("#c-task", task)
+        self.page.fill("#c-seed", str(seed))
+        self.page.select_option("#c-variation", variation)
+        self.page.locator("#c-speed").fill(str(speed))
+        before = self.page.evaluate("window.__clap.scenes")
+        self.press("reset")
+        self.page.wait_for_function(
+            "before => window.__clap.scenes > before && window.__clap.status.state === 'ready'",
+            arg=before,
+            timeout=60_000,
+        )
+
+    def type(self, instruction: str) -> None:
+        self.page.fill("#c-instruction textarea, #c-instruction input", instruction)
+
+    def press(self, verb: str) -> None:
+        self.page.click(f"#c-do-{verb}")
+
+    def press_and_wait(self, verb: str, *states: str, timeout: int = 60_000) -> str:
+        """Press a button, then wait until the console has left the state it was in for one of ``states``."""
+        before = self.status("seq")
+        self.press(verb)
+        self.page.wait_for_function(
+            "([before, states]) => window.__clap.status.seq > before && states.includes(window.__clap.status.state)",
+            arg=[before, list(states)],
+            timeout=timeout,
+        )
+        return str(self.status("state"))
+
+    def wait_for(self, key: str, inner: str) -> None:
+        self.page.wait_for_function(
+            "([key, inner]) => window.__clap.status[key][inner]", arg=[key, inner], timeout=60_000
+        )
+
+    def status(self, key: str) -> object:
+        return self.page.evaluate("key => window.__clap.status[key]", key)
+
+    def banner(self) -> str:
+        return self.page.locator("#c-banner").inner_text()
+
+    def screenshot(self, name: str) -> None:
+        """Save what is seen, if CLAP_SCREENSHOTS names a folder."""
+        if self._shots is not None:
+            self.page.wait_for_timeout(400)  # let the last picture be decoded and drawn
+            self.page.screenshot(path=self._shots / f"{name}.png")

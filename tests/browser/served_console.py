@@ -1,0 +1,25 @@
+"""A console of a test's own, in a process of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DEAD_MAN_S = 8
+"""Taking a screenshot stops a page for longer than the console waits otherwise: drawing without a GPU is slow."""
+
+
+def start(policy: str, *options: str) -> tuple[subprocess.Popen[str], str]:
+    errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the console runs; a pipe nobody reads fills up)
+    command = [sys.executable, "app.py", "--port", "0", "--policy", policy, "--dead-man", str(DEAD_MAN_S), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"http://\S+", line):
+            return process, found.group()
+    errors.seek(0)
+    raise AssertionError(f"the console did not start:\n{errors.read()}")
