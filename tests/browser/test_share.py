@@ -53,7 +53,9 @@ def anna_and_ben(two: Two) -> Two:
 
 def test_everyone_sees_who_operates_and_who_watches(anna_and_ben: Two) -> None:
     anna, ben = anna_and_ben
-    assert anna.page.locator("#c-lease").inner_text().endswith("You operate · 1 watching")
+    watchers = lease(anna, "watchers")  # Ben, and pages that other tests left open
+    assert isinstance(watchers, int) and watchers >= 1
+    assert anna.page.locator("#c-lease").inner_text().endswith(f"You operate · {watchers} watching")
     assert anna.page.locator("#c-watch").is_hidden()
     assert "Anna operates" in ben.page.locator("#c-lease").inner_text()
     assert "Anna operates. Ask for control" in ben.page.locator("#c-watch").inner_text()
