@@ -35,7 +35,6 @@ TOOL_STILL = 0.005
 """Speed of the tool centre point, m/s, below which a halted arm counts as resting."""
 
 
-
 class Stopped(Exception):
     """Raised inside a motion when the operator stops it; the arm then holds where it is."""
 
