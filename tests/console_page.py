@@ -6,6 +6,7 @@ import contextlib
 import json
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,10 +22,10 @@ ORIGIN = {"origin": "http://localhost"}
 LINK = "ws://localhost/clap/ws"
 
 
-def console(made: Station) -> FastAPI:
-    """The console's application with this station."""
+def console(made: Station, checkpoint: Path | None = None) -> FastAPI:
+    """The console's application with this station, which shows the results of this checkpoint."""
     access = Access("localhost")
-    return make_app(Rooms(made, lambda: Station(options()), access), access)
+    return make_app(Rooms(made, lambda: Station(options()), access), access, checkpoint=checkpoint)
 
 
 class Page:

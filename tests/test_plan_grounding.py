@@ -45,6 +45,8 @@ def test_a_hole_needs_its_sorter():
         ("there is no such thing here", False),
         ("several cups match", False),
         ("several blocks match", True),
+        ("several shapes match", False),
+        ("several things match", False),
         ("it is not known what is on the table", True),
         ("that is not a task for a robot", False),
     ],

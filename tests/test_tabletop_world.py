@@ -139,10 +139,12 @@ def test_no_free_motion_of_the_expert_presses_against_anything(world, task):
 def test_stop_halts_a_motion_where_it_is(world):
     world.reset("open_drawer", 1)
     start, polls = world.state()[0], []
+    begun = world.arm.time
     target = top_down(np.array([0.4, -0.2, 0.9]), 0)
     report = world.execute(Action(target, gripper_open=False), should_stop=lambda: polls.append(1) or len(polls) > 20)
     assert report.outcome is MotionOutcome.STOPPED
     assert len(polls) == 21
+    assert world.arm.time - begun < (21 + 5) * 0.02  # a tenth of a second to come to rest, not the time to settle
     moved = report.reached.distance(start)[0]
     assert 0.001 < moved < start.distance(target)[0] - 0.05
     world.arm.tick(25)

@@ -9,6 +9,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from tests.console_page import console
+from tests.kinematic_station import station
 from ui.charts import add_routes, figures
 
 CELL = {"title": "Open drawer", "trained": True, "successes": 15, "episodes": 20, "interval": [0.53, 0.89]}
@@ -24,6 +26,11 @@ def checkpoint(tmp_path: Path) -> Path:
     }
     (tmp_path / "record.json").write_text(json.dumps(record), "utf-8")
     return tmp_path
+
+
+def test_the_page_shows_the_results_of_the_checkpoint_that_it_was_started_with(checkpoint: Path) -> None:
+    with station() as made, TestClient(console(made, checkpoint), base_url="http://localhost") as client:
+        assert client.get("/clap/charts").json()["checkpoint"] == checkpoint.name
 
 
 def test_success_is_shown_in_per_cent_with_its_interval_per_task_and_condition(checkpoint: Path) -> None:

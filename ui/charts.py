@@ -111,6 +111,9 @@ NAMES = {
     "step_accuracy": "next step named",
     "plans_exact": "plan word for word",
     "plans_exact_held_out": "plan, new wording",
+    "plans_phrasing_exact": "plan, new wording",
+    "plans_composition_exact": "plan, several tasks in one",
+    "plans_impossible_refused": "impossible request refused",
 }
 
 

@@ -38,8 +38,11 @@ class FreshFiles(StaticFiles):
         return response
 
 
-def make_app(rooms: Rooms, access: Access, login: Login | None = None) -> FastAPI:
-    """The console as an ASGI application whose pages work in ``rooms``, after the ``login`` if there is one."""
+def make_app(rooms: Rooms, access: Access, login: Login | None = None, checkpoint: Path | None = None) -> FastAPI:
+    """The console as an ASGI application whose pages work in ``rooms``, after the ``login`` if there is one.
+
+    ``checkpoint``: the one whose results are shown; None is the shipped one.
+    """
     app = FastAPI(title="CLAP console", openapi_url=None, docs_url=None, redoc_url=None)
 
     @app.websocket("/clap/ws")
@@ -58,7 +61,7 @@ def make_app(rooms: Rooms, access: Access, login: Login | None = None) -> FastAP
         rooms.stop(request.cookies.get(COOKIE))
         return {"stopped": True}
 
-    charts.add_routes(app, default_checkpoint())
+    charts.add_routes(app, checkpoint or default_checkpoint())
     app.mount("/clap/static", FreshFiles(directory=STATIC), name="static")
     gr.mount_gradio_app(
         app,

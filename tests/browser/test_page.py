@@ -123,6 +123,26 @@ def test_a_second_page_sees_the_same_scene_and_state(open_page: OpenPage, consol
     console.page.wait_for_selector("#c-plan-steps .c-current")
 
 
+def test_a_tab_that_is_not_seen_takes_its_pictures_when_it_is(console: ConsolePage) -> None:
+    page = console.page
+    page.evaluate(
+        """() => Object.defineProperty(document, "hidden", { configurable: true, get: () => window.__unseen })"""
+    )
+    page.evaluate("window.__unseen = true")
+    drawn = page.evaluate("window.__clap.scenes")
+    before = console.status("seq")
+    page.fill("#c-seed", "7")
+    console.press("reset")
+    page.wait_for_function(
+        "before => window.__clap.status.seq > before && window.__clap.status.state === 'ready'", arg=before
+    )
+    assert console.status("seed") == 7
+    assert page.evaluate("window.__clap.scenes") == drawn
+    page.evaluate("() => { window.__unseen = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    page.wait_for_function("drawn => window.__clap.scenes > drawn", arg=drawn)
+    page.evaluate("delete document.hidden")
+
+
 def test_controls_have_names_and_show_the_focus(console: ConsolePage) -> None:
     page = console.page
     for control in page.locator("button:visible, select:visible, input:visible, textarea:visible").all():

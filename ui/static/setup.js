@@ -43,7 +43,7 @@ export class Setup {
     const task = this.tasks?.find((entry) => entry.key === $("c-task").value);
     if (task && this.offered === task.key) return; // keep what was chosen for this task
     this.offered = task?.key;
-    $("c-variation").replaceChildren(el("option", { value: "" }, "by seed"),
+    $("c-variation").replaceChildren(el("option", { value: "" }, "auto"),
       ...Array.from({ length: task?.variations ?? 0 }, (_, k) => el("option", { value: k }, `${k + 1} of ${task.variations}`)));
   }
 

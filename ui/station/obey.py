@@ -14,16 +14,14 @@ import numpy as np
 from clap.episode import Episode
 from clap.geometry import Pose
 from clap.teleoperation import Jog
-from ui.commands import BadCommandError
+from ui.commands import PLAIN_VERBS, BadCommandError
 from ui.station.channel import Json
-
-PLAIN = ("predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo")
 
 
 def obey(episode: Episode, command: Json) -> None:
     """Carry one command out. Raises BadCommandError for a name that there is not."""
     verb = command["type"]
-    if verb in PLAIN:
+    if verb in PLAIN_VERBS:
         getattr(episode, verb)()
     elif verb == "plan":
         episode.plan(command["instruction"])

@@ -6,6 +6,7 @@ and the process ends too.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -89,8 +90,6 @@ class StationProcess:
             on_halted=self._tell_halted,
             on_jog=self._tell_jog,
         )
-        if setup.info.is_real:
-            episode.set_approve_each(True)
         self._episode = episode
         episode.subscribe(self._outbox.on_event)
         snapshot = self._settled(episode)
@@ -127,7 +126,7 @@ class StationProcess:
         """Carry out what comes down the pipe."""
         while True:
             try:
-                command = self._pipe.recv()
+                command = json.loads(self._pipe.recv_bytes())
             except (EOFError, OSError):
                 return
             if command["type"] == "close":

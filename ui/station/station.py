@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from ui.station.channel import NEWEST, Frame, Json, frame
+from ui.station.channel import NEWEST, Frame, Json, compact, frame
 from ui.station.launch import run
 from ui.station.options import StationOptions
 from ui.station.shared import Shared
@@ -134,7 +134,7 @@ class Station:
     def _write(self, pipe: Connection, commands: queue.SimpleQueue[Json | None]) -> None:
         while (command := commands.get()) is not None:
             with contextlib.suppress(OSError):  # a broken pipe is the reader's to notice
-                pipe.send(command)
+                pipe.send_bytes(compact(command).encode())
         pipe.close()
 
     def _read(self, pipe: Connection, commands: queue.SimpleQueue[Json | None]) -> None:

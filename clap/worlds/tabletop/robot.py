@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap.failures import WorldError
+from clap.geometry import TABLE_TOP
 
-TABLE_HEIGHT = 0.752
-"""Height of the table top in the world frame, metres (RLBench's frame)."""
+TABLE_HEIGHT = TABLE_TOP
 
 ROBOT_BASE = (-0.309, 0.0, TABLE_HEIGHT)
 HOME_JOINTS = np.array([0.0, -0.65, 0.0, -2.55, 0.0, 1.9, 0.785])
