@@ -23,6 +23,17 @@ def message_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
+def message_of_process(arguments: list[str], environment: dict[str, str] | None = None) -> str:
+    """As message_of, for what is known only when the server runs: uvicorn wants a thread with no event loop in it,
+    and a browser test that ran before leaves one."""
+    command = [sys.executable, "app.py", "--port", "0", *arguments]
+    surroundings = {**os.environ, **(environment or {})}
+    ended = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
 def test_a_busy_port_is_named_with_a_free_one(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -33,14 +44,14 @@ def test_a_busy_port_is_named_with_a_free_one(capsys: pytest.CaptureFixture[str]
     listen("127.0.0.1", free).close()
 
 
-def test_an_unknown_checkpoint_is_named_with_a_way_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    message = message_of(["--port", "0", "--checkpoint", str(tmp_path / "nowhere")], capsys)
+def test_an_unknown_checkpoint_is_named_with_a_way_on(tmp_path: Path) -> None:
+    message = message_of_process(["--checkpoint", str(tmp_path / "nowhere")])
     assert str(tmp_path / "nowhere") in message
     assert "--policy expert" in message
 
 
-def test_an_incomplete_checkpoint_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "planner/" in message_of(["--port", "0", "--checkpoint", str(tmp_path)], capsys)
+def test_an_incomplete_checkpoint_says_what_is_missing(tmp_path: Path) -> None:
+    assert "planner/" in message_of_process(["--checkpoint", str(tmp_path)])
 
 
 def test_a_host_that_is_not_this_machine_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,12 +96,8 @@ def test_without_clap_mini_the_expert_drives_and_the_console_says_so(
 
 
 def test_missing_graphics_are_a_sentence_that_names_packages() -> None:
-    environment = {**os.environ, "MUJOCO_GL": "nothing-like-it"}
-    command = [sys.executable, "app.py", "--policy", "expert", "--port", "0"]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 2
-    assert "libegl1" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    message = message_of_process(["--policy", "expert"], {"MUJOCO_GL": "nothing-like-it"})
+    assert "libegl1" in message
 
 
 def test_a_login_of_another_form_is_told(capsys: pytest.CaptureFixture[str]) -> None:
