@@ -87,11 +87,13 @@ def _objects(points: dict[str, np.ndarray], motion: RigidMotion, cloud: PointClo
     return out
 
 
-def add_positions(writer: ShardWriter, world: TabletopWorld, rng: np.random.Generator) -> None:
+def add_positions(
+    writer: ShardWriter, world: TabletopWorld, rng: np.random.Generator, copies: int = COPIES["positions"]
+) -> None:
     """One random table: as it is, and moved."""
     set_table(world, rng)
     shot, points = capture(world, moved_poses(world, rng)), world.positions()
-    for k in range(COPIES["positions"]):
+    for k in range(copies):
         motion = RigidMotion() if k == 0 else draw_motion(points, [], rng)
         cloud, views = _seen(shot, motion, rng)
         record = {
@@ -102,12 +104,14 @@ def add_positions(writer: ShardWriter, world: TabletopWorld, rng: np.random.Gene
         writer.add(record, views, [])
 
 
-def add_transition(writer: ShardWriter, transition: Transition, rng: np.random.Generator) -> None:
+def add_transition(
+    writer: ShardWriter, transition: Transition, rng: np.random.Generator, copies: int = COPIES["trajectory"]
+) -> None:
     """One transition: as it is, and moved, each with two noisy zooms."""
     workspace = Workspace()
     subtask, points = transition.subtask, transition.points
     target = np.asarray(transition.action.pose.position)
-    for k in range(COPIES["trajectory"]):
+    for k in range(copies):
         motion = RigidMotion() if k == 0 else draw_motion(points, [target], rng)
         cloud, views = _seen(transition.shot, motion, rng)
         action = canonical_action(subtask, transition.index, motion.pose(transition.action.pose))
@@ -164,7 +168,7 @@ def fill_positions(writer: ShardWriter, world: TabletopWorld, number: int, args:
     """Fill one shard with random tables; its number seeds it."""
     rng = np.random.default_rng([args.seed, zlib.crc32(b"positions"), number])
     for _ in range(args.scenes):
-        add_positions(writer, world, rng)
+        add_positions(writer, world, rng, args.copies or COPIES["positions"])
 
 
 def fill_trajectories(writer: ShardWriter, world: TabletopWorld, number: int, args: argparse.Namespace) -> None:
@@ -176,7 +180,7 @@ def fill_trajectories(writer: ShardWriter, world: TabletopWorld, number: int, ar
     turn = number // 2 * DEMONSTRATIONS_PER_SHARD
     for k in range(turn, turn + DEMONSTRATIONS_PER_SHARD):
         for transition in demonstrate(world, *runs[k % len(runs)]):
-            add_transition(writer, transition, rng)
+            add_transition(writer, transition, rng, args.copies or COPIES["trajectory"])
 
 
 def main() -> None:
@@ -188,6 +192,9 @@ def main() -> None:
     parser.add_argument("--tasks", choices=("trained", "all"), default="trained")
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=["none"])
     parser.add_argument("--scenes", type=int, default=SCENES_PER_SHARD, help="random tables per positions shard")
+    parser.add_argument(
+        "--copies", type=int, help=f"renderings of every moment, the first of them unmoved (else {COPIES})"
+    )
     parser.add_argument("--worker", default="0/1", help="k/n: make every n-th shard, starting with the k-th")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

@@ -24,11 +24,11 @@ PLANNER_MINUTES, PREDICTOR_SAMPLES = 68, 72_000
 """What the shipped clap-mini was trained with: some 70 CPU minutes each."""
 
 VALIDATION = (
-    *("--scenes", 2, "--tasks", "all", "--first-demo", 9000, "--demos", 1),
+    *("--scenes", 2, "--tasks", "all", "--first-demo", 9000, "--demos", 4, "--copies", 1),
     *("--conditions", "none", "table colour", "distractors", "light strength"),
 )
-VALIDATION_SHARDS = 32
-"""32 demonstrations that no training sees: one of each task in each condition, two per other shard."""
+VALIDATION_SHARDS = 128
+"""128 demonstrations that no training sees: four of each task in each condition, two per other shard."""
 
 EVALUATION_SEED = 20_000
 """Seeds from 10,000 to 10,024 guided the grammar of round two; the figures are taken from here on."""
@@ -80,7 +80,7 @@ def data_commands(args: argparse.Namespace) -> list[Command]:
     condition, each in as many processes as there are workers."""
     kinds = {
         args.data: ["--shards", args.shards, "--demos", args.demos],
-        validation_folder(args): [*VALIDATION, "--shards", min(args.shards, VALIDATION_SHARDS)],
+        validation_folder(args): [*VALIDATION, "--shards", min(2 * args.shards, VALIDATION_SHARDS)],
     }
     return [
         command("generate", "--out", out, "--seed", args.seed, *options, "--worker", f"{k}/{args.workers}")

@@ -7,7 +7,7 @@ than a pointer loss, keypoints of generate() .78 against .56.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -18,6 +18,7 @@ from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 from clap.geometry import IMAGE_SIZE
 from clap.planner_model import PlannerModel
 from training.planner_batches import IGNORED, BatchMaker, ObjectCells, SceneBatch, TextBatch
+from training.planner_cells import cell_shares
 
 SUPERVISED_LAYER = 2
 """Head 0 of this language layer (of 4; the last layer of a smaller model) learns to look at the named point."""
@@ -46,8 +47,7 @@ class DenseHead(nn.Module):
         """Features (image tokens, width) against the objects' cells; several objects may share a cell."""
         out = self.out(self.norm(features.float())).float()
         count = len(self.words)
-        present = torch.zeros(len(out))
-        present[cells.cell] = 1
+        present = torch.zeros(len(out)).scatter_reduce(0, cells.cell, cells.share, "amax")
         here = out[cells.cell]
         first, last = self.targets(cells.names)
         first_logits, last_logits = here[:, 1 : 1 + count], here[:, 1 + count : 1 + 2 * count]
@@ -111,14 +111,20 @@ class PlannerLosses:
             loss = loss + DENSE_WEIGHT * dense
         return loss, {"loss": loss.item(), **figures}
 
-    def plans(self, batch: TextBatch) -> tuple[Tensor, dict[str, float]]:
-        """Cross entropy of round one's answers."""
-        positions = torch.arange(batch.ids.shape[1]).expand(3, *batch.ids.shape)
-        hidden = self.model.model.language_model(
-            input_ids=batch.ids, position_ids=positions, use_cache=False
-        ).last_hidden_state
-        text, _, figures = self._token_losses(hidden, batch.labels)
-        return text, {"plan": text.item(), "plan_accuracy": figures["text_accuracy"]}
+    def plans(self, batches: Sequence[TextBatch]) -> tuple[Tensor, dict[str, float]]:
+        """Cross entropy of round one's answers, the mean over the tokens of all ``batches``."""
+        total, correct, count = torch.zeros(()), 0.0, 0
+        for batch in batches:
+            positions = torch.arange(batch.ids.shape[1]).expand(3, *batch.ids.shape)
+            hidden = self.model.model.language_model(
+                input_ids=batch.ids, position_ids=positions, use_cache=False
+            ).last_hidden_state
+            text, _, figures = self._token_losses(hidden, batch.labels)
+            tokens = int((batch.labels != IGNORED).sum())
+            total, count = total + tokens * text, count + tokens
+            correct += tokens * figures["text_accuracy"]
+        loss = total / count
+        return loss, {"plan": loss.item(), "plan_accuracy": correct / count}
 
     def _in_pixels(self, figures: dict[str, float]) -> dict[str, float]:
         return figures | {"dense_offset_px": figures["dense_offset_px"] * IMAGE_SIZE / self.batches.side}
@@ -156,8 +162,8 @@ class PlannerLosses:
         view = (ids[row, at][:, None] == self.batches.view_tokens).float().argmax(-1)
         side, zero = self.batches.side, self.batches.zero
         u, v = wanted[row, at] - zero, wanted[row, at + 1] - zero
-        cell = (view * side + v * side // IMAGE_SIZE) * side + u * side // IMAGE_SIZE
-        target = self.batches.image_positions[cell]
+        cells, shares = cell_shares(torch.stack([u, v], 1), side)
+        targets = self.batches.image_positions[view[:, None] * side**2 + cells]
         attention, hidden = self._attention, self._hidden
         cos, sin = self._rope
         width = attention.head_dim
@@ -169,9 +175,10 @@ class PlannerLosses:
         scores_all = torch.matmul(query, key.transpose(1, 2)) / width**0.5
         for offset in (0, 1):
             scores = scores_all[row, at + offset].masked_fill(~batch.mask[row, 0, at + offset], -1e4)
-            learned = target.masked_fill(batch.misled[row, at + 1 + offset], IGNORED)
-            loss = loss + 0.5 * F.cross_entropy(scores, learned, ignore_index=IGNORED)
-            hits = (scores.argmax(-1) == target).float().mean().item()
+            learned = ~batch.misled[row, at + 1 + offset]
+            log_p = scores.log_softmax(-1).gather(1, targets)
+            loss = loss - 0.5 * (shares * log_p).sum(1)[learned].sum() / learned.sum().clamp(min=1)
+            hits = (scores.argmax(-1) == targets[:, 0]).float().mean().item()
         looks = batch.looks
         if len(looks.row):
             scores = scores_all[looks.row, looks.at].masked_fill(~batch.mask[looks.row, 0, looks.at], -1e4)
