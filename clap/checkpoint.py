@@ -1,9 +1,10 @@
 """Policy checkpoints on disk: a folder with the planner, the predictor, the training record and the evaluation.
 
-    planner/           the coarse task planner (safetensors, configs, tokenizer)
-    predictor/         the fine action predictor (safetensors, config, tokenizer)
-    record.json        how it was trained
-    evaluation.json    how it did (optional)
+    planner/              the coarse task planner (safetensors, configs, tokenizer)
+    predictor/            the fine action predictor (safetensors, config, tokenizer)
+    record.json           how it was trained
+    training_curves.json  thinned logs of both trainings (optional)
+    evaluation.json       how it did (optional)
 
 Nothing in it is ever unpickled.
 """
@@ -19,7 +20,7 @@ from typing import Any
 from clap.failures import CheckpointError
 
 PLANNER, PREDICTOR = "planner", "predictor"
-RECORD, EVALUATION = "record.json", "evaluation.json"
+RECORD, EVALUATION, CURVES = "record.json", "evaluation.json", "training_curves.json"
 DEFAULT_NAME = "clap-mini"
 
 

@@ -92,7 +92,7 @@ class ClapPolicy:
         clock.lap("views")
         reasoning = self.planner.reason(views, plan, last_step, on_text, step)
         clock.lap("planner")
-        keypoint = lift(reasoning.keypoint_pixels + 0.5, self.workspace, views.size)
+        keypoint = lift(reasoning.keypoint_pixels + 0.5, self.workspace, views.size, reasoning.scatter)
         found = self._fine_stage(observation, reasoning.step, keypoint, reasoning.keypoint_pixels, clock)
         objects = tuple(
             LocatedObject(name, pixels, lift(pixels + 0.5, self.workspace, views.size))

@@ -123,7 +123,7 @@ class Lifted:
     """A 3D point recovered from one pixel per view.
 
     ``position`` (3,) world metres; ``disagreement`` (3,) pixels: how far the two views that see an axis differ on
-    it. Its maximum is the keypoint's agreement figure (small is good).
+    it, or the looks at either of them. Its maximum is the keypoint's agreement figure (small is good).
     """
 
     position: Array
@@ -135,9 +135,10 @@ class Lifted:
         return float(np.max(self.disagreement))
 
 
-def lift(pixels: Array, workspace: Workspace, size: int = IMAGE_SIZE) -> Lifted:
+def lift(pixels: Array, workspace: Workspace, size: int = IMAGE_SIZE, scatter: Array | None = None) -> Lifted:
     """Lift one continuous pixel per view, (3, 2), to the world: each axis is the mean of the two views that see it.
 
+    ``scatter`` (3, 2) pixels: how far several looks at each coordinate lay apart; it counts as disagreement.
     Integer pixels must be passed as their centres (``k + 0.5``). Paper, section 4.1 ("we follow the prior work to
     map them to a 3D position"): the mean is where three equal Gaussian heatmaps have their joint maximum.
     """
@@ -145,12 +146,15 @@ def lift(pixels: Array, workspace: Workspace, size: int = IMAGE_SIZE) -> Lifted:
     if pixels.shape != (len(VIEWS), 2):
         raise ValueError(f"lift needs one (u, v) per view, shape (3, 2), got {pixels.shape}")
     seen: list[list[float]] = [[], [], []]
+    apart = np.zeros(3)
+    for view, looks in zip(VIEWS, np.zeros((len(VIEWS), 2)) if scatter is None else scatter, strict=True):
+        np.maximum.at(apart, [view.u_axis, view.v_axis], looks)
     for view, (u, v) in zip(VIEWS, pixels, strict=True):
         seen[view.u_axis].append(view.u_sign * (2 * u / size - 1))
         seen[view.v_axis].append(view.v_sign * (2 * v / size - 1))
     local = np.array([np.mean(values) for values in seen])
     spread = np.array([abs(values[0] - values[1]) for values in seen]) * size / 2
-    return Lifted(workspace.to_world(local), spread)
+    return Lifted(workspace.to_world(local), np.maximum(spread, apart))
 
 
 def quaternion_to_matrix(quaternion: Array) -> Array:

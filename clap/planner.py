@@ -6,7 +6,9 @@ import functools
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
 from transformers.utils import logging as transformers_logging
@@ -22,6 +24,7 @@ from clap.planner_answers import (
     image_prefix,
     wrap_prompt,
 )
+from clap.planner_looks import PlannerLooks
 from clap.planner_model import SETTINGS_FILE, PlannerModel, PlannerSettings
 from clap.planner_rounds import PlannerRounds, Reasoning
 from clap.policy import OnText
@@ -46,6 +49,7 @@ class CoarseTaskPlanner(PlannerRounds):
     def __init__(self, model: PlannerModel, tokenizer: PreTrainedTokenizerFast, settings: PlannerSettings):
         self.model, self.tokenizer, self.settings = model, tokenizer, settings
         self._answers = Answers(model, tokenizer, settings)
+        self._looks = PlannerLooks(model, tokenizer, settings)
 
     @classmethod
     def load(cls, folder: str | Path) -> CoarseTaskPlanner:
@@ -108,6 +112,11 @@ class CoarseTaskPlanner(PlannerRounds):
     ) -> str:
         """The model's answer to any question, which follows the ``views`` if there are any; see Answers.answer."""
         return self._answers.answer(question, grammar, max_new_tokens or self.max_new_tokens, on_text, views)
+
+    def settle(self, question: str, text: str, views: CanonicalViews) -> tuple[str, NDArray[np.float64]]:
+        """Look again in shifted views, as often as the settings say; see planner_looks."""
+        settled = self._looks.settle(question, text, views)
+        return settled.text, settled.scatter
 
 
 def _settings(folder: Path) -> PlannerSettings:

@@ -10,9 +10,11 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedTokenizerFast
+from transformers import DynamicCache, PreTrainedTokenizerFast, Qwen2_5_VLConfig
 
 from clap.constrained_decoding import Grammar, TextStreamer
 from clap.failures import InvalidPlannerTextError
@@ -35,6 +37,23 @@ def image_prefix(tokens_per_view: int) -> str:
 def wrap_prompt(text: str, chat: bool) -> str:
     """A question between its opening and the mark after which the answer begins."""
     return f"{CHAT_START}{text}{CHAT_END}" if chat else f"{BOS} {text} {ANSWER}"
+
+
+def tokens_per_view(config: Qwen2_5_VLConfig, size: int) -> int:
+    """Image tokens of a view of ``size`` pixels. Raises CheckpointError if it does not divide into patches."""
+    return (patch_grid(config, size) // config.vision_config.spatial_merge_size) ** 2
+
+
+def image_inputs(
+    config: Qwen2_5_VLConfig,
+    settings: PlannerSettings,
+    rgb: NDArray[np.uint8],
+    depth: NDArray[np.floating],
+    edge: float,
+) -> tuple[Tensor, Tensor]:
+    """Views, rgb (N, S, S, 3) and depth (N, S, S) in a cube of ``edge`` metres, as the model's patches and grid."""
+    grid = patch_grid(config, rgb.shape[1])
+    return patchify(rgb, depth, edge, config, settings), torch.tensor([[1, grid, grid]] * len(rgb))
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,7 @@ class Answers:
 
         Raises InvalidPlannerTextError if the length limit cut it.
         """
-        prefix = "" if views is None else image_prefix(self._tokens_per_view(views))
+        prefix = "" if views is None else image_prefix(tokens_per_view(self.model.config, views.size))
         prompt = wrap_prompt(prefix + question, self.settings.chat)
         ids = self.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
         with torch.inference_mode():
@@ -86,10 +105,6 @@ class Answers:
         if int(output[-1]) != self.tokenizer.eos_token_id and len(output) >= max_new_tokens:
             raise InvalidPlannerTextError("The planner's answer was cut at its length limit.", raw=text)
         return text
-
-    def _tokens_per_view(self, views: CanonicalViews) -> int:
-        config = self.model.config
-        return (patch_grid(config, views.size) // config.vision_config.spatial_merge_size) ** 2
 
     def _about(self, views: CanonicalViews, ids: Tensor) -> Mapping[str, object]:
         """What generate() needs beside the prompt's ``ids``: the memory of the views, or the images themselves if the
@@ -110,10 +125,7 @@ class Answers:
         return _Seen(views, cache, self.model.model.rope_deltas)
 
     def _images(self, views: CanonicalViews, ids: Tensor) -> dict[str, Tensor]:
-        config = self.model.config
-        grid = patch_grid(config, views.size)
-        return {
-            "pixel_values": patchify(views.rgb, views.depth, 2 * views.workspace.half_extent, config, self.settings),
-            "image_grid_thw": torch.tensor([[1, grid, grid]] * len(VIEW_NAMES)),
-            "mm_token_type_ids": (ids == config.image_token_id).int(),
-        }
+        edge = 2 * views.workspace.half_extent
+        patches, grid = image_inputs(self.model.config, self.settings, views.rgb, views.depth, edge)
+        is_image = (ids == self.model.config.image_token_id).int()
+        return {"pixel_values": patches, "image_grid_thw": grid, "mm_token_type_ids": is_image}

@@ -36,6 +36,8 @@ class PlannerSettings:
     which gives the vision tower depth and absolute position without a change of its interface.
     ``chat``: wrap prompts in Qwen's chat markers; a word-level tokenizer uses <bos> ... <answer>.
     ``misspelt``: words of the vocabulary that are misspellings of others; they are read, and never suggested.
+    ``looks``: how often round two's places are looked for, in views shifted against the patches, see planner_looks; 1
+    leaves them as they were written. More need a tokenizer with one token for every integer.
     ``reason_objects``, ``reason_plan``, ``last_step``: the ablations of the paper's table 2, see language.Format.
     """
 
@@ -47,6 +49,7 @@ class PlannerSettings:
     reason_plan: bool = True
     last_step: bool = True
     misspelt: tuple[str, ...] = ()
+    looks: int = 1
     format_version: int = FORMAT_VERSION
 
     @property

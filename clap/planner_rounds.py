@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap import format_one, language
+from clap.geometry import VIEW_NAMES
 from clap.instruction_words import read_instruction
 from clap.plan_grounding import denies_what_is_there, missing_thing
 from clap.planner_model import PlannerSettings
@@ -23,12 +24,14 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class Reasoning:
-    """Round two: objects (name and (3, 2) int pixels), the step, ``keypoint_pixels`` (3, 2) int, the raw text."""
+    """Round two: objects (name and (3, 2) int pixels), the step, ``keypoint_pixels`` (3, 2) int, the raw text, and
+    ``scatter`` (3, 2): how far several looks at the keypoint lay apart, pixels; 0 after a single one."""
 
     objects: tuple[tuple[str, NDArray[np.int64]], ...]
     step: str
     keypoint_pixels: NDArray[np.int64]
     raw: str
+    scatter: NDArray[np.float64]
 
 
 class PlannerRounds(ABC):
@@ -98,13 +101,18 @@ class PlannerRounds(ABC):
         if not plan.steps:
             raise ValueError(f"round two needs a plan with steps, this one is {plan.status.value}")
 
-        def parse(text: str) -> Reasoning:
-            answer = self.format.parse_reasoning(text, plan.steps)
-            objects = tuple((thing.name, thing.pixels) for thing in answer.objects)
-            return Reasoning(objects, answer.step, answer.keypoint_pixels, text)
-
+        question = self.format.reasoning_prompt(plan.steps, last_step)
         grammar = self.format.reasoning_grammar(plan.steps, last_step, step)
-        return self._ask(self.format.reasoning_prompt(plan.steps, last_step), grammar, parse, on_text, views)
+        text, scatter = self.settle(question, self.answer(question, grammar, on_text, views), views)
+        if on_text is not None:
+            on_text(text)
+        answer = self.format.parse_reasoning(text, plan.steps)
+        objects = tuple((thing.name, thing.pixels) for thing in answer.objects)
+        return Reasoning(objects, answer.step, answer.keypoint_pixels, text, scatter)
+
+    def settle(self, question: str, text: str, views: CanonicalViews) -> tuple[str, NDArray[np.float64]]:
+        """The answer ``text`` of round two with its places made sure of, and their scatter (3, 2), pixels."""
+        return text, np.zeros((len(VIEW_NAMES), 2))
 
     def check_instruction(self, instruction: str) -> str:
         """The instruction as the planner is shown it. Raises InvalidInstructionError with a sentence and a hint."""

@@ -52,7 +52,8 @@ class PointingPlanner:
     def reason(self, views, plan, last_step, on_text=None, step=None) -> Reasoning:
         self.looked_at.append(views)
         objects = tuple((name, to_pixels(place, views.workspace, views.size)) for name, place in BOXES.items())
-        return Reasoning(objects, plan.steps[0], to_pixels(self.point, views.workspace, views.size), "as pointed")
+        keypoint = to_pixels(self.point, views.workspace, views.size)
+        return Reasoning(objects, plan.steps[0], keypoint, "as pointed", np.zeros((3, 2)))
 
 
 @dataclass

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from clap.geometry import VIEWS, Workspace, to_pixels
 from clap.language import NamedPixels
+from clap.shifted_views import shift_views
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 
 HELD_OUT_SHARE = 32
@@ -177,30 +178,12 @@ def random_shift(scene: Scene, rng: np.random.Generator, workspace: Workspace) -
 
 
 def shift_scene(scene: Scene, shift: NDArray[np.integer], workspace: Workspace) -> Scene:
-    """Move the scene by ``shift`` (3,) pixels along x, y, z.
-
-    The views are orthographic, so a shift by whole pixels is an exact roll of each view with blank fill, and its
-    depth changes by the shift along the viewing axis; what leaves the workspace cube is blank.
-    """
-    size = scene.rgb.shape[1]
+    """Move the scene by ``shift`` (3,) pixels along x, y, z; what leaves the workspace cube is blank."""
     edge = 2 * workspace.half_extent
-    rgb, depth = np.zeros_like(scene.rgb), np.zeros_like(scene.depth)
-    for k, view in enumerate(VIEWS):
-        du, dv = view.u_sign * int(shift[view.u_axis]), view.v_sign * int(shift[view.v_axis])
-        (to_v, from_v), (to_u, from_u) = _overlap(dv, size), _overlap(du, size)
-        old = scene.depth[k][from_v, from_u]
-        new = old + view.depth_sign * int(shift[view.depth_axis]) * edge / size
-        seen = (old > 0) & (new > 0) & (new <= edge)
-        depth[k][to_v, to_u] = np.where(seen, new, 0)
-        rgb[k][to_v, to_u] = scene.rgb[k][from_v, from_u] * seen[..., None]
-    meters = np.asarray(shift) * edge / size
+    rgb, depth = shift_views(scene.rgb, scene.depth, shift, edge)
+    meters = np.asarray(shift) * edge / scene.rgb.shape[1]
     query = scene.query and replace(scene.query, keypoint=scene.query.keypoint + meters)
     return replace(scene, rgb=rgb, depth=depth, positions=scene.positions + meters, query=query)
-
-
-def _overlap(offset: int, size: int) -> tuple[slice, slice]:
-    """Target and source ranges of a roll without wrap-around."""
-    return slice(max(offset, 0), size + min(offset, 0)), slice(max(-offset, 0), size + min(-offset, 0))
 
 
 def recolor_table(scene: Scene, color: NDArray[np.floating], workspace: Workspace) -> Scene:

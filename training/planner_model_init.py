@@ -30,7 +30,7 @@ from training.language.lexicon import lexicon
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 SPECIAL_TOKENS = (PAD, BOS, EOS, UNKNOWN, ANSWER, VISION_START, VISION_END, IMAGE_PAD)
 INITIALIZER_RANGE = 0.06
-MINI_SETTINGS = PlannerSettings("position", chat=False, image_mean=(0.5,) * 3, image_std=(0.5,) * 3)
+MINI_SETTINGS = PlannerSettings("position", chat=False, image_mean=(0.5,) * 3, image_std=(0.5,) * 3, looks=9)
 
 
 def words_of(value: object) -> Iterable[str]:

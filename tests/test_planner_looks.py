@@ -1,0 +1,123 @@
+"""Looks in shifted views: what a look sees, and how several settle the numbers of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from clap.failures import CheckpointError
+from clap.geometry import Workspace, lift, to_pixels
+from clap.observation import PointCloud
+from clap.planner import CoarseTaskPlanner
+from clap.planner_looks import SHIFTS, PlannerLooks
+from clap.policy import INITIAL_STEP
+from clap.prediction import Plan, PlanStatus
+from clap.shifted_views import shift_in_views, shift_views
+from clap.views import CanonicalViews, render_views
+from clap.worlds.tabletop import phrasing
+from training.planner_model_init import new_mini_planner
+
+WORKSPACE = Workspace()
+EDGE = 2 * WORKSPACE.half_extent
+PLAN = Plan(PlanStatus.STEPS, phrasing.pick_and_place_steps("red block", "red cup"))
+
+
+@pytest.fixture(scope="module")
+def planner() -> CoarseTaskPlanner:
+    torch.set_num_threads(1)
+    planner = new_mini_planner(seed=0, width=64, layers=2)
+    planner.model.eval()
+    return planner
+
+
+@pytest.fixture(scope="module")
+def cloud() -> PointCloud:
+    rng = np.random.default_rng(0)
+    low, high = np.asarray(WORKSPACE.low) + 0.2, np.asarray(WORKSPACE.high) - 0.2
+    points = rng.uniform(low, high, (4000, 3)).astype(np.float32)
+    return PointCloud(points, rng.integers(1, 255, (4000, 3), dtype=np.uint8))
+
+
+@pytest.fixture(scope="module")
+def views(cloud: PointCloud) -> CanonicalViews:
+    return render_views(cloud, WORKSPACE)
+
+
+def with_looks(planner: CoarseTaskPlanner, looks: int) -> CoarseTaskPlanner:
+    return CoarseTaskPlanner(planner.model, planner.tokenizer, replace(planner.settings, looks=looks))
+
+
+@pytest.mark.parametrize("shift", [(9, -9, 0), (-14, 5, 3), (0, 0, 0)])
+def test_shifted_views_are_those_of_the_moved_cloud(cloud, views, shift) -> None:
+    shift = np.array(shift)
+    moved = PointCloud((cloud.points + shift * EDGE / views.size).astype(np.float32), cloud.colors)
+    drawn = render_views(moved, WORKSPACE)
+    rgb, depth = shift_views(views.rgb, views.depth, shift, EDGE)
+    same = (rgb == drawn.rgb).all(-1)
+    assert same.mean() > 0.995, "but for points that rounding moved to the next pixel"
+    assert np.abs(depth - drawn.depth)[same & (depth > 0) & (drawn.depth > 0)].max() < 1e-3
+
+
+def test_a_shift_moves_points_in_the_views_by_as_much(cloud) -> None:
+    shift = np.array([7, -4, 2])
+    before = to_pixels(cloud.points[:50].astype(float), WORKSPACE)
+    after = to_pixels(cloud.points[:50] + shift * EDGE / 224, WORKSPACE)
+    assert np.abs(after - before - shift_in_views(shift)).max() <= 1  # rounding
+
+
+def test_looks_change_numbers_only_and_all_looks_of_one_number_agree_with_themselves(planner, views) -> None:
+    one = with_looks(planner, 1).reason(views, PLAN, INITIAL_STEP)
+    nine = with_looks(planner, 9).reason(views, PLAN, INITIAL_STEP)
+    assert one.scatter.max() == 0
+    assert (one.step, [name for name, _ in one.objects]) == (nine.step, [name for name, _ in nine.objects])
+    assert nine.scatter.shape == (3, 2)
+    assert nine.scatter.max() > 0, "an untrained planner is not sure of anything"
+
+
+def test_a_single_look_beside_itself_settles_on_what_was_written(planner, views, monkeypatch) -> None:
+    written = with_looks(planner, 1).reason(views, PLAN, INITIAL_STEP)
+    monkeypatch.setattr("clap.planner_looks.SHIFTS", np.zeros((2, 2), int))
+    settled = with_looks(planner, 2).reason(views, PLAN, INITIAL_STEP)
+    assert settled.raw == written.raw
+    assert settled.scatter.max() == 0
+
+
+def test_looks_that_do_not_see_a_place_have_no_say(planner) -> None:
+    looks = PlannerLooks(planner.model, planner.tokenizer, planner.settings)
+    zero = looks._zero
+    logits = torch.full((2, zero + 224), -20.0)
+    logits[0, zero + 2] = 0.0  # the unmoved look: 2
+    logits[1, zero + 60] = 0.0  # a look moved by -9 cannot show what lies at 2; it sees something at 69
+    number, scatter = looks._settle(logits, np.array([0, -9]), 224)
+    assert number == 2
+    assert scatter > 0
+
+
+def test_the_settled_number_is_the_one_most_looks_find(planner) -> None:
+    looks = PlannerLooks(planner.model, planner.tokenizer, planner.settings)
+    zero, moves = looks._zero, np.array([0, 9, -9])
+    logits = torch.full((3, zero + 224), -10.0)
+    for row, found in enumerate((150, 100, 100)):  # the unmoved look is wrong
+        logits[row, zero + found + moves[row]] = 0.0
+    number, scatter = looks._settle(logits, moves, 224)
+    assert number == 100
+    assert 0 < scatter < 50, "most looks agree, one does not"
+
+
+def test_scatter_counts_as_disagreement_of_the_axes_it_belongs_to() -> None:
+    pixels = to_pixels(np.array([0.2, 0.1, 0.9]), WORKSPACE) + 0.5
+    scatter = np.zeros((3, 2))
+    scatter[2, 1] = 12  # v of the view from above: y
+    lifted = lift(pixels, WORKSPACE, scatter=scatter)
+    assert np.allclose(lifted.position, lift(pixels, WORKSPACE).position)
+    assert lifted.disagreement[1] == 12
+    assert lifted.agreement_px == 12
+
+
+@pytest.mark.parametrize("looks", [0, len(SHIFTS) + 1])
+def test_a_number_of_looks_that_is_not_known_is_refused(planner, looks) -> None:
+    with pytest.raises(CheckpointError, match="looks"):
+        with_looks(planner, looks)
