@@ -14,6 +14,7 @@ from clap.compiled import compiled
 from clap.geometry import VIEWS, Array
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 from training.predictor_data import Samples
+from training.predictor_turns import turn
 
 MARGIN = 0.12
 """Local units (1.5 cm in clap-mini's window) that a shifted target keeps from the faces of the window."""
@@ -33,6 +34,9 @@ SMOOTH_NOISE, PIXEL_NOISE = 0.003, 0.005
 
 KNOTS = 5
 """Points along one side of a view between which the smooth noise is interpolated."""
+
+TURNED_SHARE = 0.75
+"""Share of the samples that are turned about the vertical; the rest keeps the sharp edges of what was rendered."""
 
 _AXES = np.array([[v.u_axis, v.u_sign, v.v_axis, v.v_sign, v.depth_axis, v.depth_sign] for v in VIEWS], np.int64)
 
@@ -105,20 +109,25 @@ class Change:
         return new_rgb, new_depth
 
 
-def augment(samples: Samples, rng: np.random.Generator, reach: float = 0.2) -> Samples:
-    """Shift, recolour, clutter, add noise and drop pixels; positions and heights move along.
+def augment(samples: Samples, rng: np.random.Generator, reach: float = 0.2, turned: float = TURNED_SHARE) -> Samples:
+    """Turn, shift, recolour, clutter, add noise and drop pixels; positions, heights and rotations move along.
 
-    ``reach`` is the largest shift in local units per axis (0.2 = 2.5 cm in clap-mini's window).
+    ``reach`` is the largest shift in local units per axis (0.2 = 2.5 cm in clap-mini's window), ``turned`` the share of
+    the samples that are turned.
     """
     size = samples.depth.shape[-1]
     rgb, depth = np.empty_like(samples.rgb), np.empty_like(samples.depth)
-    position, height = samples.position.copy(), samples.height.copy()
+    position, height, targets = samples.position.copy(), samples.height.copy(), list(samples.targets)
     for k, target in enumerate(samples.targets):
+        colors, depths = samples.rgb[k], samples.depth[k]
+        if rng.random() < turned:
+            colors, depths, targets[k] = turn(colors, depths, target, rng)
+            position[k] = targets[k].position
         change = Change.draw(position[k], float(height[k]), target.edge, size, reach, rng)
-        rgb[k], depth[k] = change.apply(samples.rgb[k], samples.depth[k])
+        rgb[k], depth[k] = change.apply(colors, depths)
         position[k] += change.cells * 2 / size
         height[k] -= change.cells[2] / size
-    return Samples(rgb, depth, position, height, samples.targets)
+    return Samples(rgb, depth, position, height, targets)
 
 
 def _draw_shift(position: Array, size: int, reach: float, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from clap.failures import ClapError
 from clap.geometry import Array, Workspace
 from clap.rotation import quaternion_to_bins
+from clap.worlds.tabletop.keyframes import yaw_period
 from clap.worlds.tabletop.objects import CUP_HEIGHT, HANDLE_HEIGHT, SORTER_HEIGHT
 from clap.worlds.tabletop.phrasing import HANDLE, SORTER
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
+from clap.worlds.tabletop.tasks import Subtask
 
 HELD_OUT_SHARE = 0.1
 """Share of every shard, at its end, that is not trained on: neighbours in a shard come from one episode. Where
@@ -49,6 +51,7 @@ class Target:
     ``position`` (3,) local coordinates of the window; ``bins`` (3,) rotation bins; ``gripper_open`` after the action;
     ``ignore_collisions`` True if the step ends in contact; ``gripper_now`` the present opening; ``edge`` metres, the
     window's side; ``height`` of the window's centre in edges, world z where the table is at its standard height.
+    ``yaw_period`` of the pose, see keyframes.yaw_period; ``hand_waits`` above a thing that is to be grasped.
     """
 
     step: str
@@ -60,6 +63,8 @@ class Target:
     gripper_now: float
     edge: float
     height: float
+    yaw_period: float | None = None
+    hand_waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,18 @@ def _target(record: dict[str, Any], zoom: dict[str, Any]) -> Target:
         gripper_now=float(record["gripper_open"]),
         edge=edge,
         height=(float(window.center[2]) - raised) / edge,
+        **how_it_turns(record),
     )
+
+
+def how_it_turns(record: dict[str, Any]) -> dict[str, Any]:
+    """``yaw_period`` and ``hand_waits`` of the step that a record shows, by the names of its things."""
+    thing, *place = record.get("task_objects", [""])
+    if not place:
+        return {}  # the drawer is opened
+    container = SORTER if place[0].endswith(" hole") else place[0]
+    index = int(record["step_index"])
+    return {"yaw_period": yaw_period(Subtask(thing, container), index), "hand_waits": index == 1}
 
 
 class ZoomData:

@@ -21,7 +21,15 @@ from clap.worlds.tabletop.robot import TABLE_HEIGHT
 from training.baselines.rvt2 import COARSE
 from training.planner_data import Scene, random_shift, shift_scene
 from training.predictor_augment import augment
-from training.predictor_data import HELD_OUT_SHARE, Samples, Target, TrainingDataError, ZoomData, table_height
+from training.predictor_data import (
+    HELD_OUT_SHARE,
+    Samples,
+    Target,
+    TrainingDataError,
+    ZoomData,
+    how_it_turns,
+    table_height,
+)
 
 
 class BranchData(ZoomData):
@@ -72,8 +80,9 @@ class BranchData(ZoomData):
         """Training samples, augmented."""
         samples = self.read(indices)
         if self.branch == COARSE:
-            # The predictor's shift goes as far up as sideways; the table of a whole scene stays nearly where it is.
-            return augment(_shifted(samples, rng), rng, reach=0.0)
+            # The predictor's shift goes as far up as sideways; the table of a whole scene stays nearly where it is, and
+            # no robot stands on its other side.
+            return augment(_shifted(samples, rng), rng, reach=0.0, turned=0.0)
         return augment(samples, rng)
 
 
@@ -90,6 +99,7 @@ def _target(record: dict[str, Any], window: Workspace, point: list[float]) -> Ta
         gripper_now=float(record["gripper_open"]),
         edge=edge,
         height=(float(window.center[2]) - table_height(record) + TABLE_HEIGHT) / edge,
+        **how_it_turns(record),
     )
 
 

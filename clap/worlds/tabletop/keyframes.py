@@ -61,21 +61,32 @@ def _aligned_yaw(thing: str, yaw: float) -> float:
     return fold(yaw, period) if period else 0.0
 
 
+def yaw_period(subtask: Subtask, index: int) -> float | None:
+    """Turn in rad after which the gripper's yaw of a step is equivalent; 0: any yaw is, and the expert's is zero; None:
+    the pose is what it is, as in lifting and at the drawer."""
+    if subtask.opens_drawer or index == 2:
+        return None
+    if index == 3 and subtask.container == DRAWER:
+        return np.pi / 2
+    if index == 3 and subtask.container != SORTER:
+        return 0.0
+    return _symmetry(subtask.thing)
+
+
+def folded(pose: Pose, period: float | None) -> Pose:
+    """The expert's choice among the top-down poses that are equivalent under turns by ``period`` (see yaw_period)."""
+    if period is None:
+        return pose
+    return top_down(pose.position, fold(_yaw_of(pose), period) if period else 0.0)
+
+
 def canonical_action(subtask: Subtask, index: int, pose: Pose) -> Pose:
     """The expert's choice among poses that are equivalent to ``pose`` for this step.
 
     Training turns whole scenes about the vertical; a cube's grasp then has to be folded back into the range that the
     expert uses, and a release over a round cup keeps the gripper's yaw at zero, whatever the scene's turn.
     """
-    if subtask.opens_drawer or index == 2:
-        return pose
-    period = _symmetry(subtask.thing)
-    if index == 3 and subtask.container not in (SORTER, DRAWER):
-        period = 0.0
-    elif index == 3 and subtask.container == DRAWER:
-        period = np.pi / 2
-    yaw = _yaw_of(pose)
-    return top_down(pose.position, fold(yaw, period) if period else 0.0)
+    return folded(pose, yaw_period(subtask, index))
 
 
 def grasp_height(thing: str) -> float:
