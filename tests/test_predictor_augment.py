@@ -54,7 +54,7 @@ def test_no_change_changes_nothing(samples):
 def test_augmented_targets_stay_on_their_colored_point_and_in_the_world(samples):
     k, unit = 0, Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
     for seed in range(10):
-        changed = augment(samples, np.random.default_rng(seed))
+        changed = augment(samples, np.random.default_rng(seed), turned=0.0)
         assert (np.abs(changed.position) <= np.maximum(np.abs(samples.position), 0.88) + 1e-9).all()
         assert changed.height + changed.position[:, 2] / 2 == pytest.approx(samples.height + samples.position[:, 2] / 2)
     rgb, depth = np.zeros_like(samples.rgb[k]), np.zeros_like(samples.depth[k])
