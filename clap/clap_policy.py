@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap.checkpoint import open_checkpoint
+from clap.failures import EmptyCloudError, EmptyWindowError
 from clap.geometry import Array, Lifted, Pose, Workspace, lift, to_pixels
 from clap.observation import Observation, PointCloud, fuse
 from clap.planner import CoarseTaskPlanner
@@ -113,7 +114,11 @@ class ClapPolicy:
         """Zoom to the keypoint and predict the action there."""
         cloud, views = self._seen(observation)
         window = self.workspace.zoomed(keypoint.position)
-        zoomed = render_views(cloud, window, self.predictor.image_size, splat=FINE_SPLAT)
+        try:
+            zoomed = render_views(cloud, window, self.predictor.image_size, splat=FINE_SPLAT)
+        except EmptyCloudError as error:
+            x, y, z = keypoint.position
+            raise EmptyWindowError(f"Nothing was seen around the keypoint ({x:.3f}, {y:.3f}, {z:.3f}) m.") from error
         clock.lap("views")
         fine = self.predictor.predict(zoomed, step, float(observation.gripper_is_open))
         clock.lap("predictor")

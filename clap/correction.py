@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from clap.failures import EmptyWindowError
 from clap.observation import OPEN_FROM
 from clap.worlds.world import Action, MotionOutcome, MotionReport
 
@@ -78,7 +79,7 @@ class Situation:
 
 _BAD_PREDICTIONS = frozenset(
     ("unreachable pose", "out of the workspace", "below the table", "views disagree", "invalid target pose")
-    + ("planner text invalid",)
+    + ("planner text invalid", EmptyWindowError.name)
 )
 _BAD_STEPS = frozenset((NOTHING_GRASPED, LOST, NOT_IN_PLACE, MotionOutcome.FELL_SHORT.value))
 _BAD_COURSE = frozenset(("step repeated without change",))

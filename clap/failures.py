@@ -29,6 +29,13 @@ class EmptyCloudError(ClapError):
     default_next_move = "Check the cameras, their calibration, and the workspace bounds."
 
 
+class EmptyWindowError(EmptyCloudError):
+    """No point of the cloud lies in the fine stage's window, though there are some elsewhere."""
+
+    name = "nothing at the keypoint"
+    default_next_move = "Predict again, or move the keypoint onto a thing."
+
+
 class OutOfWorkspaceError(ClapError):
     """A point that must lie inside the workspace does not."""
 

@@ -29,10 +29,11 @@ def console(made: Station, checkpoint: Path | None = None) -> FastAPI:
 
 
 class Page:
-    """The console's page as the server sees it."""
+    """The console's page as the server sees it. ``skipped``: the kinds of messages that nobody asked for."""
 
     def __init__(self, link: WebSocketTestSession):
         self.link = link
+        self.skipped: list[str] = []
 
     def send(self, kind: str, **fields: Any) -> None:
         self.link.send_json({"type": kind, **fields})
@@ -50,6 +51,7 @@ class Page:
                 found = json.loads(message["text"])
             if found["type"] == kind:
                 return found
+            self.skipped.append(found["type"])
 
     def status_where(self, **wanted: Any) -> dict[str, Any]:
         while True:

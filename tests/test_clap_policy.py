@@ -13,7 +13,7 @@ from kinematic_world import BOXES, SUBTASKS, KinematicWorld
 from clap.checkpoint import default_checkpoint, open_checkpoint
 from clap.clap_policy import ClapPolicy
 from clap.encoders import EncoderConfig
-from clap.failures import CheckpointError, EmptyCloudError, OutOfWorkspaceError
+from clap.failures import CheckpointError, EmptyWindowError, OutOfWorkspaceError
 from clap.geometry import Workspace, project, to_pixels
 from clap.multiview import MultiViewConfig
 from clap.planner import Reasoning
@@ -132,7 +132,7 @@ def test_a_gripper_that_holds_a_block_is_told_as_closed(opening, told):
 
 def test_a_keypoint_in_empty_space_is_a_named_failure():
     policy = ClapPolicy(PointingPlanner(np.array([-0.25, -0.45, 1.5])), tiny_predictor())
-    with pytest.raises(EmptyCloudError, match="window"):
+    with pytest.raises(EmptyWindowError, match="around the keypoint"):
         policy.predict(KinematicWorld().observe(), PLAN, INITIAL_STEP)
 
 

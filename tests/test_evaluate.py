@@ -15,9 +15,10 @@ from clap.rollout import MAX_STEPS
 from clap.unattended import run_unattended
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from training.evaluate import choose_conditions, choose_tasks, main, make_jobs, parser
-from training.evaluation.jobs import Finished
-from training.evaluation.results import evaluate, read_records
-from training.evaluation_report import markdown, summary, wilson
+from training.evaluation.episode_job import Finished
+from training.evaluation.rates import wilson
+from training.evaluation.results import drop_cut_line, evaluate, read_records
+from training.evaluation_report import markdown, summary
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -104,6 +105,8 @@ def test_a_line_cut_short_by_a_kill_is_dropped_and_the_rest_kept(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text('{"seed": 1}\n{"seed": 2}\n{"se')
     assert read_records(path) == [{"seed": 1}, {"seed": 2}]
+    assert path.read_text().endswith('{"se')  # who only reads leaves the file of a running evaluation alone
+    drop_cut_line(path)
     assert path.read_text() == '{"seed": 1}\n{"seed": 2}\n'
     assert read_records(tmp_path / "none.jsonl") == []
 

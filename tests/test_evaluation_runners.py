@@ -9,7 +9,8 @@ import pytest
 
 from clap.failures import CheckpointError
 from training.evaluate import main
-from training.evaluation.jobs import Job, fingerprint, run_job
+from training.evaluation.episode_job import Job
+from training.evaluation.jobs import fingerprint, run_job
 from training.evaluation.runners import LOCAL_RAY, RayMissingError, run_jobs, run_jobs_on_ray
 
 JOBS = [Job("expert", "", "", "four", "on", "open_drawer", "none", seed) for seed in (3, 4)]

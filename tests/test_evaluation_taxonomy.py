@@ -17,9 +17,11 @@ from clap.worlds.tabletop.keyframes import keyframe, top_down
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import Action
-from training.evaluation.jobs import Job, play
+from training.evaluation.episode_job import Job
+from training.evaluation.failure_classes import CLASSES
+from training.evaluation.jobs import play
 from training.evaluation.step_facts import StepFacts, Truth, rotation_error
-from training.evaluation.taxonomy import CLASSES, COMPLETE, ERROR, REFUSED, STEP_ORDER, STEPS, TOO_EARLY, failure_of
+from training.evaluation.taxonomy import COMPLETE, ERROR, REFUSED, STEP_ORDER, STEPS, TOO_EARLY, failure_of
 
 TASK, SEED = "block_in_same_cup", 1
 JOB = Job("expert", "", "", "four", "off", TASK, "none", SEED)

@@ -9,7 +9,9 @@ import time
 import pytest
 
 from clap.checkpoint import open_checkpoint
+from tests.logged_run import write_logs
 from training.mini import assemble, data_commands, parser, run_together, training_commands
+from training.training_curves import read_curves
 
 
 @pytest.fixture
@@ -37,6 +39,15 @@ def test_a_checkpoint_holds_both_models_and_how_they_were_made_but_no_training_s
     assert (record["planner"], record["predictor"]) == ({"minutes": 75}, {"median_mm": 2})
     names = sorted(path.name for path in target.rglob("*") if path.is_file())
     assert names == ["model.safetensors", "model.safetensors", "record.json", "tokenizer.json"]
+
+
+def test_a_checkpoint_holds_the_curves_of_its_trainings_where_they_were_logged(run, tmp_path):
+    write_logs(run)
+    target = tmp_path / "clap-mini"
+    assemble(run, target, [])
+    curves = read_curves(target / "training_curves.json")
+    assert len(curves["planner"]["training"]["loss"]) == len(curves["predictor"]["training"]["heatmap"]) == 200
+    assert (target / "training_curves.json").stat().st_size < 60_000
 
 
 def test_an_unfinished_run_leaves_the_old_checkpoint_as_it_is(run, tmp_path):

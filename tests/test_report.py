@@ -14,14 +14,15 @@ from PIL import Image
 
 from clap.observation import CameraFrame
 from clap.worlds.tabletop.tasks import TASK_KEYS, task_infos
+from training.evaluation.episode_job import KEY_FIELDS
+from training.evaluation.failure_classes import CLASSES
 from training.evaluation.film_strip import HEIGHT, PREDICTED, WANTED, Shot, film_strip
 from training.evaluation.html_parts import COLORS, difference
-from training.evaluation.jobs import KEY_FIELDS
+from training.evaluation.rates import wilson
 from training.evaluation.reported_run import ReportedRun, choose_films, paper_table3, strip_file
 from training.evaluation.results import strip_name, strips_folder
 from training.evaluation.step_facts import StepFacts
-from training.evaluation.taxonomy import CLASSES
-from training.evaluation_report import summary, wilson
+from training.evaluation_report import summary
 from training.report import main
 
 VOID = {"meta", "img", "br"}
@@ -126,9 +127,21 @@ def test_the_report_of_two_runs_shows_rates_classes_films_and_commands(tmp_path,
 def test_a_second_report_leaves_no_films_of_the_first(tmp_path, runs):
     out = tmp_path / "report"
     assert main([str(runs[0]), "--out", str(out)]) == 0
-    before = set((out / "strips").iterdir())
+    before = set(out.rglob("*.webp"))
     assert main([str(runs[1]), "--out", str(out)]) == 0
-    assert before and not before & set((out / "strips").iterdir())
+    assert before and not before & set(out.rglob("*.webp"))
+
+
+def test_a_reports_runs_are_evaluations_of_which_a_report_can_be_made_in_the_same_place(tmp_path, runs):
+    out = tmp_path / "report"
+    assert main([str(runs[0]), "--compare", f"CLAP={runs[0]}", str(runs[1]), "--out", str(out)]) == 0
+    kept = [out / "runs" / name for name in ("clap.json", "clap-2.json", "rvt-2.json")]
+    first = ReportedRun.load(str(kept[0]))
+    assert first.summary == ReportedRun.load(str(runs[0])).summary
+    films = sorted(out.rglob("*.webp"))
+    assert [strip_file(first, record).exists() for record in first.failures].count(True) == len(first.failures) > 0
+    assert main([str(kept[0]), "--compare", *map(str, kept[1:]), "--out", str(out)]) == 0
+    assert sorted(out.rglob("*.webp")) == films
 
 
 def test_a_small_budget_still_shows_a_film_of_every_run(runs):

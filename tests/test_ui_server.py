@@ -202,3 +202,19 @@ def test_only_numbers_come_back_in_answers(page: Page, kind: str) -> None:
     sent: Any = {"text": "<b>", "number": 3.5, "list": [1]}[kind]
     page.send("ping", t=sent)
     assert page.next("pong")["t"] == (3.5 if kind == "number" else None)
+
+
+def test_a_page_that_is_not_seen_gets_its_pictures_when_it_is(page: Page, client: TestClient) -> None:
+    with opened(client) as other:
+        before = other.next("scene")["seq"]
+        other.send("seen", value=False)
+        other.send("ping", t=1)
+        other.next("pong")
+        other.skipped.clear()
+        page.send("reset", task="touch", seed=7, condition="none")
+        other.status_where(seed=7, state="ready")
+        other.send("ping", t=2)
+        other.next("pong")
+        assert not {"scene", "pose"} & set(other.skipped)
+        other.send("seen", value=True)
+        assert other.next("scene")["seq"] > before

@@ -19,6 +19,7 @@ SECTIONS = {
     "observation": "One observation with its three views",
     "projection": "262,144 points into three views",
     "decision": "One CLAP decision: both rounds and the fine stage",
+    "demonstrations": "Recording a demonstration of four cameras and committing it",
 }
 
 

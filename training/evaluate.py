@@ -20,7 +20,8 @@ from clap.checkpoint import open_checkpoint
 from clap.failures import CheckpointError, ClapError, WorldError
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from clap.worlds.world import TaskInfo
-from training.evaluation.jobs import POLICIES, SENTENCE_POLICIES, Finished, Job, fingerprint
+from training.evaluation.episode_job import POLICIES, SENTENCE_POLICIES, Finished, Job
+from training.evaluation.jobs import fingerprint
 from training.evaluation.results import evaluate
 from training.evaluation.runners import LOCAL_RAY, THREAD_VARIABLES, run_jobs, run_jobs_on_ray
 from training.evaluation_report import markdown, summary

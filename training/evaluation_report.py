@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import datetime
-import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from clap.worlds.world import TaskInfo
 from training.evaluation.accuracy import accuracy
-from training.evaluation.jobs import RUN_FIELDS
-
-CONFIDENCE_Z = 1.959964
-"""Normal quantile of a two-sided 95 % interval."""
-
-
-def wilson(successes: int, episodes: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a success rate: usable at 0 %, at 100 %, and for few episodes."""
-    if not 0 <= successes <= episodes or episodes == 0:
-        raise ValueError(f"wilson needs 0 <= successes <= episodes, episodes > 0, got {successes} of {episodes}")
-    z2 = CONFIDENCE_Z**2
-    rate = successes / episodes
-    center = (rate + z2 / (2 * episodes)) / (1 + z2 / episodes)
-    spread = math.sqrt(rate * (1 - rate) / episodes + z2 / (4 * episodes**2)) * CONFIDENCE_Z / (1 + z2 / episodes)
-    return max(0.0, center - spread), min(1.0, center + spread)
+from training.evaluation.episode_job import RUN_FIELDS
+from training.evaluation.rates import rate
 
 
 def summary(records: list[dict[str, Any]], tasks: Mapping[str, TaskInfo], command: str) -> dict[str, Any]:
     """Rates by task and condition, averages over trained and untrained tasks, and what the numbers stand for.
 
     ``failures`` counts an episode's named failure, ``classes`` its class in ``training.evaluation.taxonomy``;
-    ``blocks`` is the success rate of each block of seeds; ``accuracy`` is that of the single decisions by condition.
+    ``blocks`` is the success rate of each block of seeds; ``accuracy`` is that of the single decisions by condition,
+    ``decision_seconds`` the time that each stage of them took.
     ``corrected`` counts the episodes in which self-correction did something, ``corrected_successes`` those of them that
     succeeded, ``findings`` its decisions by what was found and what was done.
     """
@@ -58,6 +47,7 @@ def summary(records: list[dict[str, Any]], tasks: Mapping[str, TaskInfo], comman
         "seeds": [seeds[0], seeds[-1]],
         "seed_blocks": _blocks(seeds),
         "seconds_per_episode": round(sum(record["seconds"] for record in records) / len(records), 2),
+        "decision_seconds": decision_seconds(records),
         "cells": cells,
         "averages": averages,
         "overall": {**rate(records), **corrected(records)},
@@ -67,6 +57,16 @@ def summary(records: list[dict[str, Any]], tasks: Mapping[str, TaskInfo], comman
             condition: accuracy(r for r in records if r["condition"] == condition) for condition in conditions
         },
     }
+
+
+def decision_seconds(records: Iterable[dict[str, Any]]) -> dict[str, list[float]]:
+    """Median and 90 % quantile of the time that each stage of a decision took: "views", "planner", "predictor"."""
+    taken = defaultdict(list)
+    for record in records:
+        for step in record.get("log", ()):
+            for stage, seconds in step["seconds"].items():
+                taken[stage].append(seconds)
+    return {stage: [round(float(q), 4) for q in np.quantile(values, (0.5, 0.9))] for stage, values in taken.items()}
 
 
 def _blocks(seeds: list[int]) -> list[list[int]]:
@@ -84,22 +84,6 @@ def corrected(records: Iterable[dict[str, Any]]) -> dict[str, int]:
 
 def _decision(correction: Mapping[str, Any]) -> str:
     return f"{correction['finding']}: {correction['remedy']}"
-
-
-def rate(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Successes, episodes, and Wilson's interval of the rate."""
-    return _counted(sum(record["success"] for record in records), len(records))
-
-
-def pooled(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The rate of several cells of a summary together."""
-    successes, episodes = zip(*((cell["successes"], cell["episodes"]) for cell in cells), strict=True)
-    return _counted(sum(successes), sum(episodes))
-
-
-def _counted(successes: int, episodes: int) -> dict[str, Any]:
-    low, high = wilson(successes, episodes)
-    return {"successes": successes, "episodes": episodes, "interval": [round(low, 4), round(high, 4)]}
 
 
 def _class(record: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ import time
 from datetime import date
 from pathlib import Path
 
-from clap.checkpoint import EVALUATION, PLANNER, PREDICTOR, RECORD, default_checkpoint
+from clap.checkpoint import CURVES, EVALUATION, PLANNER, PREDICTOR, RECORD, default_checkpoint
+from training.training_curves import curves_of, curves_text
 
 Command = list[str]
 
@@ -57,7 +58,7 @@ def run_together(commands: list[Command]) -> None:
 
 
 def assemble(run: Path, target: Path, commands: list[Command]) -> None:
-    """Put the two trained models and their records together into a checkpoint folder.
+    """Put the two trained models and their records together into a checkpoint folder, with the curves of their logs.
 
     The folder is made beside the target and swapped in at the end, so that a cut leaves the old checkpoint whole.
     """
@@ -71,6 +72,8 @@ def assemble(run: Path, target: Path, commands: list[Command]) -> None:
     record[PLANNER] = json.loads((run / PLANNER / "training_record.json").read_text("utf-8"))
     record[PREDICTOR] = json.loads((run / PREDICTOR / "evaluation.json").read_text("utf-8"))
     (part / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    if curves := curves_of(run):
+        (part / CURVES).write_text(curves_text(curves), "utf-8")
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
 

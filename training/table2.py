@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clap.checkpoint import PLANNER, PREDICTOR
 from clap.worlds.tabletop.tasks import task_infos
-from training.evaluation_report import wilson
+from training.evaluation.rates import wilson
 from training.mini import Command, assemble, command, run_together
 
 

@@ -1,11 +1,11 @@
-"""The console's layout: the top bar, what the robot sees on the left, the cards on the right."""
+"""The console's layout: the top bar; below it Operate, with what the robot sees and the cards, or another panel."""
 
 from __future__ import annotations
 
 import gradio as gr
 
 from ui import stop_event
-from ui.cards import details, drive, execute, instruction, plan, scene, setup, top_bar, views
+from ui.cards import details, drive, execute, instruction, panels, plan, scene, setup, top_bar, views
 
 
 def build(stop: stop_event.Stop) -> gr.Blocks:
@@ -24,4 +24,5 @@ def build(stop: stop_event.Stop) -> gr.Blocks:
                 plan.build()
                 execute.build()
                 details.build()
+        panels.build()
     return page

@@ -131,6 +131,8 @@ class Live:
             elif kind == "ping":
                 self._heard(page)
                 page.answer({"type": "pong", "t": echo(message.get("t"))})
+            elif kind == "seen":
+                page.see(message.get("value") is not False)
             elif kind in ("lease", "name"):
                 self._change_lease(page, check(message))
             else:

@@ -24,6 +24,9 @@ MAX_LINES = 300
 MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 60.0, 120.0
 COMPLAINTS_PER_SECOND, COMPLAINTS_AT_ONCE = 5.0, 20.0
 
+PICTURES = ("pose", "scene", "fine")
+"""Kinds that wait while a page is not seen, the newest of each: they are most of what is sent."""
+
 TOO_SLOW = 1013
 """The WebSocket close code for "try again later"."""
 
@@ -39,6 +42,7 @@ class Page:
         self.messages = Allowance(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
         self.complaints = Allowance(COMPLAINTS_PER_SECOND, COMPLAINTS_AT_ONCE)
         self.lease_shown: Json | None = None
+        self._seen = True
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._answers: deque[str] = deque()
@@ -62,6 +66,11 @@ class Page:
             self._changed.set()
         else:
             self._queue(offered.payload.decode())
+
+    def see(self, seen: bool) -> None:
+        """The page is in front of somebody, or no longer."""
+        self._seen = seen
+        self._changed.set()
 
     def answer(self, message: Json) -> None:
         """Send a message at once."""
@@ -91,6 +100,8 @@ class Page:
             self._changed.clear()
             await self._send_answers()
             for kind in NEWEST:
+                if kind in PICTURES and not self._seen:
+                    continue
                 newest = self._newest.pop(kind, None)
                 if newest is not None and kind in BINARY:
                     await self.socket.send_bytes(newest.payload)

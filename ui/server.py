@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from clap.checkpoint import default_checkpoint
-from ui import charts
 from ui.access import Access, SameHostOnly
+from ui.charts.routes import add_routes
 from ui.console import build
 from ui.login import Login
 from ui.login_required import LoginRequired
@@ -61,7 +61,7 @@ def make_app(rooms: Rooms, access: Access, login: Login | None = None, checkpoin
         rooms.stop(request.cookies.get(COOKIE))
         return {"stopped": True}
 
-    charts.add_routes(app, checkpoint or default_checkpoint())
+    add_routes(app, checkpoint or default_checkpoint())
     app.mount("/clap/static", FreshFiles(directory=STATIC), name="static")
     gr.mount_gradio_app(
         app,

@@ -108,7 +108,7 @@ def test_the_pose_is_moved_by_handles_in_the_scene(console: ConsolePage) -> None
     page, policys = console.page, predict(console)["action"]["position"]
     page.locator("#c-details [role=tab]", has_text="Correct").click()
     page.click("[data-handle=pose]")
-    page.wait_for_function("() => window.__clap.scene.gizmo.helper.visible && !window.__clap.scene.dirty")  # drawn
+    page.wait_for_function("() => window.__clap.scene.gizmo.helper.visible && window.__clap.scene.isDrawn")  # drawn
     console.screenshot("act-handles")
     scene = box(console, ".c-scene canvas")
     along_z = page.evaluate(

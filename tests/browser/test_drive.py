@@ -22,10 +22,10 @@ GAMEPAD = """() => {
 
 # Where the tip of the handle's upward arrow is on the screen.
 ARROW_UP = """() => {
-  const { gizmo, camera, renderer } = window.__clap.scene;
+  const { gizmo, camera, canvas } = window.__clap.scene;
   const pickers = gizmo.helper.children.flatMap((part) => part.picker?.translate?.children ?? []);
   const arrow = pickers.find(({ name }) => name === "Z");
-  const box = renderer.domElement.getBoundingClientRect();
+  const box = canvas.node.getBoundingClientRect();
   arrow.geometry.computeBoundingSphere();
   const p = arrow.geometry.boundingSphere.center.clone().applyMatrix4(arrow.matrixWorld).project(camera);
   return [box.left + (p.x * 0.5 + 0.5) * box.width, box.top + (0.5 - p.y * 0.5) * box.height];
@@ -195,7 +195,7 @@ def test_a_gamepad_button_stops(driving: ConsolePage) -> None:
 
 def test_the_arm_follows_the_handle_in_the_scene_while_it_is_dragged(driving: ConsolePage) -> None:
     page = driving.page
-    page.wait_for_function("() => window.__clap.scene.gizmo.helper.visible && !window.__clap.scene.dirty")  # drawn
+    page.wait_for_function("() => window.__clap.scene.gizmo.helper.visible && window.__clap.scene.isDrawn")  # drawn
     before = position(driving)
     x, y = page.evaluate(ARROW_UP)
     page.mouse.move(x, y)

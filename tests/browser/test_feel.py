@@ -1,4 +1,4 @@
-"""Sizes, themes, focus, tour, dialogs, log and charts; and no grave fault that axe finds in any state."""
+"""Sizes, themes, focus, tour, dialogs and log; and no grave fault that axe finds in any state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOCUSED = """() => [document.activeElement.id || document.activeElement.closest(
 WITHIN = """() => document.activeElement.id === "c-stop" ? "stop"
   : document.activeElement.closest(".c-dialog") ? "dialog" : "page" """
 FROM_THE_TOP = "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')"
-DIALOGS = {"settings": "#c-open-settings", "help": "#c-open-help", "results": "#c-open-charts"}
+DIALOGS = {"settings": "#c-open-settings", "help": "#c-open-help"}
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +71,6 @@ def states(console: ConsolePage) -> Iterator[tuple[str, str | None]]:
     yield "log", "#c-details"
     for name, button in DIALOGS.items():
         page.click(button)
-        if name == "results":
-            page.wait_for_selector(".c-chart .main-svg", timeout=30_000)
-            page.wait_for_selector(".c-charts[aria-busy=false]")
         yield name, ".c-dialog"
         page.locator(".c-dialog").get_by_role("button", name="Close").click()
     page.click("#c-stop")
@@ -153,7 +150,7 @@ def test_the_keyboard_reaches_everything_in_order(wide: ConsolePage) -> None:
             break
         assert outline != "none", focused
         order.append(focused)
-    wanted = ["c-lease", "c-open-drive", "c-open-charts", "c-open-settings", "c-open-help", "c-theme", "c-stop"]
+    wanted = ["c-tab-operate", "c-lease", "c-open-drive", "c-open-settings", "c-open-help", "c-theme", "c-stop"]
     assert [name for name in order if name in wanted][: len(wanted)] == wanted
     assert order.index("c-stop") < order.index("c-instruction") < order.index("c-task")
 
@@ -221,14 +218,3 @@ def test_the_log_is_filtered_and_saved(wide: ConsolePage, tmp_path: Path) -> Non
     assert rows == json.loads((tmp_path / "json").read_text("utf-8"))
     assert any("New scene, seed 7" in row["text"] for row in rows)
     assert {row["level"] for row in rows} <= {"info", "good", "warn", "bad"}
-
-
-def test_the_results_show_the_evaluation_and_the_training(wide: ConsolePage) -> None:
-    page = wide.page
-    page.click("#c-open-charts")
-    page.wait_for_selector(".c-charts[aria-busy=false]", timeout=30_000)
-    page.wait_for_function("() => document.querySelectorAll('.c-chart .main-svg').length >= 3", timeout=30_000)
-    text = page.locator("#c-results").inner_text()
-    for part in ("Success per task", "Put block in cup of the same colour", "error, mm", "95 % interval"):
-        assert part in text
-    page.keyboard.press("Escape")

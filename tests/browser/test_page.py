@@ -128,7 +128,7 @@ def test_a_tab_that_is_not_seen_takes_its_pictures_when_it_is(console: ConsolePa
     page.evaluate(
         """() => Object.defineProperty(document, "hidden", { configurable: true, get: () => window.__unseen })"""
     )
-    page.evaluate("window.__unseen = true")
+    page.evaluate("() => { window.__unseen = true; document.dispatchEvent(new Event('visibilitychange')); }")
     drawn = page.evaluate("window.__clap.scenes")
     before = console.status("seq")
     page.fill("#c-seed", "7")

@@ -47,7 +47,8 @@ def visitors(browser: Browser, url: str, shots: Path | None) -> Iterator[Visit]:
     finally:
         for console in opened:
             console.page.context.close()
-    assert [console.errors for console in opened] == [[] for _ in opened]
+    errors = [error for console in opened for error in console.errors]
+    assert not errors, errors
 
 
 def violations(console: ConsolePage, part: str | None = None) -> list[str]:

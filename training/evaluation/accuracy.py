@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.step_facts import CLOSE_PX
+from training.evaluation.thresholds import CLOSE_PX
 
 
 def accuracy(records: Iterable[dict[str, Any]]) -> dict[str, Any]:

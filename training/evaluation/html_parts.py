@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from training.evaluation.failure_classes import CLASSES
 from training.evaluation.reported_run import Cell, ReportedRun
-from training.evaluation.taxonomy import CLASSES
 
 COLORS = {
     "refused request": "language-1",

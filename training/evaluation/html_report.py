@@ -7,6 +7,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from training.evaluation.failure_classes import CLASSES
 from training.evaluation.html_parts import (
     difference,
     failure_bars,
@@ -20,10 +21,11 @@ from training.evaluation.html_parts import (
     table,
     text_cell,
 )
+from training.evaluation.rates import pooled
 from training.evaluation.reported_run import ReportedRun
-from training.evaluation.step_facts import CLOSE_PX
-from training.evaluation.taxonomy import CLASSES, step_fault
-from training.evaluation_report import correction_text, pooled, seeds_text
+from training.evaluation.taxonomy import step_fault
+from training.evaluation.thresholds import CLOSE_PX
+from training.evaluation_report import correction_text, seeds_text
 
 Film = tuple[ReportedRun, dict[str, Any], str]
 """A run, the record of an episode that failed, and the address of its film strip."""

@@ -1,13 +1,13 @@
-"""One episode of an evaluation: what it is, and how it is run in whichever process gets it."""
+"""How one episode of an evaluation is run, in whichever process gets it."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from clap.checkpoint import open_checkpoint
 from clap.failures import CheckpointError
@@ -15,55 +15,10 @@ from clap.policy import Policy
 from clap.unattended import run_unattended
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import World
+from training.evaluation.episode_job import KEY_FIELDS, SENTENCE_POLICIES, Finished, Job
 from training.evaluation.film_strip import Shot, film_strip
 from training.evaluation.taxonomy import failure_of
 from training.evaluation.witness import WatchedPolicy, WatchedWorld, Witness
-
-POLICIES = ("clap", "expert", "rvt2")
-SENTENCE_POLICIES = ("rvt2",)
-"""Policies that know the whole task's sentence alone: they make no plan of steps that could be judged."""
-
-Key = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One episode. ``model`` tells checkpoints apart: their fingerprint, or "" for a policy without weights.
-
-    ``correction``: "on" or "off", whether steps are checked and failures get remedies (``clap.correction``).
-    """
-
-    policy: str
-    checkpoint: str
-    model: str
-    cameras: str
-    correction: str
-    task: str
-    condition: str
-    seed: int
-
-    @property
-    def key(self) -> Key:
-        """What makes two episodes the same measurement."""
-        return tuple(getattr(self, field) for field in KEY_FIELDS)
-
-
-KEY_FIELDS = tuple(field.name for field in fields(Job) if field.name != "checkpoint")
-RUN_FIELDS = tuple(field for field in KEY_FIELDS if field not in ("task", "condition", "seed"))
-"""What the episodes of one evaluation have in common."""
-
-
-def key_of(record: dict[str, Any]) -> Key:
-    """The key of the job that a record came from. A record of an older form has none that a job could have."""
-    return tuple(record.get(field) for field in KEY_FIELDS)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """An episode's record, and for one that failed its film strip as WebP."""
-
-    record: dict[str, Any]
-    strip: bytes | None = None
 
 
 def run_job(job: Job) -> Finished:

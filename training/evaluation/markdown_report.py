@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from training.evaluation.failure_classes import CLASSES
 from training.evaluation.html_parts import difference, percent
 from training.evaluation.html_report import Film
 from training.evaluation.reported_run import ReportedRun, paper_table3
-from training.evaluation.step_facts import CLOSE_PX
-from training.evaluation.taxonomy import CLASSES
+from training.evaluation.thresholds import CLOSE_PX
 from training.evaluation_report import counted_text, markdown
 
 

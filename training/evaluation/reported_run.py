@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from clap.failures import ClapError
-from training.evaluation.jobs import RUN_FIELDS
+from training.evaluation.episode_job import RUN_FIELDS
+from training.evaluation.failure_classes import CLASSES
+from training.evaluation.rates import pooled
 from training.evaluation.results import read_records, strip_name, strips_folder
-from training.evaluation.taxonomy import CLASSES
-from training.evaluation_report import pooled
 
 Cell = dict[str, Any]
 PAPER_NAMES = {"clap": "CLAP", "rvt2": "RVT2"}
@@ -53,9 +53,7 @@ class ReportedRun:
             raise ResultsError(f"{path} cannot be read: {error}.") from error
         if missing:
             raise ResultsError(f"{path} is no summary of this form: it lacks {', '.join(sorted(missing))}.")
-        chosen = (record for record in read_records(path.with_suffix(".jsonl")) if _belongs(record, summary))
-        failures = tuple(record for record in chosen if record["fault"])
-        return ReportedRun(label or _label(summary), summary, failures, strips_folder(path))
+        return ReportedRun(label or run_label(summary), summary, failures_of(path, summary), strips_folder(path))
 
     @property
     def cells(self) -> list[Cell]:
@@ -127,6 +125,12 @@ def choose_films(runs: Iterable[ReportedRun], per_cell: int, budget: int) -> lis
     return chosen
 
 
+def failures_of(path: Path, summary: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The records beside the summary at ``path`` of those of its episodes that failed."""
+    chosen = (record for record in read_records(path.with_suffix(".jsonl")) if _belongs(record, summary))
+    return tuple(record for record in chosen if record["fault"])
+
+
 def _belongs(record: dict[str, Any], summary: dict[str, Any]) -> bool:
     cells = {(cell["task"], cell["condition"]) for cell in summary["cells"]}
     return (
@@ -136,7 +140,8 @@ def _belongs(record: dict[str, Any], summary: dict[str, Any]) -> bool:
     )
 
 
-def _label(summary: dict[str, Any]) -> str:
+def run_label(summary: dict[str, Any]) -> str:
+    """ "CLAP, single camera, without self-correction", by the summary's own fields."""
     names = {"clap": "CLAP", "rvt2": "RVT-2", "expert": "Scripted expert"}
     camera = "" if summary["cameras"] == "four" else f", {summary['cameras']} camera"
     uncorrected = ", without self-correction" if summary["policy"] == "clap" and summary["correction"] == "off" else ""

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from training.evaluation.jobs import Finished, Job, key_of
+from training.evaluation.episode_job import Finished, Job, key_of
 
 Run = Callable[[list[Job]], Iterator[Finished]]
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """The records of a results file. A last line that a kill cut short is removed from the file."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        path.write_bytes(whole)
-    return [json.loads(line) for line in whole.splitlines()]
+    """The records of a results file, [] if there is none; a last line that is cut short is left out."""
+    content = path.read_bytes() if path.exists() else b""
+    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+def drop_cut_line(path: Path) -> None:
+    """Remove what a kill left of a last line, so that more lines can follow."""
+    content = path.read_bytes() if path.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
 
 
 def strips_folder(results: Path) -> Path:
@@ -37,6 +41,7 @@ def strip_name(record: dict[str, Any]) -> str:
 
 def evaluate(jobs: list[Job], results: Path, run: Run) -> list[dict[str, Any]]:
     """Run those jobs that the results file does not hold yet; the records of all of them, in the jobs' order."""
+    drop_cut_line(results)
     keys = {job.key for job in jobs}
     found = {key_of(record): record for record in read_records(results) if key_of(record) in keys}
     todo = [job for job in jobs if job.key not in found]

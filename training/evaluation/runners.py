@@ -9,7 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from typing import Any
 
 from clap.failures import ClapError
-from training.evaluation.jobs import Finished, Job, run_job
+from training.evaluation.episode_job import Finished, Job
+from training.evaluation.jobs import run_job
 
 LOCAL_RAY = "local"
 """The address that starts Ray on this machine instead of joining a cluster."""

@@ -17,12 +17,7 @@ from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import Action, MotionReport
-
-CLOSE_PX = 8.0
-"""A pixel counts as right when it is this close in all three views (3.6 cm; see training.planner_evaluation)."""
-
-OFF_MM, OFF_DEGREES = 20.0, 20.0
-"""An action counts as off from here on: beyond it the fingers, 8 cm apart, miss a 4.4 cm block or push it away."""
+from training.evaluation.thresholds import CLOSE_PX, OFF_MM
 
 LOST_MM = 10_000.0
 """Stands for the distance of an action that is no pose."""

@@ -1,13 +1,15 @@
-"""Top bar: name, mode, policy, state, who operates, latencies, and Stop, which is always in sight."""
+"""Top bar: name, panels, mode, policy, state, who operates, latencies, and Stop, which is always in sight."""
 
 from __future__ import annotations
 
 from ui.cards.common import shell
+from ui.cards.panels import tabs
 
 MARKUP = """
 <a class="c-skip" href="#c-instruction-card">Skip to the instruction</a>
 <header class="c-bar">
   <h1 class="c-logo">CLAP <span>console</span></h1>
+  {tabs}
   <span class="c-pill" id="c-mode" title="Where the robot's motions happen">…</span>
   <span class="c-pill" id="c-policy-pill">…</span>
   <span class="c-pill c-state" id="c-state" role="status" aria-live="polite"><i></i><span>connecting</span></span>
@@ -21,8 +23,6 @@ MARKUP = """
     title="Who operates, and who watches"><i aria-hidden="true">●</i> <span>…</span></button>
   <button type="button" class="c-bar-button" id="c-open-drive" aria-pressed="false" aria-controls="c-drive"
     title="Drive the arm by hand">Drive</button>
-  <button type="button" class="c-icon" id="c-open-charts" aria-label="Results" title="Results: evaluation and training"
-    ><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 17h14M5 14V9M10 14V4M15 14v-7"/></svg></button>
   <button type="button" class="c-icon" id="c-open-settings" aria-label="Settings" title="Settings"
     ><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 6h7m4 0h3M3 14h3m4 0h7"/><circle cx="12" cy="6" r="2"/>
     <circle cx="8" cy="14" r="2"/></svg></button>
@@ -45,4 +45,4 @@ MARKUP = """
 
 def build() -> None:
     """Add the bar and, below it, the notices: who operates while one only watches, and the banner for failures."""
-    shell(MARKUP, "c-top")
+    shell(MARKUP.replace("{tabs}", tabs()), "c-top")

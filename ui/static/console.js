@@ -2,12 +2,12 @@
 // A card is a class; a message of type "status" goes to the `status` method of every card that has one, and so on.
 // "linkChanged" (connected or lost) and "pose" (also made from a status at rest) are handed on in the same way.
 
-import { Charts } from "./charts.js";
 import { Cloud } from "./cloud.js";
 import { Correction } from "./correction.js";
 import { Details } from "./details.js";
 import { appear } from "./dom.js";
 import { Drive } from "./drive.js";
+import { EvaluationPanel } from "./evaluation_panel.js";
 import { EventLog } from "./event_log.js";
 import { Execute, SHORTCUTS as EXECUTE_KEYS } from "./execute.js";
 import { Instruction } from "./instruction.js";
@@ -16,6 +16,7 @@ import { Lease } from "./lease.js";
 import { Link } from "./link.js";
 import { Nudge } from "./nudge.js";
 import { Pace } from "./pace.js";
+import { startPanels } from "./panels.js";
 import { Permit } from "./permit.js";
 import { Plan } from "./plan.js";
 import { SHORTCUTS as PLAN_KEYS } from "./plan_line_editor.js";
@@ -29,13 +30,14 @@ import { ShortcutHelp } from "./shortcut_help.js";
 import { applyTheme } from "./theme.js";
 import { TopBar } from "./top_bar.js";
 import { Tour } from "./tour.js";
+import { TrainingPanel } from "./training_panel.js";
 import { Views } from "./views.js";
 
 window.__clap ??= {}; // also what the browser tests look at
 
 const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-setup", "#c-plan-steps", "#c-hint", "#c-speed", "#c-nudge",
   "#c-history", "#c-explain", "#c-do-approve", "#c-do-plan", "#c-do-home", "#c-instruction textarea, #c-instruction input", "#c-chips", "#c-text-reason",
-  "#c-fine", "#c-cameras", "#c-log", "#c-drive"];
+  "#c-fine", "#c-cameras", "#c-log", "#c-drive", "#c-training"];
 
 const PACED = new Set(["pose", "scene"]);
 
@@ -64,7 +66,7 @@ class Console {
   operatorCards(scene) {
     const tour = new Tour();
     return [new Lease(this.link), new Drive(this.link, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
-      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...SCENE_KEYS], tour), new Charts(), tour];
+      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...SCENE_KEYS], tour), new EvaluationPanel(), new TrainingPanel(), tour];
   }
 
   tell(kind, message) {
@@ -115,4 +117,5 @@ class Console {
 
 for (const selector of MOUNTED) await appear(selector);
 applyTheme();
+startPanels();
 window.__clap.console = new Console();

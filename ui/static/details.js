@@ -17,6 +17,7 @@ export class Details {
       tab.tabIndex = tab === chosen ? 0 : -1;
       $(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
       this.offerHeat();
+      this.drawCameras();
     });
     tabs.forEach((tab, k) => {
       tab.addEventListener("click", () => open(tab));
@@ -64,7 +65,7 @@ export class Details {
 
   /** The switch stands beside the tabs, for the fine stage only. */
   offerHeat() {
-    $("c-heat").closest("label").hidden = !this.zoomed?.heatmaps || !$("c-fine").offsetParent;
+    $("c-heat").closest("label").hidden = !this.zoomed?.heatmaps || isHidden("c-fine");
   }
 
   showHeat(on) {
@@ -84,8 +85,17 @@ export class Details {
   }
 
   scene(message) {
-    this.names = message.cameras;
-    this.tiles($("c-cameras"), message.cameras.map((name) => name.replaceAll("_", " ")), message.cameras.map((_, k) => `camera${k}`), message.data);
+    this.looked = message;
+    this.drawCameras();
+  }
+
+  /** Only while their tab is open: decoding four pictures takes longer than all else that a scene brings. */
+  drawCameras() {
+    if (!this.looked || isHidden("c-cameras")) return;
+    const { cameras, data } = this.looked;
+    this.names = cameras;
+    this.tiles($("c-cameras"), cameras.map((name) => name.replaceAll("_", " ")), cameras.map((_, k) => `camera${k}`), data);
+    this.looked = null;
     this.showAges();
   }
 
@@ -121,6 +131,9 @@ export class Details {
     });
   }
 }
+
+/** Whether another tab is open. (To ask for its size would have the page laid out at every message.) */
+const isHidden = (id) => $(id).closest("[role=tabpanel]").hidden;
 
 const ageText = (seconds) => (seconds < 10 ? `${seconds.toFixed(1)} s old`
   : seconds < 120 ? `${Math.round(seconds)} s old` : `${Math.round(seconds / 60)} min old`);

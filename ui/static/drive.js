@@ -5,6 +5,7 @@ import { GAMEPAD_HELP, Gamepad } from "./gamepad.js";
 import { JogKeys } from "./jog_keys.js";
 import { JogPad } from "./jog_pad.js";
 import { JogSender } from "./jog_sender.js";
+import { operating } from "./panels.js";
 
 const $ = (id) => document.getElementById(id);
 const SHOW_MS = 250;
@@ -20,11 +21,11 @@ export class Drive {
     this.axes = REST;
     this.grip = null;
     const gripper = (wish) => this.gripper(wish);
-    this.keys = new JogKeys({ active: () => this.active, gripper: () => gripper(null) });
+    this.keys = new JogKeys({ active: () => this.active && operating(), gripper: () => gripper(null) });
     this.pad = new JogPad($("c-drive"), { gripper });
     this.gamepad = new Gamepad({
       changed: (name) => this.gamepadChanged(name), lost: () => this.end("The gamepad was lost, so driving has ended."),
-      stop: () => this.active && stop(), gripper: (wish) => this.active && gripper(wish),
+      stop: () => this.active && stop(), gripper: (wish) => this.active && operating() && gripper(wish),
     });
     this.sender = new JogSender((message) => link.send(message), () => this.held());
     $("c-open-drive").addEventListener("click", () => this.open(!this.isOpen));
@@ -35,6 +36,7 @@ export class Drive {
     addEventListener("pointerdown", () => (this.away = false), { capture: true });
     document.addEventListener("visibilitychange", () => this.letGo());
     document.addEventListener("clap-dialog", () => this.letGo());
+    document.addEventListener("clap-panel", () => this.drop());
     document.addEventListener("clap-stop", () => this.rest());
     setInterval(() => this.showFigures(), SHOW_MS);
     this.gamepadChanged(null);
@@ -121,6 +123,10 @@ export class Drive {
   /** Nothing is held any more; zeros go on being sent while driving. */
   letGo() {
     this.away = true; // a browser reports a gamepad's last sticks for ever to a page that is not in front
+    this.drop();
+  }
+
+  drop() {
     this.keys.clear();
     this.pad.clear();
     this.axes = REST;
@@ -140,13 +146,14 @@ export class Drive {
     this.gripSeq = this.sender.seq + 1;
   }
 
-  /** The message of this moment: the handle's pose while it is dragged, else what is held; null when not driving. */
+  /** The message of this moment: the handle's pose while it is dragged, else what is held; null when not driving. In
+   * another panel nothing drives, but the gamepad's Stop buttons work. */
   held() {
     if (!this.active) return null;
-    const target = this.away ? null : this.scene.gizmo.target();
+    const target = this.away || !operating() ? null : this.scene.gizmo.target();
     if (target) return { type: "jog-target", ...target };
     const pad = this.away ? null : this.gamepad.read();
-    const sources = [this.keys.axes(), this.pad.axes(), pad?.axes ?? REST];
+    const sources = operating() ? [this.keys.axes(), this.pad.axes(), pad?.axes ?? REST] : [];
     this.axes = REST.map((_, k) => Math.max(-1, Math.min(1, sources.reduce((sum, axes) => sum + axes[k], 0))));
     this.slow = $("c-drive-slow").checked || this.keys.slow || Boolean(pad?.slow);
     this.showBars(this.slow);

@@ -3,6 +3,7 @@
 import { Checks } from "./checks.js";
 import { duration, setText } from "./dom.js";
 import { writing } from "./keys.js";
+import { operating } from "./panels.js";
 
 const $ = (id) => document.getElementById(id);
 const TICK_MS = 100;
@@ -38,7 +39,7 @@ export class Execute {
   /** Letters are commands outside of text fields, while the arm is not driven by hand with the same letters. */
   key(event) {
     const free = !writing(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
-    const busyElsewhere = this.message?.driving || document.querySelector("[role=dialog]");
+    const busyElsewhere = this.message?.driving || !operating() || document.querySelector("[role=dialog]");
     const verb = KEYS[event.key];
     if (!free || busyElsewhere || !verb || !this.permit.allows(verb)) return;
     event.preventDefault();

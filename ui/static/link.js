@@ -19,6 +19,7 @@ export class Link {
     this.stopper = new Stopper((command) => this.send(command));
     this.connect();
     setInterval(() => this.beat(), HEARTBEAT_MS);
+    document.addEventListener("visibilitychange", () => this.tellSeen());
   }
 
   async connect() {
@@ -62,7 +63,13 @@ export class Link {
     this.connected = connected;
     this.waiting = !connected;
     this.beat();
+    this.tellSeen();
     this.handlers.changed(this);
+  }
+
+  /** A tab that is not seen gets pictures and poses when it is seen again. */
+  tellSeen() {
+    this.send({ type: "seen", value: !document.hidden });
   }
 
   /** `reason`: the server's sentence, where it was the server that closed the link. */

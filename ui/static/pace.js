@@ -1,5 +1,5 @@
 // A page that only watches takes pictures and poses no faster than its machine draws them with ease: where frames take
-// long, the operator's page and Stop come first. A tab that is not seen takes them when it is seen again.
+// long, the operator's page and Stop come first.
 
 const SMOOTH_MS = 50; // two frames and a little
 const REST = 6; // times as long as the drawing took
@@ -11,12 +11,10 @@ export class Pace {
     this.newest = new Map(); // type -> message
     this.resting = false;
     this.watching = false;
-    document.addEventListener("visibilitychange", () => document.hidden || this.flush());
   }
 
   offer(message) {
     this.newest.set(message.type, message);
-    if (document.hidden) return;
     if (!this.watching || !this.resting) this.flush();
   }
 

@@ -4,11 +4,10 @@ import { el, setText } from "./dom.js";
 import { enlargeButton } from "./enlarge.js";
 import { relevance } from "./relevance.js";
 import { SceneCamera } from "./scene_camera.js";
+import { SceneCanvas } from "./scene_canvas.js";
 import { SceneGizmo } from "./scene_gizmo.js";
 import { SceneLabels } from "./scene_labels.js";
-import { buildParts, markOwn, place, showCloud, showMarkers } from "./scene_parts.js";
 import { SceneProbe } from "./scene_probe.js";
-import * as T from "./three/three.clap.min.js";
 
 const SLOW_FRAME_MS = 40; // a machine that needs longer rests twice as long after each frame, for the sake of Stop
 const MAX_REST_MS = 500;
@@ -20,67 +19,95 @@ export class LiveScene {
     this.host = document.querySelector("#c-scene section");
     this.correction = correction;
     this.cloud = cloud;
-    this.drawn = null;
+    this.told = null;
+    this.now = null;
+    this.rest = 0;
     correction.listen(() => this.redraw());
     setInterval(() => this.showAge(), 500);
   }
 
   hello({ views, workspace }) {
-    if (this.renderer) return; // the canvas and the operator's view outlive a lost link
-    this.dirty = true;
+    if (this.canvas) return; // the canvas and the operator's view outlive a lost link
     window.__clap.canvasMounts = (window.__clap.canvasMounts ?? 0) + 1;
-    this.renderer = new T.WebGLRenderer({ antialias: true, alpha: true, preserveDrawingBuffer: true });
-    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
-    this.renderer.outputColorSpace = "srgb-linear"; // vertex colours are camera pixels already; converting washes them out
-    const canvas = this.renderer.domElement;
-    canvas.setAttribute("aria-label", "3D scene: drag to turn, scroll to zoom, keys 1 to 5 for the presets");
-    canvas.setAttribute("role", "img");
-    canvas.tabIndex = 0;
-    this.host.append(canvas);
-    const changed = () => (this.dirty = true);
-    this.world = new T.Scene();
-    this.parts = buildParts(this.world, workspace);
-    this.eye = new SceneCamera(canvas, views, workspace, changed);
+    this.canvas = new SceneCanvas(this.host, { workspace }, (took) => this.drawn(took));
+    const { node } = this.canvas;
+    const changed = () => this.changed();
+    this.eye = new SceneCamera(node, views, workspace, changed);
     this.camera = this.eye.camera;
     this.labels = new SceneLabels(this.host);
-    this.probe = new SceneProbe(this.host, canvas, this.cloud, this.eye, this.parts.pin, changed);
-    this.gizmo = new SceneGizmo(this.world, this.camera, canvas, this.eye.controls, changed);
+    this.probe = new SceneProbe(this.host, node, this.cloud, this.eye, changed);
+    this.gizmo = new SceneGizmo(this.camera, node, this.eye.controls, changed);
     const presets = el("span", { class: "c-group", role: "group", "aria-label": "Where the scene is seen from" }, ...this.eye.buttons());
     this.host.querySelector("#c-scene-tools").append(presets, enlargeButton(this.host, "the scene"));
     new ResizeObserver(() => this.resize()).observe(this.host);
-    this.drawWhenNeeded();
   }
 
-  /** Draws what changed, at the pace the machine can hold: without a GPU a frame may take longer than one may see. */
-  drawWhenNeeded() {
-    let drawn = null;
-    let rest = 0;
-    const loop = (now) => {
-      requestAnimationFrame(loop);
-      if (drawn !== null) {
-        rest = now + (now - drawn > SLOW_FRAME_MS ? Math.min(2 * (now - drawn), MAX_REST_MS) : 0);
-        drawn = null;
-      }
-      if (this.dirty && now >= rest) {
-        this.render();
-        drawn = now;
-      }
+  // When a frame is drawn: at the pace the machine can hold, for without a GPU one may take longer than one may see.
+
+  changed() {
+    this.dirty = true;
+    if (this.asked || !this.canvas.isFree) return;
+    this.asked = true;
+    const frame = () => requestAnimationFrame(() => this.draw());
+    const wait = this.rest - performance.now();
+    if (wait > 0) setTimeout(frame, wait);
+    else frame();
+  }
+
+  drawn(took) {
+    this.rest = took > SLOW_FRAME_MS ? performance.now() + Math.min(2 * took, MAX_REST_MS) : 0;
+    if (this.dirty) this.changed();
+  }
+
+  draw() {
+    this.asked = this.dirty = false;
+    if (!this.size) return;
+    this.canvas.draw(this.frame());
+    this.fresh = undefined;
+    this.labels.place(this.camera, this.size);
+  }
+
+  /** True once everything that has changed is on the canvas. */
+  get isDrawn() {
+    return !this.dirty && this.canvas.isFree;
+  }
+
+  /** All that is to be seen; a cloud only where it is another one than in the frame before. */
+  frame() {
+    const { prediction, keypoint, target, isOwn, moving } = this.correction;
+    return {
+      size: this.size,
+      eye: this.eye.eye(),
+      cloud: this.fresh,
+      now: this.now,
+      target: prediction || moving?.target ? { ...target, opening: target.gripper_open ? 1 : 0 } : null,
+      own: isOwn,
+      keypoint: prediction ? keypoint : null,
+      objects: this.objects().map(({ position, relevant }) => ({ position, relevant })),
+      pin: this.probe.pin,
+      handles: this.gizmo.shown(),
     };
-    requestAnimationFrame(loop);
+  }
+
+  // What there is to see
+
+  objects() {
+    return (this.correction.prediction?.objects ?? []).map((item) => ({ ...item, relevant: this.isRelevant(item.name) }));
   }
 
   scene(header) {
-    this.drawn = performance.now();
+    this.told = performance.now();
     setText(document.querySelector("#c-cloud"), `${header.points.toLocaleString("en")} points seen, ${header.shown.toLocaleString("en")} drawn`);
-    showCloud(this.parts.cloud, header);
-    this.dirty = true;
+    const { positions, colors } = header.data;
+    this.fresh = { positions, colors, low: header.low, high: header.high };
+    this.changed();
   }
 
   pose(pose) {
-    place(this.parts.now, pose);
+    this.now = pose;
     this.eye.gripper(pose.position);
     this.gizmo.follow();
-    this.drawPath();
+    this.changed();
   }
 
   status(message) {
@@ -93,30 +120,12 @@ export class LiveScene {
   }
 
   redraw() {
-    if (!this.parts || !this.isRelevant) return;
-    const { prediction, keypoint, target, isOwn, moving } = this.correction;
-    const { ghost, keypoint: mark, markers } = this.parts;
-    mark.visible = Boolean(prediction);
-    ghost.visible = Boolean(prediction || moving?.target);
-    if (ghost.visible) place(ghost, { ...target, opening: target.gripper_open ? 1 : 0 });
-    if (prediction) mark.position.set(...keypoint);
-    markOwn(this.parts, isOwn);
-    const objects = (prediction?.objects ?? []).map((item) => ({ ...item, relevant: this.isRelevant(item.name) }));
-    showMarkers(markers, objects);
-    const names = objects.map((item) => [item.name, item.position, item.relevant ? "" : "c-label-dim"]);
+    if (!this.canvas || !this.isRelevant) return;
+    const { prediction, keypoint, isOwn } = this.correction;
+    const names = this.objects().map((item) => [item.name, item.position, item.relevant ? "" : "c-label-dim"]);
     this.labels.show(prediction ? [...names, [isOwn ? "keypoint · yours" : "keypoint", keypoint, "c-label-key"]] : []);
     this.gizmo.follow();
-    this.drawPath();
-  }
-
-  drawPath() {
-    const { path, ghost, now } = this.parts;
-    path.visible = ghost.visible && now.visible;
-    if (path.visible) {
-      path.geometry.setFromPoints([now.position, ghost.position]);
-      path.computeLineDistances();
-    }
-    this.dirty = true;
+    this.changed();
   }
 
   linkChanged({ ready, worldLost }) {
@@ -127,21 +136,16 @@ export class LiveScene {
 
   showAge() {
     const stale = document.querySelector("#c-stale");
-    stale.hidden = this.connected !== false || this.drawn === null;
-    if (!stale.hidden) setText(stale, `${this.worldLost ? "World lost" : "Not connected"} · last picture ${((performance.now() - this.drawn) / 1000).toFixed(1)} s ago`);
+    stale.hidden = this.connected !== false || this.told === null;
+    if (!stale.hidden) setText(stale, `${this.worldLost ? "World lost" : "Not connected"} · last picture ${((performance.now() - this.told) / 1000).toFixed(1)} s ago`);
   }
 
   resize() {
     const { clientWidth: width, clientHeight: height } = this.host;
-    if (!width || !height) return;
-    this.renderer.setSize(width, height, false);
+    this.size = width && height ? { width, height, ratio: Math.min(devicePixelRatio, 2) } : null; // nothing is drawn behind another panel
+    if (!this.size) return;
     this.eye.resize(width, height);
-    this.render(); // at once: a canvas that changes its size is blank until it is drawn again
-  }
-
-  render() {
-    this.dirty = false;
-    this.renderer.render(this.world, this.camera);
-    this.labels.place(this.camera);
+    this.rest = 0; // at once: until then the canvas shows the frame before, stretched
+    this.changed();
   }
 }

@@ -90,6 +90,12 @@ export class SceneCamera {
     this.camera.updateProjectionMatrix();
   }
 
+  /** What a renderer's camera needs to see the same. */
+  eye() {
+    const { position, quaternion, fov, aspect, near, far } = this.camera;
+    return { position: position.toArray(), quaternion: quaternion.toArray(), fov, aspect, near, far };
+  }
+
   /** Projection times view, column-major, for finding points under the pointer. */
   matrix() {
     this.camera.updateMatrixWorld();

@@ -2,13 +2,15 @@
 
 import * as T from "./three/three.clap.min.js";
 
+export const HANDLES = { space: "world", size: 0.8 };
+
 export class SceneGizmo {
-  constructor(scene, camera, canvas, orbit, changed) {
+  constructor(camera, canvas, orbit, changed) {
+    this.space = new T.Scene();
     this.proxy = new T.Object3D();
-    this.handles = new T.TransformControls(camera, canvas);
-    this.handles.setSize(0.8);
+    this.handles = Object.assign(new T.TransformControls(camera, canvas), HANDLES);
     this.helper = this.handles.getHelper();
-    scene.add(this.proxy, this.helper);
+    this.space.add(this.proxy, this.helper);
     this.helper.visible = false;
     this.changed = changed;
     this.user = null;
@@ -26,7 +28,6 @@ export class SceneGizmo {
     if (this.user && this.user !== user) this.user.ended?.();
     this.user = user;
     this.handles.setMode(mode);
-    this.handles.setSpace("world");
     this.handles.showX = this.handles.showY = mode === "translate";
     this.handles.attach(this.proxy);
     this.helper.visible = true;
@@ -61,6 +62,15 @@ export class SceneGizmo {
     if (on === (this.user?.name === "drive")) return;
     if (on) this.use({ name: "drive", pose: gripper, moved: () => {}, released: () => {} });
     else this.off();
+  }
+
+  /** Bring what the pointer hits to where the handles stand; returns what a renderer needs to show them, null for none. */
+  shown() {
+    this.space.updateMatrixWorld();
+    if (!this.helper.visible) return null;
+    const { mode, axis, dragging, showX, showY, worldPositionStart, worldQuaternionStart, rotationAxis, rotationAngle } = this.handles;
+    const from = { position: worldPositionStart.toArray(), quaternion: worldQuaternionStart.toArray() };
+    return { ...this.pose(), mode, axis, dragging, showX, showY, from, turning: { axis: rotationAxis.toArray(), angle: rotationAngle } };
   }
 
   pose() {

@@ -8,7 +8,6 @@ const LETTER = 6.5;
 
 export class SceneLabels {
   constructor(host) {
-    this.host = host;
     this.layer = el("div", { class: "c-labels", "aria-hidden": "true" });
     host.append(this.layer);
     this.labels = [];
@@ -21,9 +20,9 @@ export class SceneLabels {
     this.layer.replaceChildren(...this.labels.map((label) => label.node));
   }
 
-  place(camera) {
+  /** Put them where they belong in a frame of this size, pixels. */
+  place(camera, { width, height }) {
     const taken = [];
-    const { clientWidth: width, clientHeight: height } = this.host;
     for (const { node, position } of this.labels) {
       const p = position.clone().project(camera);
       const x = (p.x * 0.5 + 0.5) * width;

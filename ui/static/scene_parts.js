@@ -38,11 +38,13 @@ export function buildParts(scene, { low, high }) {
   return parts;
 }
 
-export function showCloud(cloud, header) {
-  cloud.geometry.setAttribute("position", new T.BufferAttribute(new Uint16Array(header.data.positions), 3, true));
-  cloud.geometry.setAttribute("color", new T.BufferAttribute(new Uint8Array(header.data.colors), 3, true));
-  cloud.position.set(...header.low);
-  cloud.scale.set(...header.high.map((value, i) => value - header.low[i]));
+/** Points as shares of the box from `low` to `high`: `positions` uint16, `colors` uint8. */
+export function showCloud(cloud, { positions, colors, low, high }) {
+  cloud.geometry.dispose(); // else the buffers of the cloud before stay
+  cloud.geometry.setAttribute("position", new T.BufferAttribute(new Uint16Array(positions), 3, true));
+  cloud.geometry.setAttribute("color", new T.BufferAttribute(new Uint8Array(colors), 3, true));
+  cloud.position.set(...low);
+  cloud.scale.set(...high.map((value, i) => value - low[i]));
 }
 
 /** The hand drawn in the frame of the tool centre point: z points out between the fingers, which move along y. */
@@ -64,12 +66,22 @@ function gripper(color, opacity) {
   return group;
 }
 
-/** Put a hand at a pose; `opening` is from 0 to 1. */
-export function place(group, { position, quaternion, opening }) {
-  group.visible = true;
+/** Put a hand at a pose, null for nowhere; `opening` is from 0 to 1. */
+export function place(group, pose) {
+  group.visible = Boolean(pose);
+  if (!pose) return;
+  const { position, quaternion, opening } = pose;
   group.position.set(...position);
   group.quaternion.set(...quaternion);
   for (const { side, part } of group.userData.fingers) part.position.y = side * (0.007 + FINGER_TRAVEL * opening);
+}
+
+/** The way from one pose to the other, where both are known. */
+export function placePath(path, from, to) {
+  path.visible = Boolean(from && to);
+  if (!path.visible) return;
+  path.geometry.setFromPoints([from, to].map(({ position }) => new T.Vector3(...position)));
+  path.computeLineDistances();
 }
 
 /** Colour the proposed pose: the policy's, or the operator's own. */
@@ -90,6 +102,9 @@ function keypoint() {
 
 /** A small diamond at every object, dim where the task is not about it. */
 export function showMarkers(markers, objects) {
+  const shown = JSON.stringify(objects);
+  if (shown === markers.userData.shown) return;
+  markers.userData.shown = shown;
   for (const marker of markers.children) marker.geometry.dispose();
   markers.clear();
   for (const { position, relevant } of objects) {

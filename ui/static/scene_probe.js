@@ -5,8 +5,9 @@ import { el, metres, setText } from "./dom.js";
 const CLICK = 4; // pixels the pointer may move in a click
 
 export class SceneProbe {
-  constructor(host, canvas, cloud, camera, pin, changed) {
-    Object.assign(this, { host, canvas, cloud, camera, pin, changed });
+  constructor(host, canvas, cloud, camera, changed) {
+    Object.assign(this, { host, canvas, cloud, camera, changed });
+    this.pin = null; // the point that is kept
     this.tip = el("code", { class: "c-probe", hidden: true });
     this.kept = el("output", { class: "c-kept", hidden: true, title: "The point that was clicked; click beside it to remove it" });
     host.append(this.tip, this.kept);
@@ -34,8 +35,7 @@ export class SceneProbe {
   keep(event) {
     if (Math.hypot(event.clientX - this.down[0], event.clientY - this.down[1]) > CLICK) return;
     const found = this.find(event);
-    this.pin.visible = Boolean(found);
-    if (found) this.pin.position.set(...found);
+    this.pin = found;
     this.kept.hidden = !found;
     if (found) setText(this.kept, `◇ ${metres(found)}`);
     this.changed();

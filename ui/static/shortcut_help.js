@@ -24,7 +24,7 @@ export class ShortcutHelp {
       el("div", { class: "c-key-columns" },
         table("Instruction, plan and scene", this.shortcuts),
         el("div", {},
-          table("Anywhere", [["Esc", "Stop all motion"], ["Space", "Stop, outside of text fields"], ["?", "This list"], ["Tab", "Next control"]]),
+          table("Anywhere", [["Esc", "Stop all motion"], ["Space", "Stop, outside of text fields"], ["?", "This list"], ["Tab", "Next control"], ["← / →", "On the tabs at the top: the next panel"]]),
           table("While driving by hand", [...jog, ["G", "Open or close the gripper"], ["Shift", "Slow, while held"]]))),
       el("button", { type: "button", class: "c-small", onclick: () => this.tour.begin() }, "Take the tour of the page"),
     ] });

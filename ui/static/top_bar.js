@@ -2,6 +2,7 @@
 
 import { Banner } from "./banner.js";
 import { duration, el, setText } from "./dom.js";
+import { showPanel } from "./panels.js";
 import { toggleTheme } from "./theme.js";
 import { toast } from "./toasts.js";
 
@@ -20,12 +21,13 @@ export class TopBar {
     $("c-theme").addEventListener("click", toggleTheme);
     document.querySelector(".c-skip").addEventListener("click", (event) => {
       event.preventDefault();
+      showPanel("operate");
       document.querySelector("#c-instruction :is(textarea, input)").focus();
     });
   }
 
   hello(message) {
-    setText($("c-mode"), `${message.real ? "REAL" : "SIM"} · ${message.world}`);
+    $("c-mode").replaceChildren(message.real ? "REAL" : "SIM", el("span", { class: "c-mode-world" }, ` · ${message.world}`));
     $("c-mode").classList.toggle("c-real", message.real);
     this.notices.hello(message);
   }
@@ -63,6 +65,7 @@ export class TopBar {
   state(text, tone) {
     setText($("c-state").querySelector("span"), text);
     $("c-state").dataset.tone = tone;
+    $("c-tab-operate").dataset.tone = tone; // a mark on the tab while another panel is shown
   }
 
   linkChanged(link) {

@@ -42,9 +42,9 @@ export function aimMarks([ku, kv], [tu, tv], own) {
   return marks;
 }
 
-/** The gripper now: two fingers from above, a fork from the side. */
-export function gripperMarks([u, v], fromAbove) {
-  const d = fromAbove ? `M${u - 5} ${v - 4}h10M${u - 5} ${v + 4}h10` : `M${u - 5} ${v}v-6h10v6M${u} ${v - 6}v-6`;
+/** The gripper now, at the origin: two fingers from above, a fork from the side. */
+export function gripperMarks(fromAbove) {
+  const d = fromAbove ? "M-5 -4h10M-5 4h10" : "M-5 0v-6h10v6M0 -6v-6";
   return [svg("path", { class: "c-gripper-case", d }), svg("path", { class: "c-gripper-mark", d })];
 }
 

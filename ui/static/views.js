@@ -16,7 +16,10 @@ export class Views {
     this.correction = correction;
     this.cloud = cloud;
     correction.listen(() => this.redraw());
-    this.resized = new ResizeObserver(() => this.redraw());
+    this.resized = new ResizeObserver((changes) => {
+      for (const { target, contentRect } of changes) this.figures.find(({ picture }) => picture === target).width = contentRect.width;
+      this.redraw();
+    });
   }
 
   hello({ views, workspace }) {
@@ -60,8 +63,10 @@ export class Views {
 
   pose({ position }) {
     this.gripper = position;
-    this.figures.forEach((entry, k) => entry.live.replaceChildren(
-      ...gripperMarks(this.geometry.project(position, k), this.geometry.axes[k].depth_axis === 2)));
+    this.figures.forEach(({ live }, k) => {
+      if (!live.firstChild) live.append(...gripperMarks(this.geometry.axes[k].depth_axis === 2));
+      live.setAttribute("transform", `translate(${this.geometry.project(position, k).map((pixel) => pixel.toFixed(2)).join(" ")})`);
+    });
   }
 
   redraw() {
@@ -72,7 +77,7 @@ export class Views {
       const target = this.correction.target && this.geometry.project(this.correction.target.position, k);
       const gripper = this.gripper && this.geometry.project(this.gripper, k);
       entry.marks.replaceChildren(...(prediction
-        ? predictionMarks(prediction, this.geometry, k, { keypoint: pixels, target, gripper, isRelevant: this.isRelevant, scale: letterScale(entry.picture) }) : []));
+        ? predictionMarks(prediction, this.geometry, k, { keypoint: pixels, target, gripper, isRelevant: this.isRelevant, scale: letterScale(entry.width) }) : []));
       entry.aim.replaceChildren(...(prediction ? [...(moving?.keypoint ? crossLines(...pixels) : []), ...aimMarks(pixels, target, isOwn)] : []));
       setText(entry.note, !prediction ? "" : isOwn ? "keypoint · yours" : `keypoint ± ${prediction.agreement.toFixed(1)} px`);
       entry.figure.dataset.objects = prediction ? prediction.objects.map((item) => item.name).join(", ") : "";
@@ -146,4 +151,4 @@ export class Views {
   }
 }
 
-const letterScale = ({ clientWidth }) => Math.max(0.5, Math.min(1.8, USUAL_WIDTH / (clientWidth || USUAL_WIDTH)));
+const letterScale = (width) => Math.max(0.5, Math.min(1.8, USUAL_WIDTH / (width || USUAL_WIDTH)));

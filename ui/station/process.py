@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 def main(options: StationOptions, shared: Shared, pipe: Connection) -> None:
     """Run a station until its pipe closes; the process then ends, whatever its threads still do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the server ends us in order
-    be_prompt()
+    be_prompt(apart=True)
     logging.getLogger("clap").setLevel(logging.ERROR)  # named failures are told on the page
     station = StationProcess(options, shared, pipe)
     threading.Thread(target=station.start, name="start", daemon=True).start()

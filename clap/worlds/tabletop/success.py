@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 RELEASED = 0.5
 """The gripper counts as open above this opening."""
+FALLEN = 0.02
+"""Metres that a shape's middle lies below the sorter's lid once it has fallen in, at least. One that is stuck aslant in
+the hole may have its middle just below the lid, and sticks out by 4 cm."""
 
 
 def holds(world: TabletopWorld, subtask: Subtask) -> bool:
@@ -30,8 +33,8 @@ def holds(world: TabletopWorld, subtask: Subtask) -> bool:
     local = frame.rotation.T @ (point - np.asarray(frame.position))
     if subtask.container == SORTER:
         hole = world.hole(subtask.thing)
-        below_lid = local[2] < SORTER_HEIGHT - SORTER_LID
-        return bool(below_lid and np.abs(point[:2] - hole[:2]).max() < SORTER_CELL / 2)
+        fell_in = local[2] < SORTER_HEIGHT - SORTER_LID - FALLEN
+        return bool(fell_in and np.abs(point[:2] - hole[:2]).max() < SORTER_CELL / 2)
     return bool(np.hypot(local[0], local[1]) < CUP_RADIUS and 0 < local[2] < CUP_HEIGHT)
 
 

@@ -23,6 +23,8 @@ from training.benchmarks.measure import SectionUnavailable
 
 GRADIO_EVENTS = ("-m", "training.benchmarks.console.gradio_events")
 WARM_UP_S = 600.0
+WANTED_MS = 100
+"""What Stop is to stay within."""
 
 
 def main(arguments: list[str]) -> int:
@@ -92,6 +94,7 @@ def stops(browser: Any, options: argparse.Namespace) -> Stops:
 def tell_stops(found: Stops, load: str, uncertainty: float) -> None:
     """The rows of Stop."""
     row(f"Stop, from the click to the halted motion, under load ({load})", spread(found.all_halted))
+    row(f"… within {WANTED_MS} ms", share_within(found.all_halted, WANTED_MS))
     for kind, times in found.halted.items():
         row(f"… during {kind}", spread(times))
     for part, times in found.parts.items():
@@ -169,6 +172,12 @@ def tell_sample(sample: Sample) -> None:
 def row(what: str, figure: str) -> None:
     """One line of the table."""
     print(f"| {what} | {figure} |", flush=True)
+
+
+def share_within(times: list[float], limit_ms: float) -> str:
+    """How many of them took no longer than a limit."""
+    within = sum(ms <= limit_ms for ms in times)
+    return f"{within} of {len(times)}, {within / len(times):.1%}" if times else "never"
 
 
 def spread(times: list[float]) -> str:

@@ -1,4 +1,8 @@
-"""The programs that the figures are about, and the load beside them, each a process of its own."""
+"""The programs that the figures are about, and the load beside them, each a process of its own.
+
+Each has a session of its own too, as programs from different windows have: Linux shares the processor out between
+sessions first, and priorities count within one.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,12 @@ def served(*command: str) -> Iterator[tuple[str, int]]:
     """
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
+            [sys.executable, *command],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
         )
         try:
             assert process.stdout is not None
@@ -47,7 +56,7 @@ def console(*options: str) -> contextlib.AbstractContextManager[tuple[str, int]]
 @contextlib.contextmanager
 def hogs(count: int) -> Iterator[None]:
     """So many processes that take all of the processor that they get."""
-    running = [subprocess.Popen([sys.executable, "-c", HOG]) for _ in range(count)]
+    running = [subprocess.Popen([sys.executable, "-c", HOG], start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:

@@ -1,0 +1,57 @@
+"""The benchmark of the demonstrations measures real takes, and says plainly whether the limit is met."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training.benchmarks.demonstrations import FRAMES, LEROBOT, rows_of
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_a_take_of_the_tabletop_is_measured(tmp_path):
+    command = [sys.executable, "-m", "demos.measure", tmp_path / "new", "--takes", "1", "--frames", "6"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if "RenderingError" in ran.stderr:
+        pytest.skip("nothing can be rendered here")
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    measured = json.loads(ran.stdout)
+    assert len(measured["add_ms"]) == 6 and len(measured["commit_s"]) == 1
+    # Four cameras of 256 x 256 RGB-D: more than a thumbnail, less than what they are without compression.
+    assert 40_000 < measured["bytes_per_frame"][0] < 4 * 256 * 256 * 5
+
+
+def measured(commit_s):
+    return {
+        "add_ms": [0.1] * FRAMES,
+        "encode_cpu_ms": [11.0],
+        "commit_s": [commit_s],
+        "commit_cpu_ms": [120.0],
+        "bytes_per_frame": [107_000.0],
+        "dropped": [0],
+    }
+
+
+@pytest.mark.parametrize("commit_s, verdict", [(0.39, "met"), (0.41, "MISSED")])
+def test_the_limit_is_one_of_wall_time(commit_s, verdict):
+    commit, frame = rows_of(measured(commit_s), None)
+    assert f"of 400: {verdict}" in commit.note and "107,000 bytes a frame; 0 of 30 frames dropped" in commit.note
+    assert (commit.cpu_ms, frame.cpu_ms, commit.rivals) == (120.0, 11.0, {})
+
+
+def test_lerobot_stands_beside_it_where_it_ran():
+    theirs = {
+        "add_cpu_ms": [40.0],
+        "commit_s": [3.5],
+        "commit_cpu_ms": [2700.0],
+        "bytes_per_frame": [99_000.0],
+        "version": "0.4.4",
+    }
+    commit, frame = rows_of(measured(0.1), theirs)
+    assert (commit.rivals, frame.rivals) == ({LEROBOT: 2700.0}, {LEROBOT: 40.0})
+    assert "LeRobot 0.4.4: 3500 ms" in commit.note
