@@ -12,7 +12,7 @@ from training.benchmarks.console.browser import NeverError, Tab
 from training.benchmarks.console.teleoperation import drive
 
 SAMPLE_S = 30.0
-TASKS = ("block_in_same_cup", "open_drawer", "close_drawer")
+TASKS = ("block_in_same_cup", "open_drawer", "block_in_closed_drawer")
 DRIVE_S = 4.0
 STEPS_TO_DO = (
     "window.__clap.status.plan.filter((line) => ['current', 'todo'].includes(line.status)).map((line) => line.text)"
