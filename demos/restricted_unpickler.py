@@ -8,6 +8,7 @@ refused before the first instruction runs.
 from __future__ import annotations
 
 import codecs
+import functools
 import io
 import math
 import pickle
@@ -81,6 +82,10 @@ class _Scalar:
     def __init__(self, dtype: _Dtype, content: bytes):
         self.dtype, self.content = dtype, content
 
+    def __setstate__(self, _: Any) -> None:
+        # Without this, a pickle could write to the class itself, and so reach the reading of later files.
+        raise pickle.UnpicklingError("a number has no state")
+
     def value(self) -> Any:
         return _one(np.frombuffer(self.content, self.dtype.dtype()))
 
@@ -127,9 +132,11 @@ ALLOWED: dict[tuple[str, str], Any] = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return ALLOWED[module, name]
+            found = ALLOWED[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+        # A function of its own for every mention: a pickle may set attributes of what it is given.
+        return found if isinstance(found, type) else functools.partial(found)
 
     def persistent_load(self, pid: Any) -> Any:
         raise pickle.UnpicklingError("it asks for something outside of the file")

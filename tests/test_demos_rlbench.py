@@ -90,6 +90,18 @@ def test_hostile_pickles_are_refused_and_run_nothing(tmp_path, sentence):
     assert not target.exists()
 
 
+@pytest.mark.parametrize("named", ["numpy.core.multiarray\nscalar", "_codecs\nencode", "copyreg\n_reconstructor"])
+def test_a_file_cannot_change_how_later_files_are_read(tmp_path, named):
+    """It sets attributes of what it was given: the class of a number, or a function."""
+    path = tmp_path / "low_dim_obs.pkl"
+    path.write_bytes(f"c{named}\n(N(dVvalue\nVx\nsV__defaults__\n(Vutf7\ntstb.".encode())
+    with pytest.raises(DamagedFileError, match="refused"):
+        load_pickle(path)
+    path.write_bytes(pickle.dumps([np.float64(2.5), np.arange(3)], protocol=2))
+    number, array = load_pickle(path)
+    assert number == 2.5 and array.tolist() == [0, 1, 2]
+
+
 def test_an_array_whose_bytes_do_not_fit_is_refused(tmp_path):
     path = tmp_path / "a.pkl"
     content = pickle.dumps(np.zeros((2, 3)), 2)
