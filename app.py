@@ -124,7 +124,7 @@ def serve(options: argparse.Namespace) -> None:
             access = Access(options.host, options.allow_host)
             rooms = Rooms(station, lambda: Station(made), access, options.worlds, options.idle)
             server = Server(make_app(rooms, access, None if wanted is None else Login(wanted), options.checkpoint))
-            station.on_failed(server.end)
+            station.on_failed(lambda: None if rooms.any_up else server.end())
             address = f"[{options.host}]" if ":" in options.host else options.host
             print(f"The CLAP console is at http://{address}:{listener.getsockname()[1]}  (Ctrl+C ends it)", flush=True)
             if wanted is not None:

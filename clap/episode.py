@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from clap.episode_board import Board
 from clap.episode_operator import OperatorVerbs
 from clap.episode_run import EpisodeRun, PolicyFactory
-from clap.episode_stage import WorldFactory
+from clap.episode_stage import Watcher, WorldFactory
 from clap.episode_state import EpisodeSnapshot, EpisodeState, Failure, PlanStep, SceneFrame
 from clap.episode_worker import Halted, OnHalted, Worker
 from clap.events import OnEvent, Stopped
@@ -64,6 +64,10 @@ class Episode(OperatorVerbs):
     def subscribe(self, callback: OnEvent) -> Callable[[], None]:
         """Call ``callback`` with every event from now on, on the worker thread; the result unsubscribes it."""
         return self._board.subscribe(callback)
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Show ``watcher`` every control tick of the motions from now on; the result ends that."""
+        return self._stage.watch_motions(watcher)
 
     def wait(self, until: Callable[[EpisodeSnapshot], bool], timeout: float = 60.0) -> EpisodeSnapshot:
         """Block until a snapshot satisfies ``until``, and return it. Raises TimeoutError. Not for subscribers."""

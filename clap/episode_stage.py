@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 POSE_PERIOD = 0.045
 """Seconds of wall time between two poses that are told during a motion."""
 
+Watcher = Callable[[World, bool], None]
+"""Called on the worker thread with the world at every control tick of a motion, and with False once it has ended.
+
+Whatever it takes is taken from the tick: it has to be done in well below a millisecond."""
+
 WorldFactory = Callable[[], World]
 
 
@@ -40,6 +45,7 @@ class Stage:
         self._world: World | None = None
         self._scenes = 0
         self._posed_at = 0.0
+        self._watchers: tuple[Watcher, ...] = ()
         self._scene_watch = SceneWatch(self._look_in_parts, worker.interrupted)
 
     def open(self) -> None:
@@ -90,6 +96,7 @@ class Stage:
         """Tell how a motion ended, and look."""
         self.worker.at_rest()
         self._scene_watch.forget()
+        self._show_watchers(moving=False)
         self.worker.tell(Moved, report=report)
         self.look()
 
@@ -127,11 +134,30 @@ class Stage:
 
     def on_tick(self, pose: Pose, gripper_open: float) -> None:
         """Tell where the arm is, and go on with the look at the scene."""
+        self._show_watchers(moving=True)
         now = time.monotonic()
         if now - self._posed_at >= POSE_PERIOD:
             self._posed_at = now
             self.worker.tell(PoseUpdated, pose=pose, gripper_open=gripper_open)
         self._scene_watch.tick()
+
+    def watch_motions(self, watcher: Watcher) -> Callable[[], None]:
+        """Call ``watcher`` from the next tick on; the result takes it away again. Any thread may call both."""
+        with self.worker.board.lock:
+            self._watchers = (*self._watchers, watcher)
+
+        def unwatch() -> None:
+            with self.worker.board.lock:
+                self._watchers = tuple(one for one in self._watchers if one is not watcher)
+
+        return unwatch
+
+    def _show_watchers(self, moving: bool) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(self.world, moving)
+            except Exception:
+                log.exception("A watcher of the motions failed")
 
     def _look_in_parts(self) -> Iterator[None]:
         """As ``look``, in parts that are short enough for a control loop."""

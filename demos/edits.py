@@ -90,10 +90,10 @@ class Edits:
         self._rewrite(episode, {}, (start, stop - 1), with_text)
         return self._catalog.get(episode)
 
-    def merge(self, other: Edits) -> tuple[EpisodeRecord, ...]:
-        """Copy the episodes of another open set to the end of this one; those that are here already are left out.
+    def merge(self, other: Edits, episodes: Sequence[str] | None = None) -> tuple[EpisodeRecord, ...]:
+        """Copy episodes of another open set, all or these, to the end of this one; those that are here are left out.
 
-        Raises SetMismatchError unless cameras, joints and rate are the same.
+        Raises SetMismatchError unless cameras, joints and rate are the same, and UnknownEpisodeError.
         """
         with self._lock, other._lock, self._change("merging") as change:
             theirs = other._catalog
@@ -104,7 +104,8 @@ class Edits:
                     f"The other set has {theirs.shape.describe()}; this one {self._catalog.shape.describe()}."
                 )
             here = {record.id for record in self._catalog.records}
-            new = [record for record in theirs.records if record.id not in here]
+            chosen = {theirs.get(episode).id for episode in episodes} if episodes is not None else None
+            new = [one for one in theirs.records if one.id not in here and (chosen is None or one.id in chosen)]
             files = [(record, other.folder.root / data_path(record.slot)) for record in new]
             self._insert(change, files, shape_of=theirs)
         return tuple(self._catalog.get(record.id) for record in new)

@@ -80,6 +80,11 @@ class Journal:
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedFileError(f"The journal {self.path.name} cannot be read: {error}.") from error
 
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each frame's record begins, bytes."""
+        return tuple(self._offsets)
+
     def __len__(self) -> int:
         return len(self._offsets)
 

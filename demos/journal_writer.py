@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,14 +32,19 @@ class JournalWriter:
     ``frames``, ``bytes`` and ``dropped`` count; ``problem`` is why nothing more is written, once that is so.
     """
 
-    def __init__(self, path: Path, begin: bytes, fps: int, frames: int = 0):
-        """Create the journal with its first record, or (empty ``begin``) go on with one that has ``frames``."""
+    def __init__(self, path: Path, begin: bytes, fps: int, starts: Sequence[int] = ()):
+        """Create the journal with its first record.
+
+        With an empty ``begin`` it goes on with a journal that is there, the records of whose frames are at ``starts``.
+        """
         self.path = path
-        self.frames, self.dropped, self.bytes = frames, 0, 0
+        self.frames, self.dropped, self.bytes = len(starts), 0, 0
         self.problem: DemonstrationError | None = None
-        self._waiting: queue.Queue[RecordedFrame | None] = queue.Queue(max(2, round(BACKLOG_SECONDS * fps)))
+        self._waiting: queue.Queue[RecordedFrame | int | None] = queue.Queue(max(2, round(BACKLOG_SECONDS * fps)))
         self._marks: deque[int] = deque()
-        self._accepted = frames
+        self._accepted = len(starts)
+        self._starts = list(starts)
+        self._marked: dict[int, int] = {}
         self._lock = threading.Lock()
         with explained(path.parent, "beginning a take"):
             self._file = path.open("xb" if begin else "ab", buffering=0)
@@ -68,6 +73,13 @@ class JournalWriter:
             if self._accepted:
                 self._marks.append(self._accepted - 1)
 
+    def cut(self, frames: int) -> None:
+        """Take back all but the first ``frames``. Waits for room: not for a thread that controls anything."""
+        with self._lock:
+            self._accepted = frames
+            self._marks = deque(mark for mark in self._marks if mark < frames)
+        self._waiting.put(frames)
+
     def close(self) -> None:
         """Write what is waiting, sync, and end the thread."""
         if self._thread.is_alive():
@@ -87,10 +99,12 @@ class JournalWriter:
                 self._guarded(self._write_marks)
                 self._guarded(self._sync)
                 return
-            if not self._guarded(self._write_frame, item):
+            if isinstance(item, int):
+                self._guarded(self._cut, item)
+            elif not self._guarded(self._write_frame, item):
                 self.dropped += 1
 
-    def _guarded(self, function: Callable[..., None], *arguments: RecordedFrame) -> bool:
+    def _guarded(self, function: Callable[..., None], *arguments: RecordedFrame | int) -> bool:
         """True if it went well; once something has not, nothing more is written."""
         if self.problem is not None:
             return False
@@ -109,13 +123,33 @@ class JournalWriter:
             os.fsync(self._file.fileno())
 
     def _write_frame(self, frame: RecordedFrame) -> None:
+        start = self.bytes
         self._append(pack(row_of(frame)))
+        self._starts.append(start)
         self.frames += 1
         self._write_marks()
 
+    def _cut(self, frames: int) -> None:
+        if frames >= self.frames:
+            return
+        self._write_marks()
+        end = self._starts[frames]
+        self._file.truncate(end)
+        self._file.seek(end)
+        self.bytes, self.frames = end, frames
+        del self._starts[frames:]
+        kept = {mark: at for mark, at in self._marked.items() if mark < frames}
+        # The mark of a frame that stays may have been written behind the first one that goes.
+        self._marks.extendleft(mark for mark, at in kept.items() if at >= end)
+        self._marked = {mark: at for mark, at in kept.items() if at < end}
+        self._write_marks()
+        self._sync()
+
     def _write_marks(self) -> None:
         while self._marks:
-            self._append(pack({"mark": self._marks.popleft()}))
+            mark = self._marks.popleft()
+            self._marked[mark] = self.bytes
+            self._append(pack({"mark": mark}))
 
     def _append(self, record: bytes) -> None:
         self._require_room(len(record))

@@ -54,13 +54,14 @@ class Take:
         if recovered is not None:
             self._shape = recovered.shape
             self._times = list(recovered.wall_times)
-            self._writer = JournalWriter(path, b"", info.fps, frames=len(recovered))
+            self._writer = JournalWriter(path, b"", info.fps, recovered.offsets)
+        self._lost = 0
         self._ended = self._stopped = False
 
     @property
     def dropped(self) -> int:
-        """Frames that came faster than they could be written."""
-        return self._writer.dropped if self._writer else 0
+        """Frames that came faster than they could be written, or even be made (see ``lose``)."""
+        return self._lost + (self._writer.dropped if self._writer else 0)
 
     def add(self, frame: RecordedFrame, wait: bool = False) -> bool:
         """Record a frame; False if it was dropped, because the disk lags behind or is full (see ``status``).
@@ -91,6 +92,19 @@ class Take:
         self._require_open()
         if self._writer is not None and not self._stopped:
             self._writer.mark()
+
+    def lose(self) -> None:
+        """Count a frame that was due and could not be made."""
+        self._lost += 1
+
+    def cut(self, frames: int) -> None:
+        """Keep only the first ``frames``, as when a step is undone. Not for the thread that controls the arm."""
+        self._require_open()
+        if not 0 <= frames <= len(self._times):
+            raise ValueError(f"the take has {len(self._times)} frames: it cannot be cut to {frames}")
+        if self._writer is not None and not self._stopped:
+            self._writer.cut(frames)
+            del self._times[frames:]
 
     def status(self) -> TakeStatus:
         """How the recording goes."""

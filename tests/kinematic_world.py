@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from clap.policy import INITIAL_STEP, OnText
 from clap.prediction import LocatedObject, Plan, PlanStatus, Prediction
 from clap.teleoperation import STILL, DriveCommand, Driver
 from clap.views import render_views
+from clap.worlds.instant import Instant
 from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop, TaskInfo
 
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
@@ -25,6 +27,19 @@ BOXES = {"red block": np.array([0.25, 0.1, 0.78]), "red cup": np.array([0.25, -0
 SEEN_FROM = np.array([0.25, 0.0, 1.55])
 CAMERA_SIZE, FOCAL = 96, 80.0
 STEP_METRES = 0.01
+
+
+class Bystander:
+    """Nothing on this table ever moves, so that it may be looked at later."""
+
+    def observe(self, instant: Instant) -> Observation:
+        return replace(instant.robot, frames=instant.scene().frames)
+
+    def positions(self, instant: Instant) -> dict[str, tuple[float, float, float]]:
+        return {name: tuple(map(float, position)) for name, position in BOXES.items()}
+
+    def close(self) -> None:
+        pass
 
 
 class KinematicWorld:
@@ -85,6 +100,13 @@ class KinematicWorld:
         cam2world[:3, :3], cam2world[:3, 3] = np.diag([1.0, -1.0, -1.0]), SEEN_FROM
         intrinsics = np.array([[FOCAL, 0, centre], [0, FOCAL, centre], [0, 0, 1.0]])
         return CameraFrame("top", rgb, depth.astype(np.float32), intrinsics, cam2world, now)
+
+    def instant(self) -> Instant:
+        robot = Observation((), self.pose, self.opening, np.zeros(7), np.zeros(7), self.clock())
+        return Instant(robot, self.pose, self.opening, self.observe)
+
+    def onlooker(self) -> Bystander:
+        return Bystander()
 
     def state(self) -> tuple[Pose, float]:
         return self.pose, self.opening

@@ -52,7 +52,9 @@ def test_the_canonical_grasp_of_a_turned_cube_is_an_equal_grasp_within_45_degree
 
 
 def arguments() -> argparse.Namespace:
-    return argparse.Namespace(seed=3, demos=1, first_demo=0, tasks="trained", conditions=["none"], scenes=4)
+    return argparse.Namespace(
+        seed=3, demos=1, first_demo=0, tasks="trained", conditions=["none"], scenes=4, copies=None
+    )
 
 
 @pytest.fixture(scope="module")

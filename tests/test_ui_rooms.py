@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.console_page import opened
-from tests.kinematic_station import options, station
+from tests.kinematic_station import eventually, options, station
 from ui.access import Access
 from ui.rooms import COOKIE, Rooms
 from ui.server import make_app
@@ -47,3 +49,42 @@ def test_visitors_get_worlds_of_their_own_and_the_next_one_waits(client: TestCli
             assert third.next("pong")["t"] == 4
             first.link.close()
             assert third.next("hello")["world"] == "test table"
+
+
+def test_a_world_that_is_killed_while_it_starts_gives_its_place_back_and_disturbs_nobody() -> None:
+    made: list[Station] = []
+
+    def make() -> Station:
+        made.append(Station(options()))
+        return made[-1]
+
+    with station() as first:
+        access = Access("localhost")
+        rooms = Rooms(first, make, access, worlds=2)
+        with TestClient(make_app(rooms, access), base_url="http://localhost") as client:
+            ada, grace = browser(client), browser(client)
+            with opened(ada) as undisturbed:
+                undisturbed.settled("ready")
+                with opened(grace) as page:
+                    assert eventually(lambda: len(made) == 1)
+                    killed = made[0].pid
+                    kill(killed)
+                    assert "being started once more" in page.next("world-lost")["sentence"]
+                    assert eventually(lambda: made[0].pid != killed)
+                    kill(made[0].pid)
+                    assert "ended twice while it was starting" in page.next("world-lost")["sentence"]
+                    with pytest.raises(AssertionError, match="You get another one"):
+                        page.next("hello")
+                assert rooms.any_up
+                with opened(grace) as again:
+                    assert again.next("hello")["world"] == "test table"
+                    assert len(made) == 2
+                undisturbed.send("plan", instruction="touch the block")
+                undisturbed.settled("planned")
+                assert not {"world-lost", "queue"} & set(undisturbed.skipped)
+        rooms.close()
+
+
+def kill(pid: int | None) -> None:
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)

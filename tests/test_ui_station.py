@@ -146,6 +146,36 @@ def test_a_world_that_cannot_start_says_why() -> None:
     failed.close()
 
 
+def test_a_process_that_is_killed_while_it_starts_is_tried_once_more() -> None:
+    made = Station(options())
+    told, first = Told(made), made.pid
+    kill(made)
+    assert eventually(lambda: made.up.is_set(), 60)
+    assert made.pid != first
+    assert any("It is being started once more." in line for line in told.log())
+    assert (made.failure, made.over) == ("", False)
+    made.close()
+
+
+def test_a_process_that_is_killed_twice_while_it_starts_is_given_up() -> None:
+    made = Station(options())
+    told, first, ended = Told(made), made.pid, list[bool]()
+    made.on_failed(lambda: ended.append(True))
+    kill(made)
+    assert eventually(lambda: made.pid != first)
+    kill(made)
+    assert eventually(lambda: made.over)
+    assert made.failure.startswith("The world's process ended twice while it was starting.")
+    assert eventually(lambda: told.log()[-1] == made.failure)
+    assert ended == [True]
+    made.close()
+
+
+def kill(station: Station) -> None:
+    assert station.pid is not None
+    os.kill(station.pid, signal.SIGKILL)
+
+
 def test_a_world_that_dies_is_replaced_and_the_pages_are_told() -> None:
     with station() as made:
         told = Told(made)

@@ -92,6 +92,11 @@ class Rooms:
             return None
         return first if first["type"] == "open" and self._access.redeem(first.get("token")) else None
 
+    @property
+    def any_up(self) -> bool:
+        """True while a visitor's own world is there."""
+        return any(live.station.up.is_set() for live in self._rooms.values())
+
     # Rooms
 
     def _room(self, visitor: str | None) -> Live | None:
@@ -137,6 +142,8 @@ class Rooms:
             await socket.send_text(compact({"type": "stop-ack", "id": echo(message.get("id"))}))
 
     def _open(self, visitor: str) -> None:
+        if self._spare is not None and self._spare.station.over:
+            self._spare = None
         live, self._spare = self._spare or Live(self._make()), None
         live.touch()
         self._rooms[visitor] = live
@@ -149,16 +156,25 @@ class Rooms:
             self._close_unused()
 
     def _close_unused(self) -> None:
-        """Close worlds that nobody looks at; where somebody waits, also those that nobody uses."""
+        """Close worlds that have died for good or that nobody looks at; where somebody waits, also those that nobody
+        uses."""
         for visitor, live in list(self._rooms.items()):
+            if live.station.over:
+                self._take_back(visitor, "Your world died. You get another one by itself, or a place in the queue.")
+                continue
             if not live.station.up.is_set():
                 live.touch()  # nothing can be done in it before it has started
             needed = bool(self._queue) and len(self._rooms) >= self._worlds
             limit = self._idle_s if live.pages else self._abandoned_s
             if (needed or not live.pages) and time.monotonic() - live.used_at > limit:
-                del self._rooms[visitor]
-                live.dismiss("Your world went to the next visitor, because nothing was done in it for a while.")
-                self._close_station(live.station)
+                self._take_back(
+                    visitor, "Your world went to the next visitor, because nothing was done in it for a while."
+                )
+
+    def _take_back(self, visitor: str, sentence: str) -> None:
+        live = self._rooms.pop(visitor)
+        live.dismiss(sentence)
+        self._close_station(live.station)
 
     def _close_station(self, station: Station) -> None:
         """Ending a process takes seconds; the pages of others do not wait for it."""

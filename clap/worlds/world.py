@@ -10,6 +10,7 @@ from typing import Protocol
 from clap.geometry import Pose, Workspace
 from clap.observation import Observation
 from clap.teleoperation import DriveCommand
+from clap.worlds.instant import Instant, Onlooker
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,14 @@ class World(Protocol):
 
     def observe_in_parts(self) -> Iterator[Observation | None]:
         """As ``observe``, in parts short enough for a control loop: None after each camera, the observation at last."""
+        ...
+
+    def instant(self) -> Instant:
+        """This instant, without rendering: quick enough for a control tick."""
+        ...
+
+    def onlooker(self) -> Onlooker:
+        """What looks at instants of this world. Unlike all else it may be called from any thread, and belongs to it."""
         ...
 
     def state(self) -> tuple[Pose, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clap.checkpoint import default_checkpoint
-from tests.browser.operator_page import SCREEN, ConsolePage, OpenPage
+from tests.browser.operator_page import SCREEN, USUAL, ConsolePage, OpenPage
 from tests.browser.served_console import start
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
@@ -99,9 +99,11 @@ def expert_page(opener: OpenPage) -> ConsolePage:
 
 
 @pytest.fixture
-def console(expert_page: ConsolePage) -> Iterator[ConsolePage]:
-    """A page on a fresh scene with the red block and the red cup, with the expert to ask."""
+def console(expert_page: ConsolePage, request: pytest.FixtureRequest) -> Iterator[ConsolePage]:
+    """A page on a fresh scene with the red block and the red cup, with the expert to ask; it ``looks`` as usual, or
+    as the test wants."""
     expert_page.errors.clear()
+    expert_page.look(getattr(request, "param", USUAL))
     expert_page.page.evaluate("delete window.__clap.lastStop")
     expert_page.reset()
     yield expert_page

@@ -12,6 +12,22 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
 
 SCREEN = {"width": 1440, "height": 900}
+SMALL = {"width": 1024, "height": 768}
+
+Look = tuple[dict[str, int], str]
+"""A window's size and its theme."""
+
+USUAL: Look = (SCREEN, "dark")
+OTHERS: list[Look] = [(SMALL, "light"), (SCREEN, "light"), (SMALL, "dark")]
+
+
+def looks(*others: Look) -> pytest.MarkDecorator:
+    """Run a test that uses the ``console`` in these looks too, beside the usual one."""
+    every = (USUAL, *others)
+    ids = [f"{size['width']}x{size['height']}-{theme}" for size, theme in every]
+    return pytest.mark.parametrize("console", every, ids=ids, indirect=True)
+
+
 LET_GO = """() => {
   if (window.__clap.lease?.mine) window.__clap.console.link.send({ type: "lease", action: "release" });
 }"""
@@ -29,6 +45,7 @@ class ConsolePage:
         self.page = page
         self.errors: list[str] = []
         self._shots = shots
+        self._look = USUAL
         self.everyone.append(self)
         if not tour:  # a first visit would begin with it
             page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
@@ -42,6 +59,13 @@ class ConsolePage:
     @property
     def host(self) -> str:
         return urlsplit(self.page.url).netloc
+
+    def look(self, wanted: Look) -> None:
+        """Size the window and choose the theme by its button. Names of screenshots then say which, unless usual."""
+        size, theme = self._look = wanted
+        self.page.set_viewport_size(size)  # type: ignore[arg-type]
+        if self.page.evaluate("document.body.classList.contains('dark')") != (theme == "dark"):
+            self.page.click("#c-theme")
 
     def operate(self) -> None:
         """Come to operate: a page of another test lets go, as a colleague would."""
@@ -105,4 +129,6 @@ class ConsolePage:
         """Save what is seen, if CLAP_SCREENSHOTS names a folder."""
         if self._shots is not None:
             self.page.wait_for_timeout(400)  # let the last picture be decoded and drawn
-            self.page.screenshot(path=self._shots / f"{name}.png")
+            size, theme = self._look
+            look = "" if self._look == USUAL else f"-{size['width']}-{theme}"
+            self.page.screenshot(path=self._shots / f"{name}{look}.png")

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.operator_page import ConsolePage
+from tests.browser.operator_page import OTHERS, SMALL, ConsolePage, looks
 from tests.browser.test_see import box, clap_console, predict  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.browser
 
+# Click while the pose of the click before is being checked; the targets that are sent are kept.
+CLICK_ON = """async (times) => {
+  const { cards, link } = window.__clap.console;
+  const correction = cards.find((card) => "checking" in card);
+  const plus = document.querySelector("[data-nudge='x+']");
+  window.__sent = [];
+  delete link.send; // of a test before
+  const send = link.send;
+  link.send = function (message) {
+    if (message.type === "target") window.__sent.push(message.position[0]);
+    return send.call(this, message);
+  };
+  plus.click();
+  while (!correction.checking) await new Promise((wake) => setTimeout(wake, 2));
+  for (let k = 0; k < times; k++) plus.click();
+}"""
 SOURCE = "source => window.__clap.status.prediction?.source === source"
 
 
+@looks((SMALL, "light"))
 def test_the_verdict_is_read_before_approval(console: ConsolePage) -> None:
     page = console.page
     assert page.locator("#c-verdict-more").is_disabled()
@@ -30,6 +47,7 @@ def test_the_verdict_is_read_before_approval(console: ConsolePage) -> None:
     assert not page.locator("#c-verdict-list").is_visible()
 
 
+@looks(*OTHERS)
 def test_nudges_move_the_pose_and_the_policys_comes_back(console: ConsolePage) -> None:
     page, policys = console.page, predict(console)["action"]
     page.locator("#c-details [role=tab]", has_text="Correct").click()
@@ -64,6 +82,34 @@ def test_nudges_move_the_pose_and_the_policys_comes_back(console: ConsolePage) -
     assert page.locator("[aria-current=step] .c-own-tag").count() == 0
 
 
+def test_clicks_while_the_pose_is_checked_add_up(console: ConsolePage) -> None:
+    page, policys = console.page, predict(console)["action"]["position"]
+    page.locator("#c-details [role=tab]", has_text="Correct").click()
+    page.get_by_role("button", name="5 mm").click()
+    page.evaluate(CLICK_ON, 3)
+    assert page.locator("[data-nudge='x+']").is_enabled()
+    assert page.get_by_label("x", exact=True).inner_text() == f"{policys[0] + 0.02:.3f} m"
+    page.wait_for_function(
+        "x => !window.__clap.status.busy && Math.abs(window.__clap.status.prediction?.action.position[0] - x) < 1e-4",
+        arg=policys[0] + 0.02,
+    )
+    assert page.evaluate("window.__sent") == pytest.approx([policys[0] + 0.005, policys[0] + 0.02], abs=1e-4)
+    assert page.get_by_label("x", exact=True).inner_text() == f"{policys[0] + 0.02:.3f} m"
+    assert page.locator("#c-verdict").get_attribute("data-decision") == "allow"
+
+
+def test_what_still_waits_for_its_check_is_dropped_by_stop(console: ConsolePage) -> None:
+    page = console.page
+    predict(console)
+    page.locator("#c-details [role=tab]", has_text="Correct").click()
+    page.evaluate(f"async () => {{ await ({CLICK_ON})(2); document.querySelector('#c-stop').click(); }}")
+    page.wait_for_function("window.__clap.status.state === 'stopped'")
+    page.wait_for_timeout(300)
+    assert len(page.evaluate("window.__sent")) == 1
+    assert console.status("state") == "stopped"
+    assert "checked" not in page.locator(".c-nudge-note").inner_text()
+
+
 def test_a_pose_outside_the_workspace_is_refused_and_cannot_be_approved(console: ConsolePage) -> None:
     predict(console)
     page = console.page
@@ -79,6 +125,7 @@ def test_a_pose_outside_the_workspace_is_refused_and_cannot_be_approved(console:
     console.screenshot("act-refused")
 
 
+@looks((SMALL, "light"))
 def test_the_keypoint_is_dragged_in_a_view(clap_console: ConsolePage) -> None:  # noqa: F811
     console, page = clap_console, clap_console.page
     found = predict(console)
@@ -104,6 +151,7 @@ def test_the_keypoint_is_dragged_in_a_view(clap_console: ConsolePage) -> None:  
     console.screenshot("act-dragged")
 
 
+@looks((SMALL, "light"))
 def test_the_pose_is_moved_by_handles_in_the_scene(console: ConsolePage) -> None:
     page, policys = console.page, predict(console)["action"]["position"]
     page.locator("#c-details [role=tab]", has_text="Correct").click()
@@ -132,6 +180,7 @@ def test_the_pose_is_moved_by_handles_in_the_scene(console: ConsolePage) -> None
     assert page.get_attribute("[data-handle=pose]", "aria-pressed") == "false"
 
 
+@looks((SMALL, "light"))
 def test_undo_restores_what_was_before_the_step(console: ConsolePage) -> None:
     page = console.page
     predict(console)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.operator_page import ConsolePage
+from tests.browser.operator_page import SMALL, ConsolePage, looks
 from tests.browser.test_see import clap_console, tell  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.browser
@@ -65,6 +65,7 @@ def test_instructions_given_before_come_back_by_arrows_and_from_the_list(console
     assert INSTRUCTION in page.evaluate("JSON.parse(localStorage.getItem('clap-instructions'))")
 
 
+@looks((SMALL, "light"))
 def test_words_that_are_not_known_can_be_replaced_by_a_click(clap_console: ConsolePage) -> None:  # noqa: F811
     console = clap_console
     console.type("put the red blok in the red cup")
@@ -91,6 +92,7 @@ def test_a_refused_instruction_is_explained_with_what_is_on_the_table(console: C
     assert console.page.input_value(BOX) == INSTRUCTION
 
 
+@looks((SMALL, "light"))
 def test_steps_are_written_inserted_deleted_and_used(planned: ConsolePage) -> None:
     page, before = planned.page, lines(planned)
     page.click("#c-plan-steps [data-at='1'] .c-step-words")
@@ -122,6 +124,7 @@ def test_steps_are_written_inserted_deleted_and_used(planned: ConsolePage) -> No
     assert planned.press_and_wait("predict", "awaiting approval", "failed") == "awaiting approval", planned.banner()
 
 
+@looks((SMALL, "light"))
 def test_steps_are_reordered_by_keys_buttons_and_dragging(planned: ConsolePage) -> None:
     page, (a, b, c, d) = planned.page, lines(planned)
     page.focus("#c-plan-steps [data-at='1']")
@@ -173,6 +176,7 @@ def test_a_step_that_cannot_be_read_is_a_sentence(planned: ConsolePage) -> None:
     assert len(lines(planned)) == 4
 
 
+@looks((SMALL, "light"))
 def test_what_the_planner_writes_is_shown_while_it_writes(planned: ConsolePage) -> None:
     page = planned.page
     written = [

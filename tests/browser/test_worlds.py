@@ -1,10 +1,11 @@
-"""Worlds of one's own: who comes too late waits for one, and a world that dies comes back."""
+"""Worlds of one's own: who comes too late waits for one, and a world that dies, even while it starts, comes back."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,10 +41,42 @@ def ben(crowd: Crowd) -> ConsolePage:
     return visit(name="Ben")
 
 
-def test_who_comes_too_late_waits_in_a_queue_and_gets_the_world_that_rests(crowd: Crowd, ben: ConsolePage) -> None:
+@pytest.fixture(scope="module")
+def ann(crowd: Crowd, ben: ConsolePage) -> ConsolePage:
+    """The second visitor, whose world is still starting."""
     visit, _ = crowd
-    ann = visit(name="Ann")
+    return visit(name="Ann", waits=True)
+
+
+def test_a_world_that_dies_twice_while_it_starts_is_told_and_another_one_comes(
+    crowd: Crowd, ben: ConsolePage, ann: ConsolePage
+) -> None:
+    _, process = crowd
+    page, scenes = ann.page, ben.page.evaluate("window.__clap.scenes")
+    page.wait_for_function("() => window.__clap?.console")
+    bens = min(children(process.pid))
+    killed = {bens}
+    for sentence in ("It is being started once more", "You get another one"):
+        dead = new_child(process.pid, killed)
+        os.kill(dead, signal.SIGKILL)
+        killed.add(dead)
+        page.locator("#c-banner, .c-toast", has_text=sentence).first.wait_for()
+        ann.screenshot(f"worlds-killed-while-starting-{len(killed) - 1}")
+    ann.wait_for_a_world()
+    page.locator("#c-banner", has_text="ended").wait_for(state="hidden")
+    ann.wait_for("can", "plan")
+    assert bens in children(process.pid)
+    assert ben.page.evaluate("window.__clap.console.link.ready")
+    assert ben.page.evaluate("window.__clap.scenes") == scenes
+    assert ben.page.locator("#c-banner", has_text="process").count() == 0
+
+
+def test_who_comes_too_late_waits_in_a_queue_and_gets_the_world_that_rests(
+    crowd: Crowd, ben: ConsolePage, ann: ConsolePage
+) -> None:
+    visit, _ = crowd
     for console in (ann, ben):
+        console.wait_for_a_world()
         console.page.wait_for_function("() => window.__clap.lease.mine")  # each in a world of their own
         console.page.evaluate(BUSY)
     cleo = visit(name="Cleo", waits=True)
@@ -89,6 +122,15 @@ def test_a_world_that_dies_is_told_and_comes_back(crowd: Crowd, ben: ConsolePage
     assert ben.status("state") == "ready"
     assert page.locator("#c-state").inner_text() == "ready"
     assert page.evaluate("window.__clap.canvasMounts") == 1
+
+
+def new_child(parent: int, known: set[int]) -> int:
+    """A world's process that is not among the known ones, as soon as there is one."""
+    until = time.monotonic() + 30
+    while not (found := set(children(parent)) - known):
+        assert time.monotonic() < until, "no world was started"
+        time.sleep(0.05)
+    return found.pop()
 
 
 def children(parent: int) -> list[int]:

@@ -9,6 +9,8 @@ export class Correction {
     this.listeners = [];
     this.prediction = null;
     this.moving = null; // {keypoint} or {target}: moved by the operator, and not answered by the station yet
+    this.checking = false; // a target has been sent and is not answered yet
+    this.waiting = false; // it has been moved on since: the newest target is sent after the answer
   }
 
   listen(listener) {
@@ -21,12 +23,26 @@ export class Correction {
 
   status(message) {
     this.gripper = message.gripper;
+    if (this.checking && !message.busy && message.seq > this.seq) this.answered(message);
+    if (!this.checking) this.seq = message.seq;
     const text = JSON.stringify([message.prediction, message.can.keypoint, message.can.target]);
     if (text === this.text) return;
     this.text = text;
     this.prediction = message.prediction;
-    if (!this.held) this.moving = null;
+    if (!this.held && !this.checking && !this.timer) this.moving = null;
     this.tell();
+  }
+
+  answered({ state }) {
+    this.checking = false;
+    if (!this.waiting) return;
+    this.waiting = false;
+    if (state === "awaiting approval") this.submit();
+    else this.drop(); // stopped, or failed: what was still to come counts no more
+  }
+
+  linkChanged({ ready }) {
+    if (!ready && this.moving) this.drop();
   }
 
   /** What was asked for does not come. */
@@ -35,8 +51,9 @@ export class Correction {
   }
 
   drop() {
-    this.moving = null;
-    this.held = false;
+    clearTimeout(this.timer);
+    this.timer = this.moving = null;
+    this.held = this.checking = this.waiting = false;
     this.tell();
   }
 
@@ -62,8 +79,16 @@ export class Correction {
     return this.moving !== null || Boolean(this.prediction?.source.startsWith("human"));
   }
 
+  /** True while the pose may be moved: also while it is checked, for the next check. */
+  get canMove() {
+    return this.permit.allows("target") || (this.checking && this.permit.mine && this.permit.link.ready);
+  }
+
   /** Show the keypoint at `position`; with `release`, ask for a prediction around it. */
   moveKeypoint(position, release) {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.waiting = false;
     this.moving = { keypoint: position };
     this.held = !release;
     if (release && !this.permit.send({ type: "keypoint", position })) this.moving = null;
@@ -75,10 +100,16 @@ export class Correction {
     this.moving = { target };
     this.held = !release;
     clearTimeout(this.timer);
-    if (release) this.timer = setTimeout(() => {
-      if (!this.permit.send({ type: "target", ...target })) this.drop();
-    }, SETTLE_MS);
+    this.timer = null;
+    this.waiting = release && this.checking;
+    if (release && !this.checking) this.timer = setTimeout(() => this.submit(), SETTLE_MS);
     this.tell();
+  }
+
+  submit() {
+    this.timer = null;
+    this.checking = this.permit.send({ type: "target", ...this.moving.target });
+    if (!this.checking) this.drop();
   }
 
   revert() {

@@ -52,7 +52,7 @@ export class Nudge {
   }
 
   move(change, release = true) {
-    if (this.permit.allows("target")) this.correction.moveTarget({ ...this.correction.target, ...change }, release);
+    if (this.correction.canMove) this.correction.moveTarget({ ...this.correction.target, ...change }, release);
   }
 
   /** Handles in the scene for the keypoint or the pose; the same button puts them away. */
@@ -103,9 +103,9 @@ export class Nudge {
 
   show() {
     const { target, isOwn, prediction, moving } = this.correction;
-    for (const button of this.buttons) this.permit.show(button, "target", "Move the pose; it passes the same checks");
+    for (const button of this.buttons) this.showMove(button, "Move the pose; it passes the same checks");
     for (const button of this.grips) {
-      this.permit.show(button, "target", "The gripper at the end of the step");
+      this.showMove(button, "The gripper at the end of the step");
       button.setAttribute("aria-pressed", String(Boolean(target) && target.gripper_open === (button.dataset.gripper === "open")));
     }
     for (const button of this.handles) this.permit.show(button, button.dataset.what, `Handles in the scene: ${button.textContent.toLowerCase()}`);
@@ -118,6 +118,14 @@ export class Nudge {
       : isOwn ? this.ownNote(prediction, target)
       : prediction ? "The policy's pose. Nudge it here, or drag the keypoint in a view."
       : "No prediction: nudging starts where the gripper is.");
+  }
+
+  /** While the pose before is being checked, the buttons go on working: what they add is checked after it. */
+  showMove(button, tip) {
+    this.permit.show(button, "target", tip);
+    if (!this.correction.canMove) return;
+    button.disabled = false;
+    button.title = tip;
   }
 
   ownNote({ source }, { position }) {

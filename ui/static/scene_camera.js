@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { writing } from "./keys.js";
+import { operating } from "./panels.js";
 import * as T from "./three/three.clap.min.js";
 
 const HOME = { eye: [1.72, 0.98, 1.72], target: [0.17, 0, 0.93] };
@@ -41,7 +42,7 @@ export class SceneCamera {
   }
 
   key(event) {
-    if (writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("[role=dialog]")) return;
+    if (writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || !operating() || document.querySelector("[role=dialog]")) return;
     const preset = PRESETS.find(([, , , key]) => key === event.key);
     if (preset) this.preset(preset[0]);
   }

@@ -26,6 +26,8 @@ MAX_CRASHES = 3
 """A station that dies so often within CRASH_WINDOW_S is not started again."""
 
 CRASH_WINDOW_S = 120.0
+MAX_FAILED_STARTS = 2
+"""A process that was killed while it was starting, for want of memory say, is tried once more."""
 
 OnFrame = Callable[[Frame], None]
 
@@ -38,6 +40,7 @@ class Station:
     """A world's process, started anew when it dies. Any thread may call any method.
 
     ``failure``: the sentence that says why the world cannot start at all; empty while it can.
+    ``over``: no process runs any more, and none will be started.
     """
 
     def __init__(self, options: StationOptions):
@@ -48,9 +51,12 @@ class Station:
         self._lines: deque[Json] = deque(maxlen=LOG_LENGTH)
         self._listeners: list[OnFrame] = []
         self._crashes: deque[float] = deque(maxlen=MAX_CRASHES)
+        self._failed_starts = 0
+        self._was_up = False
         self._closed = False
         self._on_failed: Callable[[], None] = lambda: None
         self.failure = ""
+        self.over = False
         self.up = threading.Event()
         """Set while the world is there and its first scene is set."""
         self._launch()
@@ -109,10 +115,10 @@ class Station:
             process.join()
 
     def on_failed(self, callback: Callable[[], None]) -> None:
-        """Call this when it turns out that the world cannot start; at once if that is known already."""
+        """Call this when it turns out that the world cannot start and never could; at once if that is known already."""
         with self._lock:
             self._on_failed = callback
-            if self.failure and not self._process.is_alive():
+            if self.over and self.failure and not self._was_up:
                 callback()
 
     # The process
@@ -153,6 +159,7 @@ class Station:
                 for over in ("starting", "world-lost"):
                     self._newest.pop(over, None)
                 self.up.set()
+                self._was_up, self._failed_starts = True, 0
                 return
             if received.kind == "log":
                 self._lines.extend(json.loads(received.payload)["lines"])
@@ -172,12 +179,10 @@ class Station:
             self._newest.clear()
             if self._closed:
                 return
-            if not was_up and not self.failure:
-                self.failure = "The world's process ended while it was starting. Look at the terminal for the reason."
-            if self.failure:
-                self._on_failed()
             self._crashes.append(time.monotonic())
-            sentence = self.failure or self._restart()
+            sentence = self._restart() if was_up else self._start_again()
+            if self.over and self.failure and not self._was_up:
+                self._on_failed()
             line = {"time": time.time(), "level": "bad", "text": sentence}
             self._lines.append(line)
             self._tell(frame({"type": "log", "lines": [line]}))
@@ -187,6 +192,18 @@ class Station:
     def _restart(self) -> str:
         """Start another process if the crashes are not too many; the sentence that says which."""
         if len(self._crashes) == MAX_CRASHES and self._crashes[-1] - self._crashes[0] < CRASH_WINDOW_S:
+            self.over = True
             return "The world's process has died again and again. Look at the terminal, then start the console anew."
         self._launch()
         return "The world's process has died; another one is being started. The scene will be set up anew."
+
+    def _start_again(self) -> str:
+        """Start another process after one that has ended before its world was there; the sentence that says so."""
+        self._failed_starts += 1
+        if not self.failure and self._failed_starts == MAX_FAILED_STARTS:
+            self.failure = "The world's process ended twice while it was starting. Look at the terminal for the reason."
+        if self.failure:
+            self.over = True
+            return self.failure
+        self._launch()
+        return "The world's process ended while it was starting. It is being started once more."

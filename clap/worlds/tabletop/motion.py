@@ -88,6 +88,10 @@ class Arm:
         """Opening from 0 to 1."""
         return float(np.clip(self.data.qpos[self._fingers].sum() / (2 * FINGER_TRAVEL), 0, 1))
 
+    def commanded_opening(self) -> float:
+        """Opening from 0 to 1 that the hand is told to take."""
+        return float(np.clip(self.data.ctrl[self._hand] / GRIPPER_OPEN_CTRL, 0, 1))
+
     def joints(self) -> tuple[Array, Array]:
         """Joint positions (7,) rad and velocities (7,) rad/s."""
         return self.data.qpos[self._qpos].copy(), self.data.qvel[self._qvel].copy()

@@ -289,6 +289,16 @@ def add_thing(spec: mujoco.MjSpec, thing: Thing) -> None:
     _BUILDERS[thing.kind](spec, thing)
 
 
+def positions(data: mujoco.MjData, things: tuple[Thing, ...]) -> dict[str, NDArray[np.floating]]:
+    """Every named point of these things: name -> (3,) world metres."""
+    out = {}
+    for thing in things:
+        for name, (body, local) in named_points(thing).items():
+            frame = data.body(body)
+            out[name] = frame.xpos + frame.xmat.reshape(3, 3) @ np.asarray(local)
+    return out
+
+
 def named_points(thing: Thing) -> dict[str, tuple[str, tuple[float, float, float]]]:
     """The points that language refers to: name -> (MuJoCo body, point in that body's frame)."""
     if thing.kind == "cabinet":

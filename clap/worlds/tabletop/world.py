@@ -13,15 +13,17 @@ from clap.failures import WorldError
 from clap.geometry import Pose, Workspace
 from clap.observation import CameraFrame, Observation
 from clap.teleoperation import DriveCommand
+from clap.worlds.instant import Instant, Onlooker
 from clap.worlds.tabletop.cameras import SETUPS, CameraRig, RenderContext
 from clap.worlds.tabletop.driving import drive
 from clap.worlds.tabletop.kinematics import InverseKinematics
 from clap.worlds.tabletop.moment import Moment
 from clap.worlds.tabletop.motion import LINEAR_SPEED, Arm
-from clap.worlds.tabletop.objects import Thing, add_thing, named_points
+from clap.worlds.tabletop.objects import Thing, add_thing, named_points, positions
+from clap.worlds.tabletop.onlooker import TableOnlooker, TableScene
 from clap.worlds.tabletop.phrasing import hole
 from clap.worlds.tabletop.robot import HOME_JOINTS, Lighting, table_spec
-from clap.worlds.tabletop.sensor_noise import calibration_error, degraded
+from clap.worlds.tabletop.sensor_noise import SensorNoise, calibration_error, degraded
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import (
     CONDITIONS,
@@ -137,9 +139,23 @@ class TabletopWorld:
         (frame,), noise = self.rig.capture(self.data, (name,)), self.cameras.noise
         if noise is None:
             return frame
-        if name not in self._calibration_errors:
-            self._calibration_errors[name] = calibration_error(noise, self._sensor_rng)
-        return degraded(frame, noise, self._calibration_errors[name], self._sensor_rng)
+        return degraded(frame, noise, self._calibration(noise)[name], self._sensor_rng)
+
+    def _calibration(self, noise: SensorNoise) -> dict[str, NDArray[np.floating]]:
+        """The calibration errors (4, 4) of the present scene, by camera."""
+        for name in self.cameras.names:
+            if name not in self._calibration_errors:
+                self._calibration_errors[name] = calibration_error(noise, self._sensor_rng)
+        return self._calibration_errors
+
+    def instant(self) -> Instant:
+        noise = self.cameras.noise
+        errors = {} if noise is None else self._calibration(noise)
+        scene = TableScene.of(self.model, self.data, self.things, errors)
+        return Instant(self.observation(()), self.arm.commanded_pose(), self.arm.commanded_opening(), scene)
+
+    def onlooker(self) -> Onlooker:
+        return TableOnlooker(self.cameras)
 
     @property
     def rig(self) -> CameraRig:
@@ -205,11 +221,7 @@ class TabletopWorld:
 
     def positions(self) -> dict[str, NDArray[np.floating]]:
         """Every named point on the table: name -> (3,) world metres."""
-        out = {}
-        for thing in self.things:
-            for name, (body, local) in named_points(thing).items():
-                out[name] = self._point(body, local)
-        return out
+        return positions(self.data, self.things)
 
     def body_pose(self, name: str) -> Pose:
         """Pose of the body of a named thing, world frame."""
@@ -241,7 +253,3 @@ class TabletopWorld:
     def hole(self, shape: str) -> NDArray[np.floating]:
         """(3,) world centre of the hole for a shape in the sorter's lid."""
         return self.positions()[hole(shape)]
-
-    def _point(self, body: str, local: tuple[float, float, float]) -> NDArray[np.floating]:
-        frame = self.data.body(body)
-        return frame.xpos + frame.xmat.reshape(3, 3) @ np.asarray(local)

@@ -1,0 +1,205 @@
+"""The recorder: follows an episode and writes its motions into a take of the demonstration store.
+
+Frames come at the set's rate while the arm moves, whoever moves it, and one more where each motion ends. At rest there
+are none: nothing changes on the table then, and the time for which the operator thinks would become still footage,
+which LeRobot's clock (a frame's number over the rate) cannot tell from slow motion and the keyframe rule would read
+as stops.
+
+- Stop and failures end a motion, not the take: what follows, a correction by hand for instance, belongs to it.
+- Undo takes the undone step's frames back: the world is then exactly as it was before them, so what comes next
+  follows on what stays without a jump.
+- Setting the scene up anew, or another instruction, ends the recording. The take waits to be committed or discarded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from clap.episode import Episode, EpisodeSnapshot, EpisodeState
+from clap.events import Approved, Corrected, Event, Finished, Reset, StateChanged, StepDone, Undone
+from clap.operator_plan import CORRECTED
+from clap.worlds.world import World
+from demos.failures import DemonstrationError
+from demos.frames import HUMAN, POLICY, Outcome, TakeInfo
+from demos.record import EpisodeRecord
+from demos.recorder_frames import FrameMaker, OpenTake, Shot
+from demos.recorder_pace import Pace
+from demos.store import DemonstrationStore
+from demos.take import TakeStatus
+
+
+@dataclass(frozen=True)
+class RecorderStatus:
+    """What the operator sees of the recording.
+
+    ``take`` is None without one; ``ended`` says why it records no more, empty while it does. ``rate`` is measured:
+    frames per second of motion. ``tick_ms`` is what recording took of a control tick, ``worst_tick_ms`` at most.
+    """
+
+    take: TakeStatus | None
+    ended: str
+    rate: float
+    tick_ms: float
+    worst_tick_ms: float
+
+
+class Recorder:
+    """Records one take after the other. Any thread but the episode's may call any method."""
+
+    def __init__(
+        self,
+        episode: Episode,
+        store: DemonstrationStore,
+        *,
+        fps: int = 20,
+        robot: str = "franka_fr3",
+        world: str = "tabletop",
+    ):
+        self._episode, self._store = episode, store
+        self._fps, self._robot, self._world = fps, robot, world
+        self._lock = threading.Lock()
+        self._maker = FrameMaker(fps)
+        self._open: OpenTake | None = None
+        self._pace = Pace(fps)
+        self._source = HUMAN
+        self._success: bool | None = None
+        self._unsubscribe = episode.subscribe(self._on_event)
+        self._unwatch = episode.watch(self._on_tick)
+
+    def begin(self, operator: str = "", notes: str = "") -> None:
+        """Begin a take of the episode's instruction; its first frame comes with the next tick of a motion.
+
+        Raises DemonstrationError without an instruction or while another take is open, and what the store raises.
+        """
+        now = self._episode.snapshot()
+        if not now.instruction.strip():
+            raise DemonstrationError("A take needs an instruction.", "Set up a scene, or say what is to be done.")
+        info = TakeInfo(
+            task=now.instruction,
+            fps=self._fps,
+            robot=self._robot,
+            operator=operator,
+            policy=now.policy,
+            world=self._world,
+            task_key=now.task,
+            seed=now.seed if now.task else None,
+            notes=notes,
+        )
+        take = self._store.begin(info)
+        with self._lock:
+            self._pace, self._success = Pace(self._fps), None
+            self._open = OpenTake(take)
+
+    def mark_keyframe(self) -> None:
+        """The operator says that the latest frame is a keyframe. Raises DemonstrationError if there is none."""
+        one = self._present()
+        with self._lock:
+            if not self._pace.frames:
+                raise DemonstrationError("There is no frame yet that could be marked.", "Move the arm first.")
+        self._maker.then(one.mark)
+
+    def end(self, reason: str = "The recording was ended.") -> None:
+        """Record no more; the take waits to be committed or discarded. Raises DemonstrationError without a take."""
+        one = self._present()
+        with self._lock:
+            one.end(reason)
+        self._maker.drain()
+
+    def commit(self, outcome: Outcome | None = None, notes: str = "") -> EpisodeRecord:
+        """Make the take an episode of the set; without an ``outcome``, by what the world said at the end.
+
+        Raises what ``Take.commit`` raises; the take is then still there.
+        """
+        self.end()
+        record = self._present().take.commit(outcome or self._judged(), notes)
+        self._open = None
+        return record
+
+    def discard(self) -> None:
+        """Throw the take away, into the trash."""
+        self.end()
+        self._present().take.discard()
+        self._open = None
+
+    def status(self) -> RecorderStatus:
+        """How the recording goes."""
+        one, pace = self._open, self._pace
+        mean = pace.tick_seconds / max(1, pace.ticks)
+        take = None if one is None else one.take.status()
+        return RecorderStatus(take, "" if one is None else one.ended, pace.rate, 1000 * mean, 1000 * pace.worst_tick)
+
+    def close(self) -> None:
+        """Follow the episode no more. A take that is still open is the store's to leave, and can be resumed."""
+        self._unsubscribe()
+        self._unwatch()
+        if self._open is not None:
+            self.end()
+        self._maker.close()
+
+    def _present(self) -> OpenTake:
+        one = self._open
+        if one is None:
+            raise DemonstrationError("No take is being recorded.", "Begin one.")
+        return one
+
+    def _judged(self) -> Outcome:
+        if self._success is None:
+            return Outcome.UNKNOWN
+        return Outcome.SUCCESS if self._success else Outcome.FAILURE
+
+    # On the episode's thread
+
+    def _on_event(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, StateChanged) and event.state.in_motion:
+                # A motion that neither an approval nor a correction follows is the operator's own: driving, or home.
+                self._source = HUMAN
+            elif isinstance(event, Approved):
+                self._source = HUMAN if event.prediction.source in CORRECTED else POLICY
+            elif isinstance(event, (Corrected, StepDone)):
+                self._source = POLICY
+            one = self._open
+            if one is None or one.ended:
+                return
+            if isinstance(event, Approved) or (isinstance(event, StepDone) and event.skipped):
+                self._maker.then(one.step)
+            elif isinstance(event, Undone):
+                self._success = None
+                self._maker.then(one.undo)
+            elif isinstance(event, Finished):
+                self._success = event.success
+            elif isinstance(event, Reset):
+                one.end("The scene was set up anew.")
+
+    def _on_tick(self, world: World, moving: bool) -> None:
+        begun = time.perf_counter()
+        with self._lock:
+            one = self._open
+            if one is None or one.ended:
+                return
+            now = self._episode.snapshot()
+            if now.instruction.strip() != one.take.info.task.strip():
+                one.end("Another instruction was begun.")
+            elif self._pace.due(moving):
+                # Where a motion ended is what the next one starts from: that frame is never dropped. Others are where
+                # control lags, which making them would hold up further.
+                if not (moving and self._pace.lags) and self._maker.shoot(one, self._shot(world, now), not moving):
+                    self._pace.frames += 1
+                else:
+                    one.take.lose()
+            self._pace.took(time.perf_counter() - begun)
+
+    def _shot(self, world: World, now: EpisodeSnapshot) -> Shot:
+        current = next((line for line in now.plan if line.status == "current"), None)
+        steps = [] if current is None else [line.text for line in now.plan if line.subtask == current.subtask]
+        return Shot(
+            world,
+            world.instant(),
+            HUMAN if now.state is EpisodeState.DRIVING else self._source,
+            time.time(),
+            tuple(line.text for line in now.plan),
+            "; ".join(steps),
+            "" if current is None else current.text,
+        )
