@@ -70,13 +70,20 @@ class Scripted(BaseHTTPRequestHandler):
 def scripted(script: Callable[[Scripted], None]) -> Iterator[tuple[str, type[Scripted]]]:
     """The address of a server that answers posts by ``script``, and what it was asked (``asked``, ``keys``)."""
     handler = type("Handler", (Scripted,), {"script": script, "asked": [], "keys": []})
+    with answering(handler) as address:
+        yield address, handler
+
+
+@contextlib.contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that answers every request by ``handler``."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         server.block_on_close = False
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", handler
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

@@ -7,12 +7,12 @@ import contextlib
 import json
 import re
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import huggingface_hub.constants
 import pytest
 from demonstration_takes import record
+from loopback import answering
 
 from demos.failures import DemonstrationError, UnknownEpisodeError
 from demos.frames import TakeInfo
@@ -91,14 +91,8 @@ class Hub(BaseHTTPRequestHandler):
 def hub(refuse=None):
     """(address, handler) of a hub while it is served."""
     handler = type("OneHub", (Hub,), {"refuse": refuse, "asked": [], "tokens": set(), "files": {}})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", handler
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(handler) as address:
+        yield address, handler
 
 
 def test_a_dry_run_needs_neither_token_nor_network(store, monkeypatch):

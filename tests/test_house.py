@@ -132,12 +132,21 @@ def test_nothing_is_left_unfinished():
         assert found is None, f"{path.relative_to(ROOT)}: {found}"
 
 
+UNPICKLER = ROOT / "demos" / "restricted_unpickler.py"
+"""The one file that may read pickles: of RLBench, with stand-ins for all that they name."""
+
+
 def test_nothing_is_unpickled():
     unsafe = re.compile(
-        r"\bpickle\.load|torch\.load\((?!.*weights_only=True)|allow_pickle=True|yaml\.(unsafe_)?load\(|\.recv\(\)"
-    )  # a pipe of multiprocessing unpickles what recv() takes
+        r"\bpickle\.load|\bUnpickler\b|\bread_pickle\b|torch\.load\((?!.*weights_only=True)|allow_pickle=True"
+        r"|^\s*(?:import|from) (?:_pickle|cloudpickle|dill|joblib|marshal|shelve|jsonpickle)\b"
+        r"|yaml\.(?:unsafe_|full_)?load\(|yaml\.(?:Unsafe|Full)?Loader\b"
+        r"|\.recv\(\)",  # a pipe of multiprocessing unpickles what recv() takes
+        re.MULTILINE,
+    )
+    assert unsafe.search(UNPICKLER.read_text("utf-8")), "the exception is not needed any more"
     for path in SOURCES:
-        found = unsafe.search(path.read_text("utf-8"))
+        found = None if path == UNPICKLER else unsafe.search(path.read_text("utf-8"))
         assert found is None, f"{path.relative_to(ROOT)}: {found}"
 
 
