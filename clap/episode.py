@@ -169,11 +169,17 @@ class Episode(OperatorVerbs):
             return self._gate.command(EpisodeState.STARTING, lambda: self._run.set_policy(name))
 
     def set_speed(self, speed: float) -> bool:
-        """The pace of the motions from the next one on: 1 is real time, 0 as fast as possible."""
+        """The pace of the motions from the next one on: 1 is real time, 0 as fast as possible.
+
+        What waits for approval is judged anew.
+        """
         with self._board.lock:
             if not (math.isfinite(speed) and speed >= 0):
                 return self._gate.refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
             self._board.update(speed=float(speed))
+            state = self.snapshot().state
+            if self._gate.waits():  # what is approved has to be what was judged
+                self._gate.command(EpisodeState.PREDICTING, lambda: self._hand.judge_again(state), keep=True)
             return True
 
     def close(self, timeout: float = 10.0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from clap.episode_state import EpisodeState as State
@@ -56,6 +57,14 @@ class ByHand:
     def revert(self) -> None:
         """Back to the policy's own prediction."""
         self._put(partial(self.turns.present.revert, self.turns.pending, self.stage.speed), "")
+
+    def judge_again(self, state: State) -> None:
+        """Judge the pending prediction at the speed that is chosen by now; it waits on in ``state``."""
+        turns = self.turns
+        pending = turns.pending
+        verdict = turns.present.judge(pending.prediction, pending.observation, self.stage.speed)
+        turns.decided = replace(pending, verdict=verdict)
+        self.worker.enter(state, verdict=verdict)
 
     def undo(self) -> None:
         """Everything as it was before the last step."""

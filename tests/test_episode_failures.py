@@ -134,6 +134,17 @@ def test_on_a_real_table_a_prediction_grows_stale_while_it_waits(stage):
     assert not one.episode.approve()
 
 
+def test_another_speed_is_judged_before_approval(stage):
+    one = stage(clock=time.time).ready("touch the block")
+    one.episode.predict()
+    slow = one.rest(EpisodeState.AWAITING)
+    assert one.episode.set_speed(16.0)
+    fast = one.rest(EpisodeState.AWAITING)
+    assert fast.prediction is slow.prediction
+    assert [verdict.decision for verdict in (slow.verdict, fast.verdict)] == [Decision.ALLOW, Decision.ASK]
+    assert fast.verdict.worst.failure == "too fast"
+
+
 @pytest.mark.parametrize("speed", [-1.0, float("nan"), float("inf")])
 def test_a_senseless_speed_is_refused(stage, speed):
     one = stage()

@@ -21,8 +21,8 @@ from training.training_curves import curves_of, curves_text
 
 Command = list[str]
 
-PLANNER_MINUTES, PREDICTOR_SAMPLES = 68, 72_000
-"""What the shipped clap-mini was trained with: some 70 CPU minutes each."""
+PLANNER_MINUTES, PREDICTOR_SAMPLES = 130, 80_000
+"""What the shipped clap-mini was trained with: CPU minutes, and some 80 more of them for the predictor's samples."""
 
 VALIDATION = (
     *("--scenes", 2, "--tasks", "all", "--first-demo", 9000, "--demos", 4, "--copies", 1),
@@ -83,7 +83,7 @@ def data_commands(args: argparse.Namespace) -> list[Command]:
     condition, each in as many processes as there are workers."""
     kinds = {
         args.data: ["--shards", args.shards, "--demos", args.demos],
-        validation_folder(args): [*VALIDATION, "--shards", min(2 * args.shards, VALIDATION_SHARDS)],
+        validation_folder(args): [*VALIDATION, "--shards", min(args.shards, VALIDATION_SHARDS)],
     }
     return [
         command("generate", "--out", out, "--seed", args.seed, *options, "--worker", f"{k}/{args.workers}")
@@ -113,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--data", type=Path, default=Path("data/mini"))
     out.add_argument("--run", type=Path, default=Path("runs/mini"))
     out.add_argument("--out", type=Path, default=default_checkpoint(), help="the checkpoint folder to write")
-    out.add_argument("--shards", type=int, default=64)
+    out.add_argument("--shards", type=int, default=128)
     out.add_argument("--demos", type=int, default=10, help="demonstrations per training task")
     out.add_argument("--planner-minutes", type=float, default=PLANNER_MINUTES, help="CPU time")
     out.add_argument("--predictor-samples", type=int, default=PREDICTOR_SAMPLES)

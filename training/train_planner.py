@@ -52,13 +52,13 @@ class PlannerTrainingConfig:
     out: str
     validation: str = ""
     minutes: float = 60.0
-    warmup_minutes: float = 3.5
+    warmup_minutes: float = 4.0
     threads: int = 1
     seed: int = 0
     learning_rate: float = 2e-3
     batch_scenes: int = 8
     warmup_batch_scenes: int = 16
-    batch_plans: int = 24
+    batch_plans: int = 56
     positions_share: float = 0.4
     object_data: bool = True
     plan_data: bool = True
@@ -67,9 +67,9 @@ class PlannerTrainingConfig:
     last_step: bool = True
     width: int = 192
     layers: int = 4
-    evaluations: int = 3
+    evaluations: int = 0
     evaluation_scenes: int = 48
-    final_scenes: int = 192
+    final_scenes: int = 300
     evaluation_plans: int = 40
     final_plans: int = 200
     checkpoint_seconds: float = 120.0
