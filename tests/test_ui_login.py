@@ -42,7 +42,8 @@ def client(ada: Credentials, clock: Clock) -> TestClient:
     async def link(socket: WebSocket) -> None:
         await socket.accept()
         await socket.send_text("hello")
-        await socket.close()
+        async for text in socket.iter_text():
+            await socket.send_text(text)
 
     page = Route("/{path:path}", lambda request: PlainTextResponse("inside"), methods=["GET", "POST"])
     inside = Starlette(routes=[WebSocketRoute("/clap/ws", link), page])
@@ -94,6 +95,31 @@ def test_a_session_ends(client: TestClient, clock: Clock) -> None:
     client.post("/clap/login", data=RIGHT)
     clock.now += SESSION_S + 1
     assert client.get("/config").status_code == 401
+
+
+@pytest.mark.parametrize("way", ["log out", "time"])
+def test_the_end_of_a_session_closes_its_live_links(client: TestClient, clock: Clock, way: str) -> None:
+    client.post("/clap/login", data=RIGHT)
+    with client.websocket_connect("ws://robot-pc/clap/ws") as link:
+        link.send_text("one")
+        assert [link.receive_text(), link.receive_text()] == ["hello", "one"]
+        if way == "time":
+            clock.now += SESSION_S + 1
+        else:
+            answer = client.post("/clap/logout")
+            assert (answer.status_code, answer.headers["location"]) == (303, "/clap/login")
+        link.send_text("two")
+        with pytest.raises(WebSocketDisconnect) as closed:
+            link.receive_text()
+    assert closed.value.reason == "The login has ended. Log in again."
+    assert client.get("/config").status_code == 401
+
+
+def test_logging_out_takes_a_login_and_more_than_a_link(client: TestClient) -> None:
+    assert client.post("/clap/logout").status_code == 401
+    client.post("/clap/login", data=RIGHT)
+    assert client.get("/clap/logout").text == "inside"
+    assert client.get("/config").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,11 @@ class Login:
         self._sessions[_key(token)] = now + SESSION_S
         return token
 
+    def end(self, token: str | None) -> None:
+        """End a session, if there is one by this token."""
+        if token is not None:
+            self._sessions.pop(_key(token), None)
+
     def knows(self, token: str | None) -> bool:
         """True for the token of a session that has not ended."""
         return token is not None and self._sessions.get(_key(token), 0.0) > self._clock()

@@ -1,4 +1,7 @@
-"""The page that asks for name and password. It stands alone: without a login no other file is served."""
+"""The page that asks for name and password. It stands alone: without a login no other file is served.
+
+The form names no address, so that it goes to the page's own with its fragment: the panel that was asked for.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ PAGE = """<!doctype html>
 </head>
 <body>
 <main>
-<form method="post" action="/clap/login">
+<form method="post">
   <h1>CLAP console</h1>
   <p>Log in to watch and to operate the robot.</p>
   {message}

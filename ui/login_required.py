@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.access import POLICY_VIOLATION
 from ui.login import SESSION_S, Login
@@ -18,11 +18,13 @@ from ui.login_page import login_page
 
 COOKIE = "clap-login"
 PATH = "/clap/login"
+LOG_OUT = "/clap/logout"
 MAX_FORM = 4096
 MAX_AT_ONCE = 4
 """Attempts that may wait for their hash; more are turned away at once."""
 
 NEEDED = "Log in first."
+ENDED = "The login has ended. Log in again."
 
 
 class LoginRequired:
@@ -38,12 +40,17 @@ class LoginRequired:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        known = self._login.knows(HTTPConnection(scope).cookies.get(COOKIE))
+        token = HTTPConnection(scope).cookies.get(COOKIE)
+        known = self._login.knows(token)
         if scope["type"] == "http" and scope["path"] == PATH:
             response = (
                 RedirectResponse("/", HTTPStatus.SEE_OTHER) if known else await self._log_in(Request(scope, receive))
             )
             await response(scope, receive, send)
+        elif known and scope["type"] == "http" and scope["path"] == LOG_OUT and scope["method"] == "POST":
+            await self._log_out(token)(scope, receive, send)
+        elif known and scope["type"] == "websocket":
+            await self._app(scope, self._while_known(token, receive, send), send)
         elif known:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -51,6 +58,24 @@ class LoginRequired:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": NEEDED})
         else:
             await self._ask(Request(scope))(scope, receive, send)
+
+    def _while_known(self, token: str | None, receive: Receive, send: Send) -> Receive:
+        """Closes a live link with the first message after its session's end. A page sends some every second."""
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] != "websocket.receive" or self._login.knows(token):
+                return message
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ENDED})
+            return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+
+        return received
+
+    def _log_out(self, token: str | None) -> Response:
+        self._login.end(token)
+        response = RedirectResponse(PATH, HTTPStatus.SEE_OTHER)
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return response
 
     @staticmethod
     def _ask(request: Request) -> Response:

@@ -51,7 +51,7 @@ def make_app(rooms: Rooms, access: Access, login: Login | None = None, checkpoin
 
     @app.post("/clap/session")
     async def session(request: Request) -> JSONResponse:
-        answer = JSONResponse({"token": access.issue()})
+        answer = JSONResponse({"token": access.issue(), "login": login is not None})
         if rooms.private and COOKIE not in request.cookies:
             answer.set_cookie(COOKIE, rooms.new_visitor(), httponly=True, samesite="strict")
         return answer

@@ -27,7 +27,8 @@ export class Link {
       const answer = await fetch("/clap/session", { method: "POST" });
       if (answer.status === 401) return location.reload(); // the login has ended: the server shows its form
       if (!answer.ok) throw new Error(`session refused: ${answer.status}`);
-      const { token } = await answer.json();
+      const { token, login } = await answer.json();
+      this.login = login; // one was asked for, so that it can be ended
       const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/clap/ws`);
       socket.binaryType = "arraybuffer";
       socket.onopen = () => socket.send(JSON.stringify({ type: "open", token, seat: this.seat }));

@@ -63,6 +63,7 @@ export class Settings {
         this.applyShown();
       }))),
       el("button", { type: "button", class: "c-small", onclick: () => this.tour.begin() }, "Take the tour again"),
+      ...(this.link.login ? [logOut()] : []),
     ] });
   }
 
@@ -92,6 +93,11 @@ export class Settings {
     if (this.deadMan) rows.push(el("p", { class: "c-dim" }, `If the operator's page is lost for ${this.deadMan} s, the motion halts by itself.`));
     return [el("fieldset", {}, el("legend", {}, "Safety"), ...rows)];
   }
+}
+
+/** Ends this login in all of its tabs; the robot halts if this page operates it and is not heard any more. */
+function logOut() {
+  return el("form", { method: "post", action: "/clap/logout" }, el("button", { class: "c-small", id: "c-log-out" }, "Log out"));
 }
 
 function check(label, on, changed) {
