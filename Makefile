@@ -1,6 +1,6 @@
 # The first use of a command installs what it needs; after that it starts at once. `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train-mini install install-tests clean
+.PHONY: help run test lint format train-mini install install-robot install-tests clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -40,6 +40,8 @@ clean: ## remove the virtual environment and all caches; data and runs stay
 
 install: $(VENV)/.debian-packages $(VENV)/.requirements
 
+install-robot: install $(VENV)/.requirements-robot ## what a real Franka and RealSense cameras need, beside the console
+
 install-tests: install $(VENV)/.debian-packages-dev $(VENV)/.requirements-dev
 
 $(PY): | tools/make-venv.sh
@@ -50,7 +52,11 @@ $(VENV)/.requirements: requirements.txt $(PY)
 	$(PY) -m pip install --progress-bar off --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
+$(VENV)/.requirements-robot: requirements-robot.txt $(VENV)/.requirements
+	$(PY) -m pip install --progress-bar off --quiet -r requirements-robot.txt
+	@touch $@
+
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-robot.txt $(VENV)/.requirements
 	$(PY) -m pip install --progress-bar off --quiet -r requirements-dev.txt
 	@touch $@
 

@@ -13,17 +13,21 @@ from typing import NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch start their thread pools
 
+from clap.promptness import be_prompt
 from ui.login import Login, credentials
 from ui.ports import PortError, listen
-from ui.promptness import be_prompt
 from ui.station.channel import Frame
-from ui.station.options import DEAD_MAN_S, CannotStartError, StationOptions
+from ui.station.options import DEAD_MAN_S, NOT_RECORDING, CannotStartError, StationOptions
 from ui.station.station import Station
 
 EXIT_UNUSABLE = 2
 """Exit code when the console cannot start as asked; a sentence on stderr says why."""
 
 MAX_WORLDS = 16
+NOT_WITH_WORLDS = (
+    "Recording is off: with --worlds anybody may come, and nobody is known. "
+    "Start the console without --worlds to record demonstrations."
+)
 IDLE_S, MAX_IDLE_S = 600.0, 86_400.0
 
 
@@ -76,6 +80,20 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="with --worlds: a world in which nothing is done for so long goes to who waits (default: %(default)g)",
     )
     parser.add_argument(
+        "--recordings",
+        type=_recordings,
+        default="recordings",
+        metavar="FOLDER",
+        help="where demonstrations are recorded, made on first use; off: nowhere (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--retraining",
+        type=Path,
+        default=Path("runs/retrain"),
+        metavar="FOLDER",
+        help="where retrainings keep their state and their checkpoints (default: %(default)s)",
+    )
+    parser.add_argument(
         "--auth",
         metavar="USER:PASSWORD",
         help="the login (better as CLAP_AUTH in the environment, which no list of processes shows; "
@@ -117,13 +135,20 @@ def serve(options: argparse.Namespace) -> None:
         try:
             station.listen(tell_progress)
             # Imported while the world starts: gradio takes seconds.
+            from clap.checkpoint import default_checkpoint
+            from demos.sample import SAMPLE
             from ui.access import Access
+            from ui.retraining.runs import Retrainings
             from ui.rooms import Rooms
             from ui.server import Server, make_app
 
             access = Access(options.host, options.allow_host)
-            rooms = Rooms(station, lambda: Station(made), access, options.worlds, options.idle)
-            server = Server(make_app(rooms, access, None if wanted is None else Login(wanted), options.checkpoint))
+            sets = {"sample": SAMPLE} | ({} if made.recordings is None else {"recordings": made.recordings})
+            checkpoint = options.checkpoint or default_checkpoint()
+            retrainings = None if options.worlds > 1 else Retrainings(sets, checkpoint, options.retraining)
+            rooms = Rooms(station, lambda: Station(made), access, options.worlds, options.idle, retrainings=retrainings)
+            login = None if wanted is None else Login(wanted)
+            server = Server(make_app(rooms, access, login, checkpoint, made.recordings, retrainings))
             station.on_failed(lambda: None if rooms.any_up else server.end())
             address = f"[{options.host}]" if ":" in options.host else options.host
             print(f"The CLAP console is at http://{address}:{listener.getsockname()[1]}  (Ctrl+C ends it)", flush=True)
@@ -141,7 +166,10 @@ def serve(options: argparse.Namespace) -> None:
 def station_options(options: argparse.Namespace) -> StationOptions:
     """What the world's process is made from."""
     chosen = {key: getattr(options, key) for key in ("policy", "checkpoint", "planner_url", "planner_model")}
-    return StationOptions(WORLDS[options.world].factory, chosen, options.dead_man)
+    recordings, why_not = options.recordings, NOT_RECORDING
+    if options.worlds > 1:
+        recordings, why_not = None, NOT_WITH_WORLDS
+    return StationOptions(WORLDS[options.world].factory, chosen, options.dead_man, recordings, why_not)
 
 
 def tell_progress(frame: Frame) -> None:
@@ -154,6 +182,10 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _recordings(text: str) -> Path | None:
+    return None if text == "off" else Path(text)
 
 
 def _worlds(text: str) -> int:

@@ -85,6 +85,13 @@ class Episode(OperatorVerbs):
         """The policies to choose from."""
         return self._policy_names
 
+    def add_policy(self, name: str, factory: PolicyFactory) -> None:
+        """Offer one more policy; nothing happens if there is one of this name. Any thread may call it."""
+        with self._board.lock:
+            if name not in self._policy_names:
+                self._run.add_policy(name, factory)
+                self._policy_names = (*self._policy_names, name)
+
     # Verbs
 
     def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> bool:
@@ -94,6 +101,12 @@ class Episode(OperatorVerbs):
     def plan(self, instruction: str) -> bool:
         """Begin an instruction: ask round one for the plan of its first sub-task."""
         return self._gate.command(EpisodeState.PLANNING, lambda: self._run.plan(instruction), self._gate.cannot_act)
+
+    def plan_with(self, policy: PolicyFactory, instruction: str) -> bool:
+        """Begin an instruction that this policy carries out, just this once: the chosen one stays chosen."""
+        return self._gate.command(
+            EpisodeState.PLANNING, lambda: self._run.plan_with(policy, instruction), self._gate.no_scene
+        )
 
     def predict(self) -> bool:
         """Predict the next step and judge it; it then waits for approval."""

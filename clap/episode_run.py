@@ -18,7 +18,10 @@ PolicyFactory = Callable[[World], Policy]
 
 
 class EpisodeRun:
-    """The world, the policies and the present instruction; all methods but the constructor run on the worker thread."""
+    """The world, the policies and the present instruction.
+
+    All methods but the constructor and ``add_policy`` run on the worker thread.
+    """
 
     def __init__(
         self, worker: Worker, world_factory: WorldFactory, policies: Mapping[str, PolicyFactory], correction: bool
@@ -44,7 +47,8 @@ class EpisodeRun:
         self.turns.memories.clear()
         self.worker.note(task="", instruction="", scene=None, **NOTHING_DONE)
         self.given_instruction = self.stage.reset(task, seed, variation, condition)
-        self.worker.note(task=task, seed=seed, condition=condition, instruction=self.given_instruction)
+        scene = {"task": task, "seed": seed, "variation": variation, "condition": condition}
+        self.worker.note(**scene, instruction=self.given_instruction)
         self.worker.note(examples=self.stage.world.examples())
         self.worker.tell(Reset, task=task, seed=seed, instruction=self.given_instruction)
         self.stage.look()
@@ -53,6 +57,10 @@ class EpisodeRun:
     def plan(self, instruction: str) -> None:
         """Begin an instruction with the plan of its first sub-task."""
         self.turns.begin(self.loaded[self.worker.board.snapshot.policy], instruction)
+
+    def plan_with(self, policy: PolicyFactory, instruction: str) -> None:
+        """Begin an instruction with a policy that is not among those to choose from."""
+        self.turns.begin(policy(self.stage.world), instruction)
 
     def run(self, instruction: str | None, resume: bool) -> None:
         """Go on by itself; ``instruction`` begins one first, ``resume`` takes up what waits for the operator."""
@@ -72,6 +80,10 @@ class EpisodeRun:
         """Let the operator drive the arm until the feed ends."""
         self.by_hand.drive(feed)
         self._rest()
+
+    def add_policy(self, name: str, factory: PolicyFactory) -> None:
+        """Keep one more policy to load when it is chosen; the one method besides the constructor for other threads."""
+        self._factories[name] = factory
 
     def set_policy(self, name: str) -> None:
         """Load and choose a policy; the instruction goes on with it."""

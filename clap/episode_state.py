@@ -93,10 +93,11 @@ class EpisodeSnapshot:
     ``running``: the episode goes on by itself after each step. ``examples`` are instructions for what is on the table
     now, the scene's own first. ``round_texts`` holds what the planner has written so far, by round ("plan",
     "reason", and "look" before them). ``seen``: the names of the things that the policy saw on the table when the
-    instruction began; None if it has not looked, or names nothing. ``seconds`` holds the latest wall time by stage
-    (look, plan, views, planner, predictor, motion). ``correction``: what self-correction would do about the failure,
-    once it is approved; ``corrections``: how many it has made since the instruction began. ``success`` is None until
-    the instruction is finished, and stays None where the world cannot tell. ``own``: the policy's own prediction, while
+    instruction began; None if it has not looked, or names nothing. ``variation``: of the scene, None where it was drawn
+    from the seed. ``seconds`` holds the latest wall time by stage (look, plan, views, planner, predictor, motion).
+    ``correction``: what self-correction would do about the failure, once it is approved; ``corrections``: how many it
+    has made since the instruction began. ``success`` is None until the instruction is finished, and stays None where
+    the world cannot tell. ``own``: the policy's own prediction, while
     the one shown is the operator's. ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``:
     a run waits for approval of every step. ``undo``: how many steps can be undone.
     """
@@ -107,6 +108,7 @@ class EpisodeSnapshot:
     examples: tuple[str, ...] = ()
     task: str = ""
     seed: int = 0
+    variation: int | None = None
     condition: str = "none"
     policy: str = ""
     policy_is_expert: bool = False

@@ -154,7 +154,7 @@ class Rollout(OperatorShare):
         world = self.world
         now = time.time() if self.world.is_real else observation.timestamp
         expected = Pace(world.tool_speed, pace, world.is_real)
-        return judge(prediction, observation, world.workspace, world.reachable, now, expected)
+        return judge(prediction, observation, world.workspace, world.reachable, now, expected, world.limits)
 
     def execute(
         self,

@@ -13,7 +13,9 @@ from enum import Enum
 
 import numpy as np
 
+from clap.correction import holds_something
 from clap.geometry import TABLE_TOP, Pose, Workspace
+from clap.motion_limits import MotionLimits
 from clap.observation import Observation
 from clap.prediction import Prediction
 
@@ -93,18 +95,21 @@ def judge(
     reachable: Callable[[Pose], bool],
     now: float,
     pace: Pace | None = None,
+    limits: MotionLimits | None = None,
 ) -> Verdict:
     """Check a prediction before it may move the arm.
 
     ``observation`` is what the prediction was made from; ``now`` is the present, in seconds of the same clock as
     ``observation.timestamp``. ``reachable`` is asked only about finite poses. Without a ``pace`` nothing is said of the
-    speed.
+    speed, without ``limits``, those of a real robot, nothing of the way.
     """
     pose = prediction.action.pose
     checks = [_is_a_pose(pose)]
     if checks[0].ok:
         checks += [_in_workspace(pose, workspace), _reachable(pose, reachable), _above_table(pose)]
         checks += [_in_window(pose, prediction.window), _distance(pose, observation.gripper_pose)]
+        if limits is not None:
+            checks += [_inside_limits(pose, observation, limits), _way(prediction, observation, limits)]
     if pace is not None:
         checks += [_speed(pace)]
     checks += [_frame_age(now - observation.timestamp), _views_agree(prediction.keypoint.agreement_px)]
@@ -159,6 +164,21 @@ def _distance(pose: Pose, here: Pose) -> Check:
         return _passed("distance", sentence)
     sentence = f"{sentence} That is unusually far: more than {100 * ASK_DISTANCE:.0f} cm."
     return Check("distance", False, Decision.ASK, sentence, "far away")
+
+
+def _inside_limits(pose: Pose, observation: Observation, limits: MotionLimits) -> Check:
+    objection = limits.against_step(observation.gripper_pose, pose)
+    if objection is None:
+        return _passed("inside the limits", "The way there stays inside the robot's limits.")
+    return Check("inside the limits", False, Decision.REFUSE, str(objection), objection.name)
+
+
+def _way(prediction: Prediction, observation: Observation, limits: MotionLimits) -> Check:
+    action, holding = prediction.action, holds_something(observation.gripper_open)
+    objection = limits.question(observation.gripper_pose, action.pose, action.gripper_open, holding)
+    if objection is None:
+        return _passed("usual way", "The way there is high enough, and nothing is let go from high above.")
+    return Check("usual way", False, Decision.ASK, str(objection), objection.name)
 
 
 def _speed(pace: Pace) -> Check:

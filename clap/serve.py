@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             host, port = listener.getsockname()[:2]
             address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             print(f"{checkpoint.name} answers at {address}/v1  (Ctrl+C ends it)", flush=True)  # noqa: T201
-            config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+            config = uvicorn.Config(app, log_level="warning", loop="asyncio", http="h11", timeout_graceful_shutdown=2)
             uvicorn.Server(config).run(sockets=[listener])
     except (CannotServeError, CheckpointError) as error:
         print(f"The planner cannot be served. {error}", file=sys.stderr)  # noqa: T201

@@ -84,10 +84,16 @@ class Edits:
         def with_text(table: pa.Table, first: int) -> pa.Table:
             numbers = np.arange(first, first + len(table))
             old = table["step"].to_pylist()
-            new = [text if start <= number < stop else step for number, step in zip(numbers, old, strict=True)]
-            return table.set_column(table.schema.get_field_index("step"), "step", pa.array(new, pa.string()))
+            return _with_steps(table, [text if start <= n < stop else s for n, s in zip(numbers, old, strict=True)])
 
         self._rewrite(episode, {}, (start, stop - 1), with_text)
+        return self._catalog.get(episode)
+
+    def set_steps(self, episode: str, texts: Sequence[str]) -> EpisodeRecord:
+        """The step text of every frame. Raises ValueError unless there is one for each."""
+        if len(texts) != self._catalog.get(episode).length:
+            raise ValueError(f"the episode has {self._catalog.get(episode).length} frames, not {len(texts)}")
+        self._rewrite(episode, {}, (), lambda table, first: _with_steps(table, texts[first : first + len(table)]))
         return self._catalog.get(episode)
 
     def merge(self, other: Edits, episodes: Sequence[str] | None = None) -> tuple[EpisodeRecord, ...]:
@@ -223,6 +229,10 @@ class Edits:
             moved = replace(record, slot=slot, task_index=task_index)
             entries.append(Entry(moved, path, placed=task_index == record.task_index))
         self._staged = stage_set(change, self.folder.root, self._catalog, catalog, entries)
+
+
+def _with_steps(table: pa.Table, texts: Sequence[str]) -> pa.Table:
+    return table.set_column(table.schema.get_field_index("step"), "step", pa.array(texts, pa.string()))
 
 
 def _require_range(record: EpisodeRecord, start: int, stop: int) -> None:

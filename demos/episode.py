@@ -14,6 +14,7 @@ from clap.observation import Observation
 from demos.data_file import groups, numbers, open_data, read_group
 from demos.failures import DamagedFileError
 from demos.frames import RecordedFrame
+from demos.images import decode_rgb
 from demos.record import EpisodeRecord
 from demos.rows import frame_of, objects_of
 from demos.schema import ACTION, CAMERA, IMAGES, JOINTS, KEYFRAME, STATE, TIME, VELOCITIES, WALL_TIME, SetShape
@@ -71,6 +72,11 @@ class RecordedEpisode:
         return self._table["step"].to_pylist()
 
     @cached_property
+    def subtasks(self) -> list[str]:
+        """The steps of the sub-task under way, joined by semicolons, per frame."""
+        return self._table["subtask"].to_pylist()
+
+    @cached_property
     def objects(self) -> list[dict[str, tuple[float, float, float]]]:
         """Known positions of objects, world metres, per frame. Raises DamagedFileError."""
         try:
@@ -92,6 +98,21 @@ class RecordedEpisode:
             if name.startswith(IMAGES):
                 row[name] = value["bytes"] if isinstance(value, dict) and value["bytes"] is not None else b""
         return frame_of(row, self.shape)
+
+    def picture(self, number: int, camera: str) -> NDArray[np.uint8]:
+        """The colour image (H, W, 3) uint8 of one camera, read without all others.
+
+        Raises IndexError for another frame, KeyError for another camera, and DamagedFileError.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(f"the episode has the frames 0 to {len(self) - 1}, not {number}")
+        size = {one.name: (one.height, one.width) for one in self.shape.cameras}[camera]
+        name = IMAGES + camera
+        for group, first, rows in groups(self._parquet):
+            if first <= number < first + rows:
+                row = read_group(self._parquet, group, [name]).slice(number - first, 1).to_pylist()[0]
+                return decode_rgb((row[name] or {}).get("bytes") or b"", *size)
+        raise DamagedFileError(f"Frame {number} of “{self.record.task}” is missing.")
 
     def observation(self, number: int) -> Observation:
         """What the world showed in a frame."""

@@ -33,8 +33,9 @@ class Outcome(str, Enum):
 class TakeInfo:
     """What is known of a take when it begins.
 
-    ``task`` is the whole instruction; ``task_key`` the world's name of the task, empty where it has none; ``fps`` the
-    rate at which frames are meant to come, the same for a whole set.
+    ``task`` is the whole instruction; ``task_key`` the world's name of the task, empty where it has none. With its
+    ``seed``, ``variation`` (None: drawn from the seed) and ``condition`` the world sets the scene up again. ``fps`` is
+    the rate at which frames are meant to come, the same for a whole set.
     """
 
     task: str
@@ -46,6 +47,8 @@ class TakeInfo:
     task_key: str = ""
     seed: int | None = None
     notes: str = ""
+    variation: int | None = None
+    condition: str = "none"
 
     def __post_init__(self) -> None:
         if not self.task.strip():

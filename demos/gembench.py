@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _checked(taskvar: str) -> str:
 
 def _record(episode: RecordedEpisode) -> dict[str, Any]:
     numbers = sorted({0, *map(int, episode.keyframes)})
-    seen = [episode.observation(number) for number in numbers]
+    seen = [_in_order(episode.observation(number)) for number in numbers]
     if len({frame.depth.shape for one in seen for frame in one.frames}) != 1:
         raise DamagedFileError("GemBench wants all cameras to have images of one size.", "Export it as LeRobot set.")
     action = episode.state[numbers].astype(np.float32)
@@ -77,6 +78,12 @@ def _record(episode: RecordedEpisode) -> dict[str, Any]:
         "bbox_info": [{} for _ in numbers],
         "pose_info": [{} for _ in numbers],
     }
+
+
+def _in_order(seen: Observation) -> Observation:
+    """With the cameras in the order in which GemBench's readers expect them, where they are GemBench's."""
+    frames = {frame.name: frame for frame in seen.frames}
+    return replace(seen, frames=tuple(frames[name] for name in CAMERAS)) if frames.keys() == set(CAMERAS) else seen
 
 
 def world_points(frame: CameraFrame) -> NDArray[np.float32]:

@@ -17,6 +17,8 @@ from demos.store import DemonstrationStore
 PLACES = ("data/chunk-*/file-*.parquet", "meta/episodes/chunk-*/file-*.parquet")
 """What is copied; all else follows from it."""
 
+NUMBERS = ("fps", "seed", "variation")
+
 
 def import_own(store: DemonstrationStore, folder: Path, staging: Path) -> tuple[EpisodeRecord, ...]:
     """Copy the set to ``staging``, look at each of its frames, and merge it into the store.
@@ -51,7 +53,7 @@ def import_own(store: DemonstrationStore, folder: Path, staging: Path) -> tuple[
 def _check_labels(labels: Labels) -> None:
     """Raises DamagedFileError for values of other kinds than a recording gives: JSON holds what it likes."""
     texts = [labels.id, labels.source, labels.parent]
-    texts += [getattr(labels.info, field.name) for field in fields(TakeInfo) if field.name not in ("fps", "seed")]
-    numbers = [labels.recorded, labels.rate, labels.dropped, labels.info.fps, labels.info.seed or 0]
+    texts += [getattr(labels.info, field.name) for field in fields(TakeInfo) if field.name not in NUMBERS]
+    numbers = [labels.recorded, labels.rate, labels.dropped, *(getattr(labels.info, name) or 0 for name in NUMBERS)]
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, (int, float)) for n in numbers):
         raise DamagedFileError("The labels of an episode are of the wrong kinds.")

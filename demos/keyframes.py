@@ -23,12 +23,13 @@ def find_keyframes(gripper: NDArray[np.floating], velocities: NDArray[np.floatin
     would look at its other end. It was made for 20 frames a second.
     """
     is_open = np.asarray(gripper) > OPEN_FROM
-    still = np.all(np.abs(np.asarray(velocities)) <= STILL, axis=1)
     count, cooldown = len(is_open), 0
+    at = np.arange(count)
+    near = [is_open[np.clip(at + shift, 0, count - 1)] == is_open for shift in (-2, -1, 1)]
+    rests = np.all(np.abs(np.asarray(velocities)) <= STILL, axis=1) & np.all(near, axis=0) & (at < count - 2)
     found: list[int] = []
     for k in range(1, count):
-        settled = k < count - 2 and bool(np.all(is_open[max(0, k - 2) : k + 2] == is_open[k]))
-        stopped = cooldown <= 0 and bool(still[k]) and settled
+        stopped = cooldown <= 0 and bool(rests[k])
         cooldown = COOLDOWN if stopped else cooldown - 1
         if stopped or k == count - 1 or is_open[k] != is_open[k - 1]:
             found.append(k)

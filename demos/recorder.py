@@ -1,9 +1,9 @@
 """The recorder: follows an episode and writes its motions into a take of the demonstration store.
 
 Frames come at the set's rate while the arm moves, whoever moves it, and one more where each motion ends. At rest there
-are none: nothing changes on the table then, and the time for which the operator thinks would become still footage,
-which LeRobot's clock (a frame's number over the rate) cannot tell from slow motion and the keyframe rule would read
-as stops.
+are none, nor while the operator drives and holds still: nothing changes on the table then, and the time for which one
+thinks would become still footage, which LeRobot's clock (a frame's number over the rate) cannot tell from slow motion
+and the keyframe rule would read as one stop after the other.
 
 - Stop and failures end a motion, not the take: what follows, a correction by hand for instance, belongs to it.
 - Undo takes the undone step's frames back: the world is then exactly as it was before them, so what comes next
@@ -24,8 +24,9 @@ from clap.worlds.world import World
 from demos.failures import DemonstrationError
 from demos.frames import HUMAN, POLICY, Outcome, TakeInfo
 from demos.record import EpisodeRecord
-from demos.recorder_frames import FrameMaker, OpenTake, Shot
+from demos.recorder_frames import FrameMaker, OpenTake, shot_of
 from demos.recorder_pace import Pace
+from demos.recorder_rest import Rest
 from demos.store import DemonstrationStore
 from demos.take import TakeStatus
 
@@ -34,12 +35,20 @@ from demos.take import TakeStatus
 class RecorderStatus:
     """What the operator sees of the recording.
 
-    ``take`` is None without one; ``ended`` says why it records no more, empty while it does. ``rate`` is measured:
-    frames per second of motion. ``tick_ms`` is what recording took of a control tick, ``worst_tick_ms`` at most.
+    ``take`` is None without one, and ``info`` what it is of; ``ended`` says why it records no more, empty while it
+    does. ``source`` is who commands the arm, or last did. ``keyframes`` counts those by the rule and by hand,
+    ``marked`` those by hand; ``success`` is what the world judged when the arm came to rest, None before. ``rate`` is
+    measured: frames per second of motion. ``tick_ms`` is what recording took of a control tick, ``worst_tick_ms`` at
+    most.
     """
 
     take: TakeStatus | None
+    info: TakeInfo | None
     ended: str
+    source: str
+    keyframes: int
+    marked: int
+    success: bool | None
     rate: float
     tick_ms: float
     worst_tick_ms: float
@@ -62,8 +71,8 @@ class Recorder:
         self._lock = threading.Lock()
         self._maker = FrameMaker(fps)
         self._open: OpenTake | None = None
-        self._pace = Pace(fps)
-        self._source = HUMAN
+        self._pace, self._rest = Pace(fps), Rest()
+        self._source = self._mover = HUMAN
         self._success: bool | None = None
         self._unsubscribe = episode.subscribe(self._on_event)
         self._unwatch = episode.watch(self._on_tick)
@@ -86,11 +95,25 @@ class Recorder:
             task_key=now.task,
             seed=now.seed if now.task else None,
             notes=notes,
+            variation=now.variation if now.task else None,
+            condition=now.condition,
         )
-        take = self._store.begin(info)
+        self._take_up(OpenTake(self._store.begin(info)))
+
+    def resume(self, take: str) -> None:
+        """Take an unfinished take of the store up again, to be committed or discarded; it records no more.
+
+        What the world did since it ended is not in it, so frames from now on would not follow on its last one.
+        Raises what ``DemonstrationStore.resume`` raises.
+        """
+        one = OpenTake(self._store.resume(take))
+        one.end("It was interrupted.")
+        self._take_up(one)
+
+    def _take_up(self, one: OpenTake) -> None:
         with self._lock:
-            self._pace, self._success = Pace(self._fps), None
-            self._open = OpenTake(take)
+            self._pace, self._rest, self._success = Pace(self._fps), Rest(), None
+            self._open = one
 
     def mark_keyframe(self) -> None:
         """The operator says that the latest frame is a keyframe. Raises DemonstrationError if there is none."""
@@ -127,8 +150,20 @@ class Recorder:
         """How the recording goes."""
         one, pace = self._open, self._pace
         mean = pace.tick_seconds / max(1, pace.ticks)
-        take = None if one is None else one.take.status()
-        return RecorderStatus(take, "" if one is None else one.ended, pace.rate, 1000 * mean, 1000 * pace.worst_tick)
+        driving = self._episode.snapshot().state is EpisodeState.DRIVING
+        keyframes, marked = (0, 0) if one is None else one.keyframes()
+        return RecorderStatus(
+            take=None if one is None else one.take.status(),
+            info=None if one is None else one.take.info,
+            ended="" if one is None else one.ended,
+            source=HUMAN if driving else self._mover,
+            keyframes=keyframes,
+            marked=marked,
+            success=self._success,
+            rate=pace.rate,
+            tick_ms=1000 * mean,
+            worst_tick_ms=1000 * pace.worst_tick,
+        )
 
     def close(self) -> None:
         """Follow the episode no more. A take that is still open is the store's to leave, and can be resumed."""
@@ -183,23 +218,30 @@ class Recorder:
             if now.instruction.strip() != one.take.info.task.strip():
                 one.end("Another instruction was begun.")
             elif self._pace.due(moving):
-                # Where a motion ended is what the next one starts from: that frame is never dropped. Others are where
-                # control lags, which making them would hold up further.
-                if not (moving and self._pace.lags) and self._maker.shoot(one, self._shot(world, now), not moving):
-                    self._pace.frames += 1
-                else:
-                    one.take.lose()
+                self._frame(one, world, now, moving)
+            if not moving:
+                self._success = world.success()
             self._pace.took(time.perf_counter() - begun)
 
-    def _shot(self, world: World, now: EpisodeSnapshot) -> Shot:
-        current = next((line for line in now.plan if line.status == "current"), None)
-        steps = [] if current is None else [line.text for line in now.plan if line.subtask == current.subtask]
-        return Shot(
-            world,
-            world.instant(),
-            HUMAN if now.state is EpisodeState.DRIVING else self._source,
-            time.time(),
-            tuple(line.text for line in now.plan),
-            "; ".join(steps),
-            "" if current is None else current.text,
-        )
+    def _frame(self, one: OpenTake, world: World, now: EpisodeSnapshot, moving: bool) -> None:
+        """Make the frame that is due, unless the arm is driven and rests.
+
+        Where a motion ended is what the next one starts from: that frame is never dropped. Others are where control
+        lags, which making them would hold up further.
+        """
+        driving = now.state is EpisodeState.DRIVING
+        lags = moving and self._pace.lags
+        shot = None if lags else shot_of(world, now, HUMAN if driving else self._source)
+        if shot is not None:
+            self._mover = shot.source
+            self._rest.see(shot.instant)
+            if self._rest.begins:
+                self._success = world.success()
+            elif not self._rest.still:
+                self._success = None
+        if moving and driving and self._rest.lasts:
+            self._pace.leave_out()
+        elif shot is not None and self._maker.shoot(one, shot, not moving):
+            self._pace.frames += 1
+        else:
+            one.take.lose()

@@ -5,13 +5,21 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from clap.episode_state import EpisodeSnapshot
 from clap.failures import ClapError
 from clap.worlds.instant import Instant, Onlooker
 from clap.worlds.world import World
 from demos.frames import RecordedFrame
+from demos.journal import Journal
+from demos.keyframes import find_keyframes
+from demos.schema import KEYFRAME, STATE, VELOCITIES
 from demos.take import Take
 
 log = logging.getLogger(__name__)
@@ -33,6 +41,15 @@ class Shot:
     step: str
 
 
+def shot_of(world: World, now: EpisodeSnapshot, source: str) -> Shot:
+    """The world as it is in this control tick, and the episode's plan, with the step that is under way."""
+    current = next((line for line in now.plan if line.status == "current"), None)
+    steps = [] if current is None else [line.text for line in now.plan if line.subtask == current.subtask]
+    plan = tuple(line.text for line in now.plan)
+    step = "" if current is None else current.text
+    return Shot(world, world.instant(), source, time.time(), plan, "; ".join(steps), step)
+
+
 class OpenTake:
     """A take that the recorder has begun. ``ended`` says why it records no more; empty while it does."""
 
@@ -40,10 +57,24 @@ class OpenTake:
         self.take = take
         self.ended = ""
         self._before_steps: list[int] = []
+        self._gripper_and_speeds: list[tuple[float, NDArray[np.floating]]] = []
+        self._marks: set[int] = set()
+        if take.recovered:
+            for number, row in enumerate(Journal(take.path).rows(images=False)):
+                self._gripper_and_speeds.append((row[STATE][7], np.asarray(row[VELOCITIES])))
+                self._marks.update([number] if row[KEYFRAME] else [])
 
     def end(self, reason: str) -> None:
         """Record no more; the first reason counts."""
         self.ended = self.ended or reason
+
+    def keyframes(self) -> tuple[int, int]:
+        """How many keyframes there are by now, by the rule and by hand, and how many of them by hand."""
+        so_far, marks = self._gripper_and_speeds[:], self._marks.copy()
+        if not so_far:
+            return 0, 0
+        gripper, speeds = zip(*so_far, strict=True)
+        return len(marks.union(find_keyframes(np.array(gripper), np.array(speeds)))), len(marks)
 
     # On the thread that makes the frames
 
@@ -57,6 +88,9 @@ class OpenTake:
         problem = self.take.status().problem
         if problem is not None:
             self.end(_sentence(problem))
+            return
+        seen = frame.observation
+        self._gripper_and_speeds.append((seen.gripper_open, seen.joint_velocities))
 
     def lose(self, error: ClapError | ValueError) -> None:
         """A frame is lost, and the take ends, for an error."""
@@ -67,6 +101,8 @@ class OpenTake:
     def mark(self) -> None:
         """The latest frame is a keyframe."""
         self.take.mark_keyframe()
+        if self._gripper_and_speeds:
+            self._marks.add(len(self._gripper_and_speeds) - 1)
 
     def step(self) -> None:
         """A step begins, which may be undone."""
@@ -74,7 +110,10 @@ class OpenTake:
 
     def undo(self) -> None:
         """Take back the frames of the last step; all of them if it began before the take did."""
-        self.take.cut(self._before_steps.pop() if self._before_steps else 0)
+        kept = self._before_steps.pop() if self._before_steps else 0
+        self.take.cut(kept)
+        del self._gripper_and_speeds[kept:]
+        self._marks = {mark for mark in self._marks if mark < kept}
 
 
 def _sentence(error: ClapError | ValueError) -> str:

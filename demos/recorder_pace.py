@@ -29,13 +29,15 @@ class Pace:
     lags: bool = False
     _owed: float = 1.0
     _unseen: int = 0
+    _span: float = 0.0
+    _latest: float = 0.0
     _last: float | None = None
 
     def due(self, moving: bool) -> bool:
         """True if a frame is due at this tick; where a motion has ended, if its last tick has none."""
         now = time.monotonic()
         gap = now - self._last if self._last is not None else 0.0
-        self.seconds += gap
+        self._span += gap
         self.lags = gap > LATE
         self._last = now if moving else None
         if moving:
@@ -47,7 +49,13 @@ class Pace:
         if due:
             self._owed = self._owed - 1 if moving else 0.0
             self._unseen = 0
+            self.seconds += self._span
+            self._latest, self._span = self._span, 0.0
         return due
+
+    def leave_out(self) -> None:
+        """The frame that is due is not wanted, because nothing moves: its time is no time of motion."""
+        self.seconds -= self._latest
 
     def took(self, seconds: float) -> None:
         """A tick was held up for so long."""

@@ -49,8 +49,9 @@ def reason(why: str, task: str, slot: int) -> dict[str, object]:
 
 
 def list_trash(folder: SetFolder) -> tuple[TrashEntry, ...]:
-    """What lies in the trash, the latest first."""
-    entries = [_entry(path) for path in folder.trash.iterdir() if path.is_dir()] if folder.trash.is_dir() else []
+    """What lies in the trash, the latest first. What was restored leaves an empty folder."""
+    paths = [*folder.trash.iterdir()] if folder.trash.is_dir() else []
+    entries = [_entry(path) for path in paths if path.is_dir() and any(path.iterdir())]
     return tuple(sorted(entries, key=lambda entry: -entry.when))
 
 

@@ -34,3 +34,28 @@ def stage():
     for one in stages:
         one.episode.close()
         assert all(world.closed for world in one.worlds)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty set of demonstrations, open for writing."""
+    from demos.store import DemonstrationStore
+
+    with DemonstrationStore.open(tmp_path / "set") as store:
+        yield store
+
+
+@pytest.fixture
+def recorder_of(store):
+    """Makes recorders of episodes, which write into the ``store``, and closes them."""
+    from demos.recorder import Recorder
+
+    made = []
+
+    def make(episode):
+        made.append(Recorder(episode, store))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 
 from tests.kinematic_station import options
 from ui.access import Access
+from ui.retraining.runs import Retrainings
 from ui.rooms import Rooms
 from ui.server import make_app
 from ui.station.station import Station
@@ -22,10 +23,16 @@ ORIGIN = {"origin": "http://localhost"}
 LINK = "ws://localhost/clap/ws"
 
 
-def console(made: Station, checkpoint: Path | None = None) -> FastAPI:
-    """The console's application with this station, which shows the results of this checkpoint."""
+def console(
+    made: Station,
+    checkpoint: Path | None = None,
+    retrainings: Retrainings | None = None,
+    recordings: Path | None = None,
+) -> FastAPI:
+    """The console's application with this station, which shows the results of this checkpoint and these recordings."""
     access = Access("localhost")
-    return make_app(Rooms(made, lambda: Station(options()), access), access, checkpoint=checkpoint)
+    rooms = Rooms(made, lambda: Station(options()), access, retrainings=retrainings)
+    return make_app(rooms, access, checkpoint=checkpoint, recordings=recordings, retrainings=retrainings)
 
 
 class Page:

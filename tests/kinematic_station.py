@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tests.kinematic_world import KinematicWorld, TouchPolicy
@@ -32,9 +33,9 @@ def options(**arguments: Any) -> StationOptions:
 
 
 @contextlib.contextmanager
-def station(dead_man_s: float = 30.0, **arguments: Any) -> Iterator[Station]:
+def station(dead_man_s: float = 30.0, recordings: Path | None = None, **arguments: Any) -> Iterator[Station]:
     """Such a station, up."""
-    made = Station(StationOptions(FACTORY, arguments, dead_man_s))
+    made = Station(StationOptions(FACTORY, arguments, dead_man_s, recordings))
     try:
         assert made.up.wait(60), made.failure
         yield made

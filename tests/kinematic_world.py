@@ -13,6 +13,7 @@ import numpy as np
 
 from clap.failures import InvalidInstructionError, WorldError
 from clap.geometry import Lifted, Pose, Workspace, lift, to_pixels
+from clap.motion_limits import MotionLimits
 from clap.observation import CameraFrame, Observation, fuse
 from clap.policy import INITIAL_STEP, OnText
 from clap.prediction import LocatedObject, Plan, PlanStatus, Prediction
@@ -47,6 +48,7 @@ class KinematicWorld:
 
     is_real = False
     tool_speed = 0.2
+    limits: MotionLimits | None = None
 
     def __init__(self, tick_seconds: float = 0.0, reach: float = 5.0, clock: Callable[[], float] | None = None):
         self.workspace = Workspace()

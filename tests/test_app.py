@@ -13,7 +13,7 @@ import pytest
 import app
 from ui.ports import PortError, listen
 from ui.station import tabletop
-from ui.station.options import CannotStartError
+from ui.station.options import NOT_RECORDING, CannotStartError
 
 ROOT = Path(app.__file__).parent
 
@@ -110,6 +110,19 @@ def test_the_one_real_robot_is_not_for_several_visitors(
     monkeypatch.setitem(app.WORLDS, "tabletop", app.WorldChoice("ui.station.tabletop:make", True))
     assert "simulation" in message_of(["--port", "0", "--worlds", "2"], capsys)
     assert "CLAP_AUTH" in message_of(["--port", "0", "--host", "0.0.0.0"], capsys)
+
+
+def test_demonstrations_are_recorded_into_a_folder_unless_it_is_off_or_visitors_are_unknown() -> None:
+    def chosen(*arguments: str) -> tuple[Path | None, str]:
+        options = app.station_options(app.parse(arguments))
+        return options.recordings, options.why_not
+
+    assert chosen()[0] == Path("recordings")
+    assert chosen("--recordings", "elsewhere/set")[0] == Path("elsewhere/set")
+    assert chosen("--recordings", "off") == (None, NOT_RECORDING)
+    folder, why = chosen("--worlds", "2")
+    assert folder is None
+    assert "--worlds" in why
 
 
 def test_a_port_without_permission_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training.benchmarks.demonstrations import FRAMES, LEROBOT, rows_of
+from training.benchmarks.demonstrations import FRAMES, LEROBOT, live_row, rows_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,3 +55,29 @@ def test_lerobot_stands_beside_it_where_it_ran():
     commit, frame = rows_of(measured(0.1), theirs)
     assert (commit.rivals, frame.rivals) == ({LEROBOT: 2700.0}, {LEROBOT: 40.0})
     assert "LeRobot 0.4.4: 3500 ms" in commit.note
+
+
+def test_recording_beside_the_simulation_is_measured(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-m", "demos.measure_live", tmp_path / "new", "--runs", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if "RenderingError" in ran.stderr:
+        pytest.skip("nothing can be rendered here")
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    measured = json.loads(ran.stdout)
+    (take,) = measured["takes"]
+    assert take["frames"] + take["dropped"] == pytest.approx(0.4 * len(measured["gaps"]), rel=0.2)
+    assert len(measured["gaps"]) == pytest.approx(len(measured["gaps_without"]), rel=0.2)
+    assert 0 < take["tick_ms"] <= take["worst_tick_ms"]
+
+
+@pytest.mark.parametrize("dropped, verdict", [(0, "0.0% of 1%: met"), (2, "1.0% of 1%: MISSED")])
+def test_its_limit_is_one_of_dropped_frames(dropped, verdict):
+    take = {"frames": 200 - dropped, "dropped": dropped, "rate": 20.0, "tick_ms": 0.5, "worst_tick_ms": 3.0}
+    row = live_row({"gaps": [0.02] * 9 + [0.05], "gaps_without": [0.02] * 10, "takes": [take]})
+    assert verdict in row.note
+    assert "10.0% of 10, without recording 0.0%" in row.note
+    assert row.cpu_ms == 0.5

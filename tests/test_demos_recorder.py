@@ -1,28 +1,22 @@
-"""The recorder on the simulated table, with the real store; and what stop, undo and reset do to a take."""
+"""The recorder on the simulated table, with the real store: runs of the expert, driving by hand, stop, fast motions."""
 
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
-from demonstration_takes import INFO, make_frame
-from kinematic_world import HOME, STEPS
+from recorded_takes import in_order, rest
 from staged_episode import wait_for
 
 from clap.episode import Episode, EpisodeState
-from clap.events import Moved, PoseUpdated, StepDone
-from clap.geometry import Pose
+from clap.events import Moved, PoseUpdated
 from clap.teleoperation import Jog
 from clap.worlds.tabletop.expert import ExpertPolicy
 from clap.worlds.tabletop.world import TabletopWorld
-from clap.worlds.world import Action
-from demos.failures import DemonstrationError
 from demos.frames import HUMAN, POLICY, Outcome
-from demos.recorder import Recorder
 from demos.recorder_pace import Pace
-from demos.store import DemonstrationStore
+from demos.recorder_rest import STILL_FRAMES
 
 
 @pytest.fixture(scope="module")
@@ -31,32 +25,6 @@ def table():
     episode.wait(lambda s: not s.state.busy, 60)
     yield episode
     episode.close()
-
-
-@pytest.fixture
-def store(tmp_path):
-    with DemonstrationStore.open(tmp_path / "set") as store:
-        yield store
-
-
-@pytest.fixture
-def recorder_of(store):
-    """Makes recorders of episodes, and closes them."""
-    made = []
-
-    def make(episode):
-        made.append(Recorder(episode, store))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-def rest(episode, state):
-    snapshot = episode.wait(lambda s: not s.state.busy, 60)
-    assert snapshot.state is state, (snapshot.state, snapshot.failure)
-    return snapshot
 
 
 def set_up(table, seed, speed=1.0, instruction=None):
@@ -68,10 +36,6 @@ def set_up(table, seed, speed=1.0, instruction=None):
 
 def heights(events):
     return [event.pose.position[2] for event in events if isinstance(event, PoseUpdated)]
-
-
-def in_order(texts):
-    return [text for k, text in enumerate(texts) if k == 0 or text != texts[k - 1]]
 
 
 def test_a_run_of_the_expert_becomes_an_episode_with_its_steps_keyframes_and_end(table, store, recorder_of):
@@ -170,182 +134,37 @@ def test_frames_that_come_too_fast_are_dropped_and_counted_and_the_end_is_kept(t
     assert last == pytest.approx(reached[-1].position, abs=1e-5)
 
 
-@pytest.mark.parametrize("cameras", ["four", "single"])
-def test_an_onlooker_sees_on_its_own_thread_what_the_world_saw_at_that_instant(cameras):
-    world, found = TabletopWorld(cameras), []
-    try:
-        world.reset("block_in_same_cup", 4)
-        pose, _ = world.state()
-        instant, seen, points = world.instant(), world.observe(), world.positions()
-        below = Pose(np.asarray(pose.position) - [0, 0, 0.1], pose.quaternion)
-        world.execute(Action(below, gripper_open=False))
-
-        def look():
-            onlooker = world.onlooker()
-            found.extend([onlooker.observe(instant), onlooker.positions(instant)])
-            onlooker.close()
-
-        thread = threading.Thread(target=look)
-        thread.start()
-        thread.join(30)
-        assert not np.array_equal(world.observe().frames[0].rgb, seen.frames[0].rgb)
-    finally:
-        world.close()
-    later, places = found
-    for ours, theirs in zip(later.frames, seen.frames, strict=True):
-        assert np.array_equal(ours.cam2world, theirs.cam2world)
-        if cameras == "four":
-            assert np.array_equal(ours.rgb, theirs.rgb) and np.array_equal(ours.depth, theirs.depth)
-    assert np.array_equal(later.joint_positions, seen.joint_positions) and later.timestamp == seen.timestamp
-    assert later.gripper_pose.distance(seen.gripper_pose) == (0, 0)
-    assert places == {name: tuple(point) for name, point in points.items()}
-
-
-# In the world without physics, where every frame can be counted.
-
-
-def touch(one, count):
-    """Carry out so many steps."""
-    for _ in range(count):
-        assert one.episode.predict()
-        one.rest(EpisodeState.AWAITING)
-        assert one.episode.approve()
-        one.rest()
-
-
-def ready(stage):
-    return stage(tick_seconds=0.02).ready("touch the block")
-
-
-def test_undo_takes_back_the_frames_of_the_step(stage, store, recorder_of):
-    one = ready(stage)
-    recorder = recorder_of(one.episode)
+def test_while_the_operator_drives_and_holds_still_there_are_no_frames_and_the_world_judges(table, store, recorder_of):
+    recorder = recorder_of(table)
+    set_up(table, 10_004)
     recorder.begin()
-    touch(one, 1)
-    recorder.mark_keyframe()
-    recorder._maker.drain()
-    before = recorder.status().take.frames
-    touch(one, 1)
-    recorder.mark_keyframe()
-    assert one.episode.undo()
-    one.rest(EpisodeState.PLANNED)
-    recorder._maker.drain()
-    assert recorder.status().take.frames == before > 0
-    touch(one, 1)
+    assert table.drive(True)
+    table.wait(lambda s: s.state is EpisodeState.DRIVING)
+    wait_for(lambda: recorder.status().take.frames > STILL_FRAMES, 20)
+
+    def moves(way, until):
+        def done():
+            table.jog(Jog((0, 0, way)))
+            return until()
+
+        wait_for(done, 30)
+
+    moves(1, lambda: recorder.status().take.frames >= 30)
+    assert recorder.status().success is None, "it is judged at rest"
+    wait_for(lambda: recorder.status().success is False, 20)
+    still = recorder.status()
+    threading.Event().wait(1.0)
+    now = recorder.status()
+    assert now.take.frames <= still.take.frames + STILL_FRAMES + 1, "a second at rest would have been twenty frames"
+    assert now.rate == pytest.approx(still.rate, rel=0.35)
+    moves(-1, lambda: recorder.status().take.frames >= now.take.frames + 10)
+    table.drive(False)
+    rest(table, EpisodeState.PLANNED)
+    counted = recorder.status()
     record = recorder.commit()
+    assert record.labels.outcome is Outcome.FAILURE
     episode = store.read(record.id)
-    assert in_order(episode.steps) == list(STEPS[:2])
-    assert before - 1 in record.labels.keyframes
-    assert len([event for event in one.kinds(StepDone) if event.step == STEPS[1]]) == 2
-    assert np.linalg.norm(np.diff(episode.state[:, :3], axis=0), axis=1).max() < 0.04
-
-
-def test_undo_of_a_step_from_before_the_take_leaves_it_empty_and_recording(stage, store, recorder_of):
-    one = ready(stage)
-    recorder = recorder_of(one.episode)
-    touch(one, 1)
-    recorder.begin()
-    one.episode.home()
-    one.rest()
-    assert one.episode.undo()
-    one.rest(EpisodeState.PLANNED)
-    recorder._maker.drain()
-    assert (recorder.status().take.frames, recorder.status().ended) == (0, "")
-    touch(one, 1)
-    record = recorder.commit()
-    assert store.read(record.id).state[0, :3] == pytest.approx(HOME.position, abs=0.04)
-
-
-def test_a_new_scene_and_another_instruction_end_the_recording_and_leave_the_question(stage, store, recorder_of):
-    one = ready(stage)
-    recorder = recorder_of(one.episode)
-    recorder.begin()
-    touch(one, 1)
-    one.episode.reset("touch", 8)
-    one.rest(EpisodeState.READY)
-    assert "anew" in recorder.status().ended
-    with pytest.raises(DemonstrationError, match="in progress"):
-        recorder.begin()
-    frames = recorder.status().take.frames
-    one.episode.home()
-    one.rest()
-    assert recorder.commit().length == frames
-    one.ready("touch the block")
-    recorder.begin()
-    touch(one, 1)
-    one.episode.plan("touch the cup")
-    one.rest(EpisodeState.PLANNED)
-    touch(one, 1)
-    assert "Another instruction" in recorder.status().ended
-    recorder.discard()
-    assert recorder.status().take is None and len(store.episodes()) == 1
-
-
-def test_the_operators_own_targets_count_as_human(stage, store, recorder_of):
-    one = ready(stage)
-    recorder = recorder_of(one.episode)
-    recorder.begin()
-    touch(one, 1)
-    assert one.episode.set_target(Pose(HOME.position + [0.1, 0, 0], HOME.quaternion), True)
-    one.rest(EpisodeState.AWAITING)
-    assert one.episode.approve()
-    one.rest()
-    touch(one, 1)
-    episode = store.read(recorder.commit().id)
-    assert in_order(episode.sources) == [POLICY, HUMAN, POLICY]
-
-
-def test_a_take_needs_an_instruction_and_a_mark_needs_a_frame(stage, recorder_of):
-    one = stage()
-    recorder = recorder_of(one.episode)
-    with pytest.raises(DemonstrationError, match="needs an instruction"):
-        recorder.begin()
-    with pytest.raises(DemonstrationError, match="No take"):
-        recorder.mark_keyframe()
-    one.ready("touch the block")
-    recorder.begin()
-    with pytest.raises(DemonstrationError, match="no frame yet"):
-        recorder.mark_keyframe()
-    with pytest.raises(DemonstrationError, match="no frame yet"):
-        recorder.commit()
-
-
-def test_twenty_frames_are_due_in_a_second_of_fifty_ticks():
-    pace = Pace(20)
-    due = [pace.due(moving=True) for _ in range(50)]
-    assert due[0] and sum(due) == 20
-    gaps = np.diff(np.flatnonzero(due))
-    assert set(gaps) == {2, 3}
-    assert pace.due(moving=False) == (not due[-1])
-    assert not pace.due(moving=False)
-
-
-def test_control_lags_when_its_ticks_come_late_but_not_after_a_rest():
-    pace = Pace(20)
-    pace.due(moving=True)
-    pace.due(moving=True)
-    assert not pace.lags
-    time.sleep(0.05)
-    pace.due(moving=True)
-    assert pace.lags
-    pace.due(moving=False)
-    time.sleep(0.05)
-    pace.due(moving=True)
-    assert not pace.lags
-
-
-def test_a_take_is_cut_with_the_marks_of_what_goes_and_those_of_what_stays(store):
-    take = store.begin(INFO)
-    for number in range(6):
-        assert take.add(make_frame(number), wait=True)
-        if number in (1, 4):
-            take.mark_keyframe()
-    take.cut(3)
-    take.add(make_frame(10), wait=True)
-    with pytest.raises(ValueError, match="4 frames"):
-        take.cut(5)
-    assert take.status().frames == 4
-    record = take.commit()
-    assert record.length == 4 and 1 in record.labels.keyframes
-    assert store.read(record.id).state[:, 0] == pytest.approx([0.2, 0.21, 0.22, 0.3], abs=1e-6)
-    assert bool(store.read(record.id).frame(1).keyframe)
+    pause = np.argmax(np.diff(episode.wall_time))
+    before, after = episode.state[pause : pause + 2, :3]
+    assert np.linalg.norm(after - before) < 0.03, "what is left out leaves no jump"
+    assert abs(len(record.labels.keyframes) - counted.keyframes) <= 1

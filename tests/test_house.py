@@ -40,7 +40,7 @@ def test_torch_is_one_release():
     assert str(requirements("requirements.txt")["torch"].specifier).startswith("==")
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-robot.txt", "requirements-dev.txt"])
 def test_every_requirement_names_its_lowest_version(name):
     for requirement in requirements(name).values():
         assert requirement.url is None, f"{requirement.name}: only plain packages, no addresses"
@@ -66,12 +66,16 @@ def third_party_imports(path: Path) -> set[str]:
 # What a required package brings along by its own contract, and optional packages imported only where they are present.
 BROUGHT_ALONG = {"fastapi": "gradio", "starlette": "gradio", "uvicorn": "gradio", "anyio": "gradio", "httpx": "gradio"}
 # matplotlib: only to rebuild the table of colour names; playwright: only to measure the console in a browser.
-OPTIONAL = {"rlbench", "pyrep", "ray", "matplotlib", "playwright"}
+# rtde_control and rtde_receive: only where a UR arm is driven (clap/worlds/robot/ur.py).
+OPTIONAL = {"rlbench", "pyrep", "ray", "matplotlib", "playwright", "rtde_control", "rtde_receive", "dashboard_client"}
 PACKAGE_OF_MODULE = {
     "PIL": "pillow",
     "franky_sim": "franky-sim",
+    "franky": "franky-control",
     "open3d": "open3d-cpu",
     "axe_playwright_python": "axe-playwright-python",
+    "cv2": "opencv-python-headless",
+    "yaml": "pyyaml",
 }
 
 
@@ -82,8 +86,14 @@ def assert_imports_are_required(paths: list[Path], required: set[str]) -> None:
             assert package in required, f"{path.relative_to(ROOT)} imports {module}, which no requirement brings"
 
 
+ROBOT = ROOT / "clap" / "worlds" / "robot"
+"""What drives a real robot: it alone may need requirements-robot.txt."""
+
+
 def test_every_import_is_a_requirement():
-    assert_imports_are_required(SOURCES, set(requirements("requirements.txt")))
+    always, with_robot = set(requirements("requirements.txt")), set(requirements("requirements-robot.txt"))
+    assert_imports_are_required([path for path in SOURCES if ROBOT not in path.parents], always)
+    assert_imports_are_required([path for path in SOURCES if ROBOT in path.parents], always | with_robot)
 
 
 def test_every_import_of_the_tests_is_a_requirement():
@@ -91,7 +101,8 @@ def test_every_import_of_the_tests_is_a_requirement():
     own = (
         {path.stem for path in paths} | {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} | {"tests"}
     )
-    required = set(requirements("requirements.txt")) | set(requirements("requirements-dev.txt"))
+    files = ("requirements.txt", "requirements-robot.txt", "requirements-dev.txt")
+    required = {package for file in files for package in requirements(file)}
     assert_imports_are_required(paths, required | own)
 
 

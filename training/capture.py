@@ -80,6 +80,10 @@ def draw_cameras(shot: Shot, rng: np.random.Generator) -> Observation:
 
 
 def _noisy(shot: Shot, frames: tuple[CameraFrame, ...], rng: np.random.Generator) -> Observation:
+    return replace(shot.observation, frames=noisy_frames(frames, rng))
+
+
+def noisy_frames(frames: tuple[CameraFrame, ...], rng: np.random.Generator) -> tuple[CameraFrame, ...]:
+    """Clean frames as depth cameras of the D435i's kind would have seen them, each slightly miscalibrated."""
     noise = D435I.scaled(float(rng.uniform(*NOISE_RANGE)))
-    seen = tuple(degraded(frame, noise, calibration_error(noise, rng), rng) for frame in frames)
-    return replace(shot.observation, frames=seen)
+    return tuple(degraded(frame, noise, calibration_error(noise, rng), rng) for frame in frames)

@@ -7,6 +7,7 @@ between the chat's markers, after the three views if it has any, and only the an
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ class Sample:
 def encode(tokenizer: PreTrainedTokenizerFast, item: Conversation, chat: bool, view_tokens: int) -> Sample:
     """A conversation as tokens, without patches; ``view_tokens`` image tokens stand for each view.
 
-    Where only numbers are learned, the tokens with a digit in them are supervised, whatever the tokenizer.
+    Where only numbers are learned, the tokens with a digit in them are supervised, whatever the tokenizer; those of
+    numbers that are not known are not.
     """
     prefix = image_prefix(view_tokens) if item.with_views else ""
     prompt = tokenizer(wrap_prompt(prefix + item.prompt, chat), add_special_tokens=False)["input_ids"]
@@ -51,6 +53,13 @@ def encode(tokenizer: PreTrainedTokenizerFast, item: Conversation, chat: bool, v
         spans = [*answer["offset_mapping"], (0, 0)]
         digits = [any(sign.isdigit() for sign in item.answer[start:end]) for start, end in spans]
         labels = [token if digit else IGNORED for token, digit in zip(labels, digits, strict=True)]
+    if item.unknown:
+        spans = [number.span() for k, number in enumerate(re.finditer(r"[0-9]+", item.answer)) if k in item.unknown]
+        places = [*answer["offset_mapping"], (0, 0)]
+        labels = [
+            IGNORED if any(start < high and low < end for low, high in spans) else token
+            for token, (start, end) in zip(labels, places, strict=True)
+        ]
     ids = [*prompt, *answer["input_ids"], tokenizer.eos_token_id]
     return Sample(ids, [IGNORED] * len(prompt) + labels, None)
 

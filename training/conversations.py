@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap import language
-from clap.geometry import Workspace, to_pixels
+from clap.geometry import VIEWS, Workspace, to_pixels
 from clap.language import Format
 from clap.worlds.tabletop import phrasing
 from training.language_plans import LanguagePlan
@@ -22,20 +22,22 @@ MOST_LOCATED = 8
 class Conversation:
     """One question and its answer. ``numbers_only``: the names in the answer are given, only its numbers are learned.
     ``with_views``: the three views come before the question. ``looks``: where the things are that a list of names
-    speaks of, each (3, 2) pixels, in its order (what attention is supervised by)."""
+    speaks of, each (3, 2) pixels, in its order (what attention is supervised by). ``unknown``: which of the answer's
+    numbers, counted from 0, are not known and therefore not learned."""
 
     prompt: str
     answer: str
     numbers_only: bool = False
     with_views: bool = True
     looks: tuple[NDArray[np.int64], ...] = ()
+    unknown: frozenset[int] = frozenset()
 
 
 def scene_conversations(
     scene: Scene, rng: np.random.Generator, form: Format, extra: StepQuery | None = None, object_data: bool = True
 ) -> list[Conversation]:
     """What a scene is asked: where its things are and which they are (``object_data``), and its step's questions."""
-    found = object_conversations(scene, rng, form) if object_data else []
+    found = object_conversations(scene, rng, form) if object_data and scene.complete else []
     queries = [query for query in (scene.query, extra) if query is not None]
     return found + [query_conversation(scene, query, form) for query in queries]
 
@@ -61,7 +63,16 @@ def query_conversation(scene: Scene, query: StepQuery, form: Format) -> Conversa
     answer = form.format_reasoning(
         scene.query_objects(query, workspace), query.step, to_pixels(query.keypoint, workspace)
     )
-    return Conversation(form.reasoning_prompt(steps, query.last_step), answer)
+    return Conversation(form.reasoning_prompt(steps, query.last_step), answer, unknown=_unknown(scene, query, form))
+
+
+def _unknown(scene: Scene, query: StepQuery, form: Format) -> frozenset[int]:
+    """The numbers of round two's answer that come from coordinates which are not known."""
+    if not form.objects:
+        return frozenset()
+    axes = [axis for k in form.views for axis in (VIEWS[k].u_axis, VIEWS[k].v_axis)]
+    known = [scene.knows(name)[axis] for name in query.objects for axis in axes]
+    return frozenset(number for number, is_known in enumerate(known) if not is_known)
 
 
 def plan_conversation(sample: LanguagePlan, form: Format) -> Conversation:

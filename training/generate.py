@@ -137,23 +137,30 @@ def add_transition(
             },
             "gripper_open": transition.shot.observation.gripper_is_open,
         }
-        zooms = [_zoom(cloud, keypoint, workspace, noise, rng) for noise in ZOOM_NOISE]
+        zooms = [zoom(cloud, keypoint, workspace, noise, rng) for noise in ZOOM_NOISE]
         writer.add(record, views, zooms)
 
 
 def _seen(shot: Shot, motion: RigidMotion, rng: np.random.Generator) -> tuple[PointCloud, CanonicalViews]:
     """The moved cloud of a random set of cameras, and its canonical views; other cameras if these see nothing."""
-    while True:
-        try:
-            cloud = motion.cloud(wide_cloud(draw_cameras(shot, rng)))
-            return cloud, render_views(cloud, Workspace())
-        except ClapError:
-            continue
+    while (found := moved_views(draw_cameras(shot, rng), motion)) is None:
+        continue
+    return found
 
 
-def _zoom(
+def moved_views(observation: Observation, motion: RigidMotion) -> tuple[PointCloud, CanonicalViews] | None:
+    """The moved cloud of an observation, and its canonical views; None if nothing of the workspace is seen."""
+    try:
+        cloud = motion.cloud(wide_cloud(observation))
+        return cloud, render_views(cloud, Workspace())
+    except ClapError:
+        return None
+
+
+def zoom(
     cloud: PointCloud, keypoint: np.ndarray, workspace: Workspace, noise: float, rng: np.random.Generator
 ) -> CanonicalViews:
+    """The fine stage's views of a window around a keypoint, off it by up to ``noise`` metres on each axis."""
     low, high = np.asarray(workspace.low) + 1e-3, np.asarray(workspace.high) - 1e-3
     while True:
         center = np.clip(keypoint + rng.uniform(-noise, noise, 3), low, high)

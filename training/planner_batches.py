@@ -39,12 +39,13 @@ ROWS_TOGETHER = 14
 class ObjectCells:
     """Dense targets, one row per object, view and cell with a share in it: ``cell`` index into the batch's image
     tokens (scene-major), ``name`` of the object, ``offset`` (2,) of its point from the cell's corner in cells, and the
-    cell's ``share``, see planner_cells."""
+    cell's ``share``, see planner_cells. ``complete`` (image tokens,): whether all things of its scene are known."""
 
     cell: Tensor
     names: list[str]
     offset: Tensor
     share: Tensor
+    complete: Tensor
 
 
 @dataclass(frozen=True)
@@ -126,13 +127,16 @@ class BatchMaker:
 
     def branches(self, scene: Scene, rng: np.random.Generator) -> list[Branch]:
         """What is there and where, and the scene's queries."""
-        extra = self.first_steps.draw(scene, rng) if self.first_steps else None
+        extra = self.first_steps.draw(scene, rng) if self.first_steps and scene.complete else None
         form = self.planner.settings.format
         return [self._branch(item) for item in scene_conversations(scene, rng, form, extra, self.object_data)]
 
     def _branch(self, item: Conversation) -> Branch:
         prompt_ids, answer_ids = self.encode(f"{item.prompt} {ANSWER}"), [*self.encode(item.answer), self.eos]
         supervised = [i if i >= self.zero or not item.numbers_only else IGNORED for i in answer_ids]
+        numbers = [place for place, i in enumerate(answer_ids) if i >= self.zero]
+        for k in item.unknown:
+            supervised[numbers[k]] = IGNORED
         before_names = [len(prompt_ids) + k for k, token in enumerate(answer_ids) if token in self.separators]
         looks = list(zip(before_names, item.looks, strict=False)) if item.looks else []
         return Branch(prompt_ids + answer_ids, [IGNORED] * len(prompt_ids) + supervised, looks)
@@ -183,6 +187,8 @@ class BatchMaker:
     def _cells(self, scenes: Sequence[Scene]) -> ObjectCells:
         pixels, names, views = [], [], []
         for b, scene in enumerate(scenes):
+            if not scene.complete:
+                continue
             located = zip(scene.located(self.workspace), scene.visible, strict=True)
             for thing in (thing for thing, seen in located if seen):
                 pixels += list(thing.pixels)
@@ -195,7 +201,8 @@ class BatchMaker:
         corner = torch.stack([cell % self.side, cell // self.side], 1)
         offset = (points[of] + 0.5) / IMAGE_SIZE * self.side - corner
         index = torch.tensor(views, dtype=torch.long)[of] * self.side**2 + cell
-        return ObjectCells(index, [names[i] for i in of.tolist()], offset, shares[of, which])
+        complete = torch.tensor([scene.complete for scene in scenes]).repeat_interleave(len(VIEW_NAMES) * self.side**2)
+        return ObjectCells(index, [names[i] for i in of.tolist()], offset, shares[of, which], complete)
 
     def _corrupt(self, ids: Tensor, labels: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """The inputs with some coordinates changed, and which labels are misled."""

@@ -3,7 +3,8 @@
 A data folder holds complete shards ``shard-00000/`` ... (each appears by atomic rename), and new ones may appear
 while training runs. A shard has ``views_rgb.npy`` (N, 3, S, S, 3) uint8, ``views_depth.npy`` (N, 3, S, S) float16
 metres, and ``records.jsonl`` with N lines: positions scenes (visible objects by name) and trajectory records (also
-plan, last step, step, task objects and the keypoint). Positions are world metres in the default workspace.
+plan, last step, step, task objects and the keypoint). Positions are world metres in the default workspace. Records of
+recorded demonstrations ("recorded") know the things of their plan alone, and not all of where these are.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Scene:
     """One image triple with its labels: rgb (3, S, S, 3) uint8, depth (3, S, S) metres, positions (K, 3) metres.
 
     ``visible`` (K,): whether any camera saw something of the thing; ``drawer_open`` None without a cabinet.
+    ``known`` (K, 3): which coordinates of the positions are known, all where it is empty; ``complete`` False where
+    other things may be there too, as in recorded demonstrations.
     """
 
     rgb: NDArray[np.uint8]
@@ -62,6 +65,8 @@ class Scene:
     query: StepQuery | None
     visible: tuple[bool, ...]
     drawer_open: bool | None
+    known: tuple[tuple[bool, bool, bool], ...] = ()
+    complete: bool = True
 
     def located(self, workspace: Workspace) -> list[NamedPixels]:
         """All objects with their pixel per view."""
@@ -72,6 +77,10 @@ class Scene:
         """A query's objects with their pixels, in the order given."""
         located = {thing.name: thing for thing in self.located(workspace)}
         return [located[name] for name in query.objects]
+
+    def knows(self, name: str) -> tuple[bool, bool, bool]:
+        """Which coordinates x, y, z of a thing are known."""
+        return self.known[self.names.index(name)] if self.known else (True, True, True)
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,9 @@ class SceneStore:
         positions = np.asarray([thing["position"] for thing in record["objects"]], float)
         visible = tuple(thing["visible"] for thing in record["objects"])
         rgb, depth = np.asarray(shard.rgb[index]), np.asarray(shard.depth[index], np.float32)
-        return Scene(rgb, depth, names, positions, query, visible, record["drawer_open"])
+        known = tuple(tuple(thing.get("known", (True, True, True))) for thing in record["objects"])
+        complete = not record.get("recorded", False)
+        return Scene(rgb, depth, names, positions, query, visible, record["drawer_open"], known, complete)
 
     def draw(self, rng: np.random.Generator, positions_share: float) -> Scene:
         """A random training scene: a positions scene with the given share, else a trajectory record; augmented."""

@@ -44,15 +44,22 @@ class DenseHead(nn.Module):
         return torch.tensor(first), torch.tensor(last)
 
     def loss(self, features: Tensor, cells: ObjectCells) -> tuple[Tensor, dict[str, float]]:
-        """Features (image tokens, width) against the objects' cells; several objects may share a cell."""
+        """Features (image tokens, width) against the objects' cells; several objects may share a cell.
+
+        Zero without any, as where all scenes are recorded ones.
+        """
         out = self.out(self.norm(features.float())).float()
+        if not len(cells.cell):
+            return out.sum() * 0, {"dense_first": 0.0, "dense_last": 0.0, "dense_offset_px": 0.0}
         count = len(self.words)
         present = torch.zeros(len(out)).scatter_reduce(0, cells.cell, cells.share, "amax")
         here = out[cells.cell]
         first, last = self.targets(cells.names)
         first_logits, last_logits = here[:, 1 : 1 + count], here[:, 1 + count : 1 + 2 * count]
         offset = here[:, -2:]
-        center = F.binary_cross_entropy_with_logits(out[:, 0], present, pos_weight=torch.tensor(5.0))
+        center = F.binary_cross_entropy_with_logits(
+            out[cells.complete, 0], present[cells.complete], pos_weight=torch.tensor(5.0)
+        )
         names = F.cross_entropy(first_logits, first, ignore_index=IGNORED) + F.cross_entropy(
             last_logits, last, ignore_index=IGNORED
         )
@@ -67,9 +74,12 @@ class DenseHead(nn.Module):
 
 
 class PlannerLosses:
-    """Computes the losses of one planner's batches; listens to the supervised layer's inputs while alive."""
+    """Computes the losses of one planner's batches; listens to the supervised layer's inputs while alive.
 
-    def __init__(self, model: PlannerModel, batches: BatchMaker, dense: DenseHead):
+    Without a ``dense`` head, which no checkpoint holds, the dense objective is left out.
+    """
+
+    def __init__(self, model: PlannerModel, batches: BatchMaker, dense: DenseHead | None = None):
         self.model, self.batches, self.dense = model, batches, dense
         layers = model.model.language_model.layers
         self._attention = layers[min(SUPERVISED_LAYER, len(layers) - 1)].self_attn
@@ -87,6 +97,7 @@ class PlannerLosses:
 
     def vision(self, batch: SceneBatch) -> tuple[Tensor, dict[str, float]]:
         """The dense objective alone: the warm-up, 19 scenes per CPU-second."""
+        assert self.dense is not None, "the vision warm-up is the dense objective"
         features = self.model.model.visual(batch.patches, grid_thw=batch.grid).pooler_output
         loss, figures = self.dense.loss(features, batch.cells)
         return loss, {"dense": loss.item(), **self._in_pixels(figures)}
@@ -105,7 +116,7 @@ class PlannerLosses:
         attention, attention_hits = self._attention_loss(batch)
         figures |= {"attention": attention.item(), "attention_hits": attention_hits}
         loss = text + coordinates + ATTENTION_WEIGHT * attention
-        if self.batches.object_data:
+        if self.dense is not None and self.batches.object_data:
             dense, dense_figures = self.dense.loss(features, batch.cells)
             figures |= {"dense": dense.item(), **self._in_pixels(dense_figures)}
             loss = loss + DENSE_WEIGHT * dense
@@ -157,7 +168,9 @@ class PlannerLosses:
         """At each view word and at the u that follows, head 0 should look at the image token holding the point; and
         before a name in the list of what is seen, at the thing."""
         ids, wanted = batch.ids[:, :-1], batch.labels[:, 1:]
-        is_view = (ids[..., None] == self.batches.view_tokens).any(-1) & (wanted >= self.batches.zero)
+        is_number = wanted >= self.batches.zero
+        # A pixel whose v is not known is nowhere to look at.
+        is_view = (ids[..., None] == self.batches.view_tokens).any(-1) & is_number & F.pad(is_number[:, 1:], (0, 1))
         row, at = is_view.nonzero(as_tuple=True)
         view = (ids[row, at][:, None] == self.batches.view_tokens).float().argmax(-1)
         side, zero = self.batches.side, self.batches.zero
@@ -167,8 +180,8 @@ class PlannerLosses:
         attention, hidden = self._attention, self._hidden
         cos, sin = self._rope
         width = attention.head_dim
-        query = F.linear(hidden, attention.q_proj.weight[:width], attention.q_proj.bias[:width])[:, None]
-        key = F.linear(hidden, attention.k_proj.weight[:width], attention.k_proj.bias[:width])[:, None]
+        query = _first_head(attention.q_proj, hidden, width)[:, None]
+        key = _first_head(attention.k_proj, hidden, width)[:, None]
         query, key = qwen.apply_rotary_pos_emb(query.float(), key.float(), cos.float(), sin.float())
         query, key = query[:, 0], key[:, 0]
         loss, hits = torch.zeros(()), 0.0
@@ -184,6 +197,14 @@ class PlannerLosses:
             scores = scores_all[looks.row, looks.at].masked_fill(~batch.mask[looks.row, 0, looks.at], -1e4)
             loss = loss + NAMES_WEIGHT * F.cross_entropy(scores, looks.target)
         return loss, hits
+
+
+def _first_head(projection: nn.Module, hidden: Tensor, width: int) -> Tensor:
+    """What a projection makes of hidden states for its first head, without the others if it is a plain layer."""
+    if type(projection) is nn.Linear:
+        return F.linear(hidden, projection.weight[:width], projection.bias[:width])
+    out: Tensor = projection(hidden)
+    return out[..., :width]
 
 
 @contextmanager

@@ -89,8 +89,10 @@ def step_kind(step: str) -> str:
 def table_height(record: dict[str, Any]) -> float:
     """World z of the table top in a record, metres: augmentation moves scenes up and down, table and all.
 
-    Found from the things that stand at a known height; standard if there are none.
+    Found from the things that stand at a known height, where the record does not say it; standard if there are none.
     """
+    if "table_height" in record:
+        return float(record["table_height"])
     offsets = [
         thing["position"][2] - STANDING[kind]
         for thing in record.get("objects", ())
@@ -119,7 +121,10 @@ def _target(record: dict[str, Any], zoom: dict[str, Any]) -> Target:
 
 
 def how_it_turns(record: dict[str, Any]) -> dict[str, Any]:
-    """``yaw_period`` and ``hand_waits`` of the step that a record shows, by the names of its things."""
+    """``yaw_period`` and ``hand_waits`` of the step that a record shows, by the names of its things; as the record
+    says, where it does."""
+    if "turns" in record:
+        return dict(record["turns"])
     thing, *place = record.get("task_objects", [""])
     if not place:
         return {}  # the drawer is opened

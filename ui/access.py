@@ -24,7 +24,15 @@ MAX_TOKENS = 256
 
 READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WRITABLE = frozenset(
-    {"/clap/session", "/clap/stop", "/clap/login", "/clap/logout", "/gradio_api/run/predict", "/gradio_api/queue/join"}
+    {
+        "/clap/session",
+        "/clap/stop",
+        "/clap/login",
+        "/clap/logout",
+        "/clap/demonstrations-import",
+        "/gradio_api/run/predict",
+        "/gradio_api/queue/join",
+    }
 )
 """Where requests that are no mere reading may go: the page's own, and Gradio's for the event of stop_event.py."""
 

@@ -18,6 +18,8 @@ MAX_MESSAGE = 8_192
 
 MAX_SEED = 2**31 - 1
 MAX_INSTRUCTION, MAX_STEP, MAX_STEPS, MAX_NAME = 4_000, 300, 30, 200
+MAX_NOTES = 2_000
+MAX_ID, MAX_FRAME, MAX_KEYFRAMES, MAX_CHOSEN = 64, 1_000_000, 1_000, 150
 MAX_SPEED = 16.0
 MAX_METRES = 10.0
 """Coordinates beyond this are a mistake; the verdict judges the rest."""
@@ -26,6 +28,13 @@ GRIPPER = ("open", "close")
 LEASE_ACTIONS = ("take", "request", "cancel", "release", "grant", "deny")
 
 PLAIN_VERBS = ("predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo")
+
+RETRAIN_VERBS = ("retrain-start", "retrain-cancel", "retrain-resume", "retrain-use")
+"""What is asked of retrainings; the server itself sees to them."""
+
+MAX_MINUTES = 480.0
+
+RECORD_VERBS = ("record-begin", "record-mark", "record-end", "record-resume", "record-commit", "record-discard")
 
 
 class BadCommandError(Exception):
@@ -124,6 +133,18 @@ def integer(largest: int) -> Field:
     return checked
 
 
+def integers(most: int, largest: int) -> Field:
+    """A list of at most ``most`` such numbers."""
+    one = integer(largest)
+
+    def checked(value: Any, key: str) -> list[int]:
+        if not isinstance(value, list) or len(value) > most:
+            raise BadCommandError(f"The {key} must be a list of at most {most} numbers.")
+        return [one(item, key) for item in value]
+
+    return checked
+
+
 def choice(*choices: str) -> Field:
     """One of some words."""
 
@@ -157,6 +178,8 @@ def rotation(value: Any, key: str) -> list[float]:
 
 _POSITION = numbers(3, -MAX_METRES, MAX_METRES)
 _RATES = numbers(3, -1.0, 1.0)
+_DEMO: dict[str, Field] = {"id": integer(2**53), "episode": text(MAX_ID)}
+"""Of what is done with a demonstration; the page's own ``id`` comes back with the answer."""
 
 FORMS: dict[str, dict[str, Field]] = {
     "plan": {"instruction": text(MAX_INSTRUCTION)},
@@ -181,6 +204,37 @@ FORMS: dict[str, dict[str, Field]] = {
         "slow": yes_or_no,
     },
     "jog-target": {"position": _POSITION, "quaternion": rotation},
+    "record-begin": {"operator": text(MAX_NAME), "notes": text(MAX_NOTES)},
+    "record-mark": {},
+    "record-end": {},
+    "record-resume": {"take": text(MAX_NAME)},
+    "record-commit": {"success": maybe(yes_or_no), "notes": text(MAX_NOTES)},
+    "record-discard": {},
+    "demo-label": {
+        **_DEMO,
+        "task": maybe(text(MAX_INSTRUCTION)),
+        "outcome": maybe(choice("success", "partial", "failure", "unknown")),
+        "notes": maybe(text(MAX_NOTES)),
+    },
+    "demo-keyframes": {**_DEMO, "frames": integers(MAX_KEYFRAMES, MAX_FRAME)},
+    "demo-step": {**_DEMO, "start": integer(MAX_FRAME), "stop": integer(MAX_FRAME), "text": text(MAX_STEP)},
+    "demo-trim": {**_DEMO, "start": integer(MAX_FRAME), "stop": integer(MAX_FRAME)},
+    "demo-split": {**_DEMO, "frame": integer(MAX_FRAME)},
+    "demo-delete": {"id": integer(2**53), "episodes": texts(MAX_CHOSEN, MAX_ID)},
+    "demo-restore": {"id": integer(2**53), "episodes": texts(MAX_CHOSEN, MAX_ID)},
+    "demo-empty-trash": {"id": integer(2**53)},
+    "demo-undo": {"id": integer(2**53)},
+    "demo-copy-sample": {"id": integer(2**53)},
+    "demo-replay": {**_DEMO, "set": choice("recordings", "sample")},
+    "retrain-start": {
+        "set": choice("recordings", "sample"),
+        "episodes": texts(MAX_CHOSEN, MAX_ID),
+        "method": choice("full", "lora"),
+        "minutes": number(0.05, MAX_MINUTES),
+    },
+    "retrain-cancel": {"run": text(MAX_ID)},
+    "retrain-resume": {"run": text(MAX_ID)},
+    "retrain-use": {"run": text(MAX_ID)},
     "lease": {"action": choice(*LEASE_ACTIONS), "to": maybe(text(MAX_NAME))},
     "name": {"name": text(MAX_NAME)},
 }

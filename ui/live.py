@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ui.commands import BadCommandError, check, parse
+from ui.commands import RETRAIN_VERBS, BadCommandError, check, parse
 from ui.lease import Lease, Member, NotOperatorError
 from ui.page import TOO_SLOW, Page
+from ui.retraining.orders import Orders
+from ui.retraining.runs import Retrainings
 from ui.station.channel import EVERY_PAGE, Frame, Json
 from ui.station.station import Station, UnresponsiveError
 
@@ -30,8 +33,9 @@ CLOSED_BY_THE_PAGE = (1000, 1001)
 class Live:
     """The pages of one station."""
 
-    def __init__(self, station: Station):
+    def __init__(self, station: Station, retrainings: Retrainings | None = None):
         self.station = station
+        self._orders = Orders(station, retrainings)
         self.used_at = time.monotonic()
         self._lease = Lease()
         self._pages: dict[int, Page] = {}
@@ -62,6 +66,18 @@ class Live:
     def touch(self) -> None:
         """Somebody does something with this world."""
         self.used_at = time.monotonic()
+
+    def operating(self, seat: str) -> int:
+        """The number of the page with this seat, for what comes by another way than its link.
+
+        Raises NotOperatorError unless it operates.
+        """
+        for page in list(self._pages.values()):
+            if secrets.compare_digest(page.member.seat.encode(), seat.encode()):
+                self._lease.require(page.member)
+                self.touch()
+                return page.number
+        raise NotOperatorError("This page has lost its link to the console. Wait until it is back.")
 
     def dismiss(self, sentence: str) -> None:
         """Close the links of all pages; each asks for a world anew."""
@@ -139,7 +155,10 @@ class Live:
                 self._lease.require(page.member)
                 self._heard(page)
                 self.touch()
-                self.station.command(page.number, check(message))
+                if kind in RETRAIN_VERBS:
+                    self._orders.take(page, check(message))
+                else:
+                    self.station.command(page.number, check(message))
         except (BadCommandError, NotOperatorError, UnresponsiveError) as error:
             page.complain(str(error))
 

@@ -15,8 +15,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui.access import POLICY_VIOLATION, Access
 from ui.commands import BadCommandError, parse
+from ui.lease import NotOperatorError
 from ui.live import Live, echo
 from ui.page import TOO_SLOW
+from ui.retraining.runs import Retrainings
 from ui.station.channel import Json, compact
 from ui.station.station import Station
 
@@ -36,7 +38,8 @@ MakeStation = Callable[[], Station]
 class Rooms:
     """``worlds`` 1: one station, ``first``, for everybody; more: visitors get one each, made by ``make``.
 
-    ``idle_s``: seconds without a command after which a world goes to the next visitor in the queue.
+    ``idle_s``: seconds without a command after which a world goes to the next visitor in the queue. ``retrainings``:
+    None where retraining is off.
     """
 
     def __init__(
@@ -47,9 +50,10 @@ class Rooms:
         worlds: int = 1,
         idle_s: float = 600.0,
         abandoned_s: float = ABANDONED_S,
+        retrainings: Retrainings | None = None,
     ):
         self.private = worlds > 1
-        self._spare: Live | None = Live(first)
+        self._spare: Live | None = Live(first, retrainings)
         self._make, self._access, self._worlds = make, access, worlds
         self._idle_s, self._abandoned_s = idle_s, abandoned_s
         self._rooms: dict[str, Live] = {}
@@ -68,6 +72,13 @@ class Rooms:
         """Halt all motion in the visitor's world. Returns the stop's number, 0 if there is no such world."""
         live = self._room(visitor)
         return 0 if live is None else live.station.stop()
+
+    def operating(self, visitor: str | None, seat: str) -> tuple[Live, int]:
+        """The world in which the page with this seat operates, and the page's number. Raises NotOperatorError."""
+        live = self._room(visitor)
+        if live is None:
+            raise NotOperatorError("There is no world here that this page operates.")
+        return live, live.operating(seat)
 
     async def serve(self, socket: WebSocket) -> None:
         """One page's link, from its token to its end."""

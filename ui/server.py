@@ -17,11 +17,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from clap.checkpoint import default_checkpoint
+from demos.sample import SAMPLE
 from ui.access import Access, SameHostOnly
 from ui.charts.routes import add_routes
 from ui.console import build
 from ui.login import Login
 from ui.login_required import LoginRequired
+from ui.retraining.routes import add_retraining_routes
+from ui.retraining.runs import Retrainings
+from ui.review.routes import add_review_routes
+from ui.review.transfer_routes import add_transfer_routes
 from ui.rooms import COOKIE, Rooms
 from ui.theme import HEAD, theme
 
@@ -38,10 +43,18 @@ class FreshFiles(StaticFiles):
         return response
 
 
-def make_app(rooms: Rooms, access: Access, login: Login | None = None, checkpoint: Path | None = None) -> FastAPI:
+def make_app(
+    rooms: Rooms,
+    access: Access,
+    login: Login | None = None,
+    checkpoint: Path | None = None,
+    recordings: Path | None = None,
+    retrainings: Retrainings | None = None,
+) -> FastAPI:
     """The console as an ASGI application whose pages work in ``rooms``, after the ``login`` if there is one.
 
-    ``checkpoint``: the one whose results are shown; None is the shipped one.
+    ``checkpoint``: the one whose results are shown; None is the shipped one. ``recordings``: the folder of the
+    demonstrations; None where nothing is recorded. ``retrainings``: None where retraining is off.
     """
     app = FastAPI(title="CLAP console", openapi_url=None, docs_url=None, redoc_url=None)
 
@@ -62,6 +75,10 @@ def make_app(rooms: Rooms, access: Access, login: Login | None = None, checkpoin
         return {"stopped": True}
 
     add_routes(app, checkpoint or default_checkpoint())
+    sets = {"sample": SAMPLE} | ({} if recordings is None else {"recordings": recordings})
+    add_review_routes(app, sets)
+    add_transfer_routes(app, sets, rooms)
+    add_retraining_routes(app, retrainings)
     app.mount("/clap/static", FreshFiles(directory=STATIC), name="static")
     gr.mount_gradio_app(
         app,
@@ -90,6 +107,10 @@ class Server:
         config = uvicorn.Config(
             app,
             log_level="warning",
+            # By name: uvicorn would take others where some package has brought them along, and the times that we
+            # promise were measured with these.
+            loop="asyncio",
+            http="h11",
             timeout_graceful_shutdown=2,
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,  # pictures do not shrink, and a stop would wait while each page's are tried

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from clap.geometry import Pose, Workspace
+from clap.motion_limits import MotionLimits
 from clap.observation import Observation
 from clap.teleoperation import DriveCommand
 from clap.worlds.instant import Instant, Onlooker
@@ -79,6 +80,9 @@ class World(Protocol):
 
     tool_speed: float
     """The fastest that ``execute`` moves the tool at the pace of real time, metres a second."""
+
+    limits: MotionLimits | None
+    """What no motion of a real robot may do; None in a simulation."""
 
     def tasks(self) -> tuple[TaskInfo, ...]:
         """The tasks on offer; empty for a world without tasks, such as a real table."""

@@ -16,6 +16,9 @@ from tests.browser.served_console import start
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
 
+Started = tuple["subprocess.Popen[str]", str]
+"""A console's process and its address."""
+
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless",
@@ -43,21 +46,27 @@ def chromium() -> Iterator[sync_api.Browser]:
 
 
 @pytest.fixture(scope="session")
-def console_url() -> Iterator[Callable[[str], str]]:
+def started() -> Iterator[dict[str, Started]]:
+    """The consoles that run, by the policy that they began with."""
+    running: dict[str, Started] = {}
+    yield running
+    for process, _ in running.values():
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def console_url(started: dict[str, Started], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Gives the address of a console that began with the policy "expert" or "clap"; each is started once."""
-    started: dict[str, tuple[subprocess.Popen[str], str]] = {}
 
     def url_for(policy: str) -> str:
         if policy == "clap" and not default_checkpoint().exists():
             pytest.skip("clap/pretrained/clap-mini is not there: run `make train-mini`")
         if policy not in started:
-            started[policy] = start(policy)
+            started[policy] = start(policy, recordings=str(tmp_path_factory.mktemp("recordings")))
         return started[policy][1]
 
-    yield url_for
-    for process, _ in started.values():
-        process.terminate()
-        process.wait(20)
+    return url_for
 
 
 @pytest.fixture(scope="session")

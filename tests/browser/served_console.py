@@ -13,9 +13,10 @@ DEAD_MAN_S = 8
 """Taking a screenshot stops a page for longer than the console waits otherwise: drawing without a GPU is slow."""
 
 
-def start(policy: str, *options: str) -> tuple[subprocess.Popen[str], str]:
+def start(policy: str, *options: str, recordings: str = "off") -> tuple[subprocess.Popen[str], str]:
     errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the console runs; a pipe nobody reads fills up)
-    command = [sys.executable, "app.py", "--port", "0", "--policy", policy, "--dead-man", str(DEAD_MAN_S), *options]
+    command = [sys.executable, "app.py", "--port", "0", "--policy", policy, "--dead-man", str(DEAD_MAN_S)]
+    command += ["--recordings", recordings, *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     for line in process.stdout:

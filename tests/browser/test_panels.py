@@ -124,7 +124,7 @@ def test_panels_are_chosen_by_click_arrow_keys_and_address(console: ConsolePage)
     page.evaluate("location.hash = 'no-such-panel'")
     page.wait_for_function("() => document.body.dataset.panel === 'operate'")
     tabs = page.locator("#c-panels [role=tab]")
-    assert [tab.get_attribute("tabindex") for tab in tabs.all()] == ["0", "-1", "-1"]
+    assert [tab.get_attribute("tabindex") for tab in tabs.all()] == ["0", "-1", "-1", "-1"]
 
 
 def test_an_address_with_a_panels_name_opens_it_and_plotly_is_fetched_only_then(visit: Visit) -> None:

@@ -71,6 +71,13 @@ def test_a_world_that_dies_twice_while_it_starts_is_told_and_another_one_comes(
     assert ben.page.locator("#c-banner", has_text="process").count() == 0
 
 
+def test_visitors_whom_nobody_knows_record_nothing_and_are_told_why(ben: ConsolePage) -> None:
+    ben.page.wait_for_function("() => window.__clap.recording?.state === 'off'")
+    ben.page.click("#c-details [role=tab] >> text=Record")
+    assert "with --worlds anybody may come" in ben.page.locator("#c-record-say").inner_text()
+    assert ben.page.locator("#c-record-go").is_hidden()
+
+
 def test_who_comes_too_late_waits_in_a_queue_and_gets_the_world_that_rests(
     crowd: Crowd, ben: ConsolePage, ann: ConsolePage
 ) -> None:

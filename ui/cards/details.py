@@ -1,10 +1,10 @@
-"""Details: what the planner wrote, what the fine stage saw, the cameras, correcting a pose, and the log."""
+"""Details: what the planner wrote, what the fine stage saw, the cameras, correcting a pose, recording, and the log."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-from ui.cards import event_log
+from ui.cards import event_log, record
 from ui.cards.common import shell
 
 TEXT = """
@@ -30,6 +30,7 @@ TABS = (
     ("Fine stage", "The enlarged views around the keypoint, with heatmaps", FINE),
     ("Cameras", "The raw camera pictures and their age", CAMERAS),
     ("Correct", "Move the proposed pose by hand", NUDGE),
+    ("Record", "Record what the arm does as a demonstration", record.MARKUP),
     ("Log", "What has happened", event_log.MARKUP),
 )
 

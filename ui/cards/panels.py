@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ui.cards.common import shell
 
-PANELS = {"operate": "Operate", "evaluation": "Evaluation", "training": "Training"}
+PANELS = {"operate": "Operate", "demonstrations": "Demonstrations", "evaluation": "Evaluation", "training": "Training"}
 
 PANEL = """
 <section class="c-panel" id="c-{name}" role="tabpanel" aria-labelledby="c-tab-{name}" tabindex="0" hidden>

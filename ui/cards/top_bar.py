@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ui.cards.common import shell
 from ui.cards.panels import tabs
+from ui.cards.record import LIGHT
 
 MARKUP = """
 <a class="c-skip" href="#c-instruction-card">Skip to the instruction</a>
@@ -13,6 +14,7 @@ MARKUP = """
   <span class="c-pill" id="c-mode" title="Where the robot's motions happen">…</span>
   <span class="c-pill" id="c-policy-pill">…</span>
   <span class="c-pill c-state" id="c-state" role="status" aria-live="polite"><i></i><span>connecting</span></span>
+  {light}
   <dl class="c-latencies" aria-label="Latest times">
     <div title="Round trip from this page to the console"><dt>link</dt><dd id="c-ms-link">–</dd></div>
     <div title="Fusing the cameras and drawing the three views"><dt>views</dt><dd id="c-ms-views">–</dd></div>
@@ -45,4 +47,4 @@ MARKUP = """
 
 def build() -> None:
     """Add the bar and, below it, the notices: who operates while one only watches, and the banner for failures."""
-    shell(MARKUP.replace("{tabs}", tabs()), "c-top")
+    shell(MARKUP.replace("{tabs}", tabs()).replace("{light}", LIGHT), "c-top")

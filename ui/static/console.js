@@ -22,8 +22,12 @@ import { Plan } from "./plan.js";
 import { SHORTCUTS as PLAN_KEYS } from "./plan_line_editor.js";
 import { Progress } from "./progress.js";
 import { Queue } from "./queue.js";
+import { Retraining } from "./retraining.js";
+import { Record, SHORTCUTS as RECORD_KEYS } from "./record.js";
 import { LiveScene } from "./scene.js";
 import { SHORTCUTS as SCENE_KEYS } from "./scene_camera.js";
+import { SHORTCUTS as REVIEW_KEYS } from "./review_episode.js";
+import { ReviewPanel } from "./review_panel.js";
 import { Settings } from "./settings.js";
 import { Setup } from "./setup.js";
 import { ShortcutHelp } from "./shortcut_help.js";
@@ -37,7 +41,7 @@ window.__clap ??= {}; // also what the browser tests look at
 
 const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-setup", "#c-plan-steps", "#c-hint", "#c-speed", "#c-nudge",
   "#c-history", "#c-explain", "#c-do-approve", "#c-do-plan", "#c-do-home", "#c-instruction textarea, #c-instruction input", "#c-chips", "#c-text-reason",
-  "#c-fine", "#c-cameras", "#c-log", "#c-drive", "#c-training"];
+  "#c-fine", "#c-cameras", "#c-record", "#c-log", "#c-drive", "#c-training", "#c-demonstrations-body"];
 
 const PACED = new Set(["pose", "scene"]);
 
@@ -57,16 +61,17 @@ class Console {
     const scene = new LiveScene(permit, correction, cloud);
     this.cards = [this, permit, correction, cloud, this.bar, new Views(permit, correction, cloud), scene,
       new Instruction(permit), new Setup(permit),
-      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), ...this.operatorCards(scene)];
+      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), new ReviewPanel(permit), new Record(permit), ...this.operatorCards(permit, scene)];
     document.addEventListener("keydown", (event) => this.key(event), { capture: true });
     this.tell("linkChanged", this.link);
   }
 
   /** Driving, sharing, and what makes the page easy to be in. */
-  operatorCards(scene) {
+  operatorCards(permit, scene) {
     const tour = new Tour();
+    const retraining = new Retraining(permit);
     return [new Lease(this.link), new Drive(this.link, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
-      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...SCENE_KEYS], tour), new EvaluationPanel(), new TrainingPanel(), tour];
+      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS], tour), new EvaluationPanel(), retraining, new TrainingPanel(retraining), tour];
   }
 
   tell(kind, message) {

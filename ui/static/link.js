@@ -117,7 +117,7 @@ export class Link {
 }
 
 /** A binary message: header length (uint32), header (JSON with `parts`: name and length each), then the parts. */
-function unpack(buffer) {
+export function unpack(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   let offset = 4 + length;

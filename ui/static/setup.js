@@ -23,6 +23,15 @@ export class Setup {
     });
   }
 
+  /** The policies to choose from; a retrained checkpoint that is put to use is one more. */
+  policies({ policies }) {
+    const chosen = $("c-policy").value;
+    $("c-policy").replaceChildren(...policies.map((policy) =>
+      el("option", { value: policy.name, disabled: Boolean(policy.missing), title: policy.missing || null },
+        policy.missing ? `${policy.name} – not available` : policy.name)));
+    if (chosen) $("c-policy").value = chosen;
+  }
+
   hello({ tasks, conditions, policies }) {
     this.tasks = tasks;
     const option = (task) => el("option", { value: task.key }, task.title);
@@ -31,9 +40,7 @@ export class Setup {
       .filter(([, group]) => group.length);
     $("c-task").replaceChildren(...groups.map(([label, group]) => el("optgroup", { label }, group.map(option))));
     $("c-condition").replaceChildren(...conditions.map((name) => el("option", { value: name }, name === "none" ? "as trained" : name)));
-    $("c-policy").replaceChildren(...policies.map((policy) =>
-      el("option", { value: policy.name, disabled: Boolean(policy.missing), title: policy.missing || null },
-        policy.missing ? `${policy.name} – not available` : policy.name)));
+    this.policies({ policies });
     this.followed = {};
     this.offered = undefined;
     this.offerVariations();

@@ -15,11 +15,11 @@ Json = dict[str, Any]
 EVERY_PAGE = 0
 _HEAD = struct.Struct("<BI")
 
-NEWEST = ("starting", "hello", "status", "pose", "scene", "fine")
+NEWEST = ("starting", "hello", "policies", "status", "recording", "review", "pose", "scene", "fine")
 """Kinds of which only the newest matters, in the order in which a page that joins gets them."""
 
 BINARY = frozenset({"scene", "fine"})
-KINDS = (*NEWEST, "log", "refused", "jog-ack", "halted", "up", "cannot-start", "world-lost")
+KINDS = (*NEWEST, "log", "refused", "jog-ack", "halted", "up", "cannot-start", "world-lost", "review-done")
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,21 @@ import numpy as np
 from clap.episode import Episode
 from clap.geometry import Pose
 from clap.teleoperation import Jog
-from ui.commands import PLAIN_VERBS, BadCommandError
+from ui.commands import PLAIN_VERBS, RECORD_VERBS, BadCommandError
 from ui.station.channel import Json
+from ui.station.recording import Recording
 
 
-def obey(episode: Episode, command: Json) -> None:
-    """Carry one command out. Raises BadCommandError for a name that there is not."""
+def obey(episode: Episode, recording: Recording, command: Json) -> None:
+    """Carry one command out; what the recording is asked for takes effect soon.
+
+    Raises BadCommandError for a name that there is not.
+    """
     verb = command["type"]
     if verb in PLAIN_VERBS:
         getattr(episode, verb)()
+    elif verb in RECORD_VERBS:
+        recording.obey(command)
     elif verb == "plan":
         episode.plan(command["instruction"])
     elif verb == "edit-plan":

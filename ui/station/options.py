@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the server holds these options and must stay light
@@ -16,17 +17,25 @@ DEAD_MAN_S = 1.5
 """Seconds without a sign of the operator's page after which a motion halts."""
 
 
+NOT_RECORDING = "Recording is off. To record demonstrations, start the console without --recordings off."
+
+
 class CannotStartError(Exception):
     """The console cannot start as asked; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class StationOptions:
-    """``factory`` is "module:function", called in the station's process with ``arguments``; it returns a Setup."""
+    """``factory`` is "module:function", called in the station's process with ``arguments``; it returns a Setup.
+
+    ``recordings``: the folder of the demonstrations; None where nothing is recorded, for the reason ``why_not``.
+    """
 
     factory: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     dead_man_s: float = DEAD_MAN_S
+    recordings: Path | None = None
+    why_not: str = NOT_RECORDING
 
     def make(self, progress: Callable[[str], None]) -> Setup:
         """Make the set-up; ``progress`` is told in sentences what takes its time. Raises CannotStartError."""

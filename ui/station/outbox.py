@@ -68,6 +68,11 @@ class Outbox:
         self._status = True
         self._changed.set()
 
+    def log(self, level: str, text: str) -> None:
+        """Add a line to the pages' log; levels as in ``ui.log``."""
+        self._lines.append({"time": time.time(), "level": level, "text": text})
+        self._changed.set()
+
     def on_event(self, event: events.Event) -> None:
         """A subscriber of the episode: mark what changed, and return."""
         told = log.sentence(event)

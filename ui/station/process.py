@@ -13,22 +13,26 @@ import signal
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from clap.episode import Episode, EpisodeState
 from clap.episode_state import EpisodeSnapshot
 from clap.failures import ClapError
 from clap.geometry import Workspace
+from clap.promptness import be_prompt
 from ui import messages
 from ui.commands import BadCommandError
-from ui.promptness import be_prompt
 from ui.station.channel import EVERY_PAGE, Frame, Json, frame
+from ui.station.checkpoints import Checkpoints
+from ui.station.editing import Editing
 from ui.station.obey import obey
 from ui.station.options import CannotStartError, Setup, StationOptions
 from ui.station.outbox import Outbox
+from ui.station.recording import Recording
 from ui.station.shared import Guard, Shared
 
 START_TIMEOUT_S = 300.0
-CLOSE_TIMEOUT_S = 5.0
+RECORDING_TIMEOUT_S, CLOSE_TIMEOUT_S = 2.0, 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +59,9 @@ class StationProcess:
         self._episode: Episode | None = None
         self._guard = Guard(shared, options.dead_man_s, self._moving)
         self._outbox = Outbox(pipe)
+        self.recording = Recording(options.recordings, options.why_not, self._outbox)
+        self._editing = Editing(self.recording, self._outbox)
+        self._checkpoints = Checkpoints(self._outbox)
         self._driver = EVERY_PAGE
 
     # Starting
@@ -100,10 +107,13 @@ class StationProcess:
         if snapshot.failure is not None:
             raise CannotStartError(f"{snapshot.failure.sentence} {snapshot.failure.next_move}")
         self._guard.watched = True
+        self._checkpoints.choices = setup.info.policies
         self._outbox.tell(frame(self._hello(setup, snapshot)))
         self._outbox.tell_changes(episode)
         self._outbox.tell(Frame("up"))
         self._outbox.follow(episode)
+        self.recording.follow(episode)
+        self._editing.follow(episode)
 
     def _settled(self, episode: Episode) -> EpisodeSnapshot:
         try:
@@ -149,8 +159,14 @@ class StationProcess:
             self._driver = command["page"]
         else:
             self._outbox.asker = command["page"]
+        if command["type"].startswith("demo-"):
+            self._editing.obey(command)
+            return
         try:
-            obey(episode, command)
+            if command["type"] == "checkpoint":
+                self._checkpoints.use(episode, command["name"], Path(command["folder"]))
+                return
+            obey(episode, self.recording, command)
         except BadCommandError as error:
             self._refuse(command, str(error))
         if command["type"] not in ("jog", "jog-target"):
@@ -174,6 +190,9 @@ class StationProcess:
         return self._episode is not None and self._episode.snapshot().state.in_motion
 
     def close(self) -> None:
-        """Stop the motion and release the world."""
+        """Stop the motion, leave a take that is open, and release the world."""
+        if self._episode is not None:
+            self._episode.stop()
+        self.recording.close(RECORDING_TIMEOUT_S)
         if self._episode is not None:
             self._episode.close(CLOSE_TIMEOUT_S)

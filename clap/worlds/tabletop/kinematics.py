@@ -32,6 +32,11 @@ class InverseKinematics:
         self._low = self._model.jnt_range[:7, 0] + 0.01
         self._high = self._model.jnt_range[:7, 1] - 0.01
 
+    @property
+    def limits(self) -> tuple[Array, Array]:
+        """The lowest and the highest angles (7,) rad of the joints, a hundredth inside the arm's own."""
+        return self._low.copy(), self._high.copy()
+
     def solve(self, pose: Pose, start: Array, iterations: int = ITERATIONS) -> Array | None:
         """Joint angles (7,) near ``start`` that reach ``pose``, or None if none was found."""
         target, rotation = np.asarray(pose.position, float), pose.rotation

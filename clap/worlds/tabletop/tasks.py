@@ -130,6 +130,11 @@ def _stream(*words: object) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(str(word).encode()) for word in words])
 
 
+def variation_of(task: str, seed: int) -> int:
+    """The variation that an episode of a known task has if none is asked for."""
+    return int(_stream(task, seed, "variation").integers(_TITLES[task][2]))
+
+
 def sample_task(task: str, seed: int, variation: int | None = None, condition: str = "none") -> TaskSetup:
     """Draw an episode. The same arguments give the same episode; conditions leave the layout as it is.
 
@@ -141,7 +146,7 @@ def sample_task(task: str, seed: int, variation: int | None = None, condition: s
         raise WorldError(f"There is no condition '{condition}'. Conditions: {', '.join(CONDITIONS)}.")
     count = _TITLES[task][2]
     if variation is None:
-        variation = int(_stream(task, seed, "variation").integers(count))
+        variation = variation_of(task, seed)
     if not 0 <= variation < count:
         raise WorldError(f"Task '{task}' has variations 0..{count - 1}, not {variation}.")
     thing, container, color = _goal(task, variation)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from clap.failures import WorldError
 from clap.geometry import Pose, Workspace
+from clap.motion_limits import MotionLimits
 from clap.observation import CameraFrame, Observation
 from clap.teleoperation import DriveCommand
 from clap.worlds.instant import Instant, Onlooker
@@ -50,6 +51,7 @@ class TabletopWorld:
 
     is_real = False
     tool_speed = LINEAR_SPEED
+    limits: MotionLimits | None = None
 
     def __init__(self, cameras: str = "four") -> None:
         if cameras not in SETUPS:

@@ -50,7 +50,7 @@ def served(*command: str) -> Iterator[tuple[str, int]]:
 
 def console(*options: str) -> contextlib.AbstractContextManager[tuple[str, int]]:
     """The console; its dead-man time is longer than that of a browser with a screen, whose page is never held up."""
-    return served("app.py", "--port", "0", "--dead-man", "8", *options)
+    return served("app.py", "--port", "0", "--dead-man", "8", "--recordings", "off", *options)
 
 
 @contextlib.contextmanager

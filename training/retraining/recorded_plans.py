@@ -1,0 +1,57 @@
+"""Language plans from recorded demonstrations: the operator's instruction, and the plan that was carried out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clap.failures import ClapError
+from clap.geometry import Workspace
+from clap.language import format_plan, normalise
+from clap.planner import CoarseTaskPlanner
+from clap.policy import INITIAL_STEP
+from clap.prediction import PlanStatus
+from clap.worlds.tabletop.phrasing import CATALOGUE
+from training.language_plans import LanguagePlan, answer_for
+from training.planner_data import SceneStore
+from training.planner_evaluation import scene_views
+from training.recordings.known_subtasks import things_of
+
+UNKNOWN_SHARE = 0.5
+"""So often round one is told that nobody has looked; else what the planner, as it was, saw in the first moment."""
+
+
+class RecordedPlans:
+    """Draws samples for round one. The planner looks at each demonstration once, when this is made."""
+
+    def __init__(self, store: SceneStore, planner: CoarseTaskPlanner):
+        self._demonstrations: list[tuple[str, tuple[tuple[str, ...], ...], tuple[str, ...] | None]] = []
+        for name in sorted({name for name, _ in (*store.trajectories, *store.held_out)}):
+            keys = [key for key in (*store.trajectories, *store.held_out) if key[0] == name]
+            records = list(store.records(keys))
+            plans = {int(record["subtask"]): tuple(record["plan"]) for record in records}
+            ordered = tuple(plans[number] for number in sorted(plans))
+            seen = _seen(store, keys[0], planner, ordered)
+            self._demonstrations.append((normalise(records[0]["instruction"]), ordered, seen))
+
+    def sample(self, rng: np.random.Generator) -> LanguagePlan:
+        """One sample: a demonstration, and how far it has come."""
+        instruction, plans, seen = self._demonstrations[int(rng.integers(len(self._demonstrations)))]
+        steps = [INITIAL_STEP, *(step for plan in plans for step in plan)]
+        last = steps[int(rng.integers(len(steps)))]
+        whole = format_plan(PlanStatus.STEPS, steps[1:])
+        told = None if seen is None or rng.random() < UNKNOWN_SHARE else seen
+        return LanguagePlan(instruction, told, last, answer_for(plans, last), whole)
+
+
+def _seen(
+    store: SceneStore, key: tuple[str, int], planner: CoarseTaskPlanner, plans: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...] | None:
+    """What the planner saw, and the things of the plans that can stand on a table; None if it cannot tell."""
+    try:
+        found = planner.look(scene_views(store.scene(key), Workspace()))
+    except ClapError:
+        return None
+    if found is None:
+        return None
+    wanted = {thing for plan in plans for thing in things_of(plan) if thing in CATALOGUE}
+    return tuple(name for name in CATALOGUE if name in wanted or name in found)

@@ -1,0 +1,43 @@
+"""Checkpoints that the operator puts to use while the console runs: each becomes one more policy to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from clap.episode import Episode
+from clap.policy import Policy
+from clap.worlds.world import World
+from ui.messages import PolicyChoice
+from ui.station.channel import frame
+from ui.station.outbox import Outbox
+
+
+class Checkpoints:
+    """``choices``: the policies that the pages know; every page is told when there is one more."""
+
+    def __init__(self, outbox: Outbox):
+        self.choices: tuple[PolicyChoice, ...] = ()
+        self._outbox = outbox
+
+    def use(self, episode: Episode, name: str, folder: Path) -> None:
+        """Offer the checkpoint in ``folder`` under its ``name``, and choose it; the episode's thread loads it."""
+        called = f"CLAP ({name})"
+        if called not in episode.policy_names():
+            episode.add_policy(called, _loader(folder, called))
+            self.choices = (*self.choices, PolicyChoice(called))
+            self._outbox.tell(frame({"type": "policies", "policies": [asdict(choice) for choice in self.choices]}))
+        episode.set_policy(called)
+        self._outbox.refresh()
+
+
+def _loader(folder: Path, called: str) -> Callable[[World], Policy]:
+    def load(world: World) -> Policy:
+        from clap.clap_policy import ClapPolicy
+
+        policy = ClapPolicy.load(folder, world.workspace)
+        policy.name = called
+        return policy
+
+    return load

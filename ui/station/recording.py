@@ -1,0 +1,216 @@
+"""The recording, in the station's process: the one writer of the demonstrations, and the recorder that fills them.
+
+All that touches files runs on one thread here, one thing after the other; the thread that obeys Stop only hands over.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from clap.episode import Episode
+from clap.failures import ClapError
+from demos.failures import DemonstrationError, InUseError, ReadOnlyError
+from demos.frames import Outcome
+from demos.recorder import Recorder, RecorderStatus
+from demos.store import DemonstrationStore
+from ui.station import recording_messages as messages
+from ui.station.channel import Json, frame
+from ui.station.outbox import Outbox
+
+RECORDING_TICK_S, IDLE_TICK_S = 0.25, 2.0
+"""How often the pages are told how the recording goes, if that has changed."""
+
+OUTCOMES = {True: Outcome.SUCCESS, False: Outcome.FAILURE, None: Outcome.UNKNOWN}
+
+logger = logging.getLogger(__name__)
+
+
+class Recording:
+    """Opens the set in ``folder``, records into it, and tells the pages.
+
+    Without a folder it only tells ``why_not``. ``store`` is the set: None until it is open and where it cannot be; open
+    for viewing only where it cannot be written. It is for the thread of this object alone: see ``submit``.
+    """
+
+    def __init__(self, folder: Path | None, why_not: str, outbox: Outbox):
+        self._folder, self._why_not, self._outbox = folder, why_not, outbox
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._recorder: Recorder | None = None
+        self._begun: float | None = None
+        self._note = ""
+        self._unfinished: list[Json] = []
+        self._told: Json | None = None
+        self._was_recording = False
+        self.store: DemonstrationStore | None = None
+
+    @property
+    def is_recording(self) -> bool:
+        """A take is being recorded; for the thread of this object alone."""
+        status = None if self._recorder is None else self._recorder.status()
+        return status is not None and status.take is not None and not status.ended
+
+    def follow(self, episode: Episode) -> None:
+        """Open the set, then record this episode whenever the operator wants it."""
+        self._thread = threading.Thread(target=self._run, args=(episode,), name="recording", daemon=True)
+        self._thread.start()
+
+    def obey(self, command: Json) -> None:
+        """Carry a checked command out soon, and return at once; its page is told if it is refused."""
+        self.submit(command["page"], functools.partial(self._do, command))
+
+    def submit(self, page: int, job: Callable[[], None]) -> None:
+        """Do something with the ``store`` on the thread that may, and return at once.
+
+        If ``job`` raises a ClapError, the page of this number is told its sentences.
+        """
+        self._jobs.put(functools.partial(self._attempt, page, job))
+
+    def close(self, timeout: float) -> None:
+        """Leave a take that is open to be resumed, and let others write the set; waits at most so many seconds."""
+        self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    # On the recording's own thread
+
+    def _run(self, episode: Episode) -> None:
+        with suppress(BrokenPipeError):  # the server has ended, and so will this process
+            self._open(episode)
+            while True:
+                recording = self._try_to_tell()
+                try:
+                    job = self._jobs.get(timeout=RECORDING_TICK_S if recording else IDLE_TICK_S)
+                except queue.Empty:
+                    continue
+                if job is None:
+                    break
+                job()
+                self._look_for_unfinished()
+        if self._recorder is not None:
+            self._recorder.close()
+        if self.store is not None:
+            self.store.close()
+
+    def _attempt(self, page: int, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except ClapError as error:
+            self._refuse(page, str(error))
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            logger.exception("The recording failed")
+            self._refuse(page, f"That failed ({type(error).__name__}: {error}). Look at the terminal.")
+
+    def _refuse(self, page: int, sentence: str) -> None:
+        self._outbox.answer(frame({"type": "refused", "sentence": sentence}, page))
+
+    def _open(self, episode: Episode) -> None:
+        """Open the set for writing, or else for viewing only, or else say why it cannot be."""
+        if self._folder is None:
+            return
+        self._tell_state("opening")
+        try:
+            self.store = DemonstrationStore.open(self._folder)
+        except (DemonstrationError, OSError) as error:
+            self._why_not = _why_not(error)
+            self._outbox.log("bad", self._why_not)
+            if isinstance(error, (InUseError, ReadOnlyError)) and self._folder.is_dir():
+                with suppress(DemonstrationError, OSError):
+                    self.store = DemonstrationStore.open(self._folder, read_only=True)
+            return
+        for finding in self.store.report.findings:
+            self._outbox.log("warn", f"Demonstrations: {finding.sentence}")
+        self._recorder = Recorder(episode, self.store)
+        self._look_for_unfinished()
+
+    def _do(self, command: Json) -> None:
+        recorder, store = self._recorder, self.store
+        if recorder is None or store is None:
+            raise DemonstrationError(self._why_not, " ")
+        verb = command["type"]
+        if verb == "record-begin":
+            recorder.begin(command["operator"], command["notes"])
+            self._begun, self._note = time.monotonic(), ""
+        elif verb == "record-mark":
+            recorder.mark_keyframe()
+        elif verb == "record-end":
+            recorder.end(messages.BY_OPERATOR)
+        elif verb == "record-resume":
+            recorder.resume(command["take"])
+            self._begun = None
+        elif verb == "record-commit":
+            self._tell_state("saving")
+            record = recorder.commit(OUTCOMES[command["success"]], command["notes"])
+            size = f"{record.length} frames, {record.size / 1e6:.1f} MB"
+            self._say("good", f"The take is kept as episode {record.index + 1}: {size}.")
+        elif verb == "record-discard":
+            recorder.discard()
+            self._say("info", "The take is in the trash, from which it can be restored.")
+
+    def _say(self, level: str, sentence: str) -> None:
+        self._note = sentence
+        self._outbox.log(level, sentence)
+
+    def _look_for_unfinished(self) -> None:
+        if self._recorder is not None and self.store is not None:
+            with suppress(DemonstrationError, OSError):
+                self._unfinished = [messages.unfinished(take) for take in self.store.unfinished()]
+
+    # Telling
+
+    def _try_to_tell(self) -> bool:
+        """The same, whatever happens: takes are to be kept even where the pages cannot be told."""
+        try:
+            return self._tell()
+        except BrokenPipeError:
+            raise
+        except Exception:
+            logger.exception("The pages cannot be told how the recording goes")
+            return False
+
+    def _tell(self) -> bool:
+        """Tell the pages what has changed; True while a take is being recorded."""
+        if self._recorder is None or self.store is None:
+            self._tell_state("off")
+            return False
+        status = self._recorder.status()
+        recording = status.take is not None and not status.ended
+        if self._was_recording and status.ended:
+            self._outbox.log("info", f"Recording has ended. {status.ended} The take waits to be kept or discarded.")
+        self._was_recording = recording
+        self._tell_state("recording" if recording else "ended" if status.take is not None else "idle", status)
+        return recording
+
+    def _tell_state(self, state: str, status: RecorderStatus | None = None) -> None:
+        message: Json = {"type": "recording", "state": state, "note": self._note}
+        if state == "off":
+            message["sentence"] = self._why_not
+        elif state != "opening" and self.store is not None:
+            status = status or (self._recorder.status() if self._recorder else None)
+            elapsed = time.monotonic() - self._begun if state == "recording" and self._begun is not None else None
+            message |= messages.set_state(self.store, self._unfinished)
+            message["take"] = None if status is None else messages.take(status, elapsed)
+        if message != self._told:
+            self._told = message
+            self._outbox.tell(frame(message))
+
+
+def _why_not(error: DemonstrationError | OSError) -> str:
+    """Why there is no recording, and what to do about it where the console runs."""
+    if not isinstance(error, DemonstrationError):
+        return f"Recording is off: {error}."
+    start = "then start this console anew. All else works."
+    move = {
+        InUseError: f"Close the other console, or choose another folder with --recordings, {start}",
+        ReadOnlyError: f"Make the folder writable, or choose another one with --recordings, {start}",
+    }.get(type(error), f"{error.next_move} A folder is chosen with --recordings when the console is started.")
+    return f"Recording is off: {error.sentence} {move}"

@@ -1,0 +1,105 @@
+"""A demonstration carried out again in the simulation: the scene is set up as it was, its keyframes are approved and
+moved to like any steps, and the world judges the end. Stop, Pause and the verdict work as ever."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from clap.episode import Episode, EpisodeSnapshot, EpisodeState
+from clap.failures import ClapError
+from demos.episode import RecordedEpisode
+from demos.failures import DemonstrationError
+from demos.replay import ReplayPolicy, ReplayScene, keyframe_actions, scene_of
+from ui.station.channel import Json
+
+WORLD = "tabletop"
+"""What the recorder notes as the world of its takes."""
+
+PATIENCE_S = 600.0
+
+WAITING = (EpisodeState.AWAITING, EpisodeState.PAUSED)
+
+logger = logging.getLogger(__name__)
+
+
+class Replaying:
+    """One replay at a time, watched on a thread of its own. ``state`` is what the pages are told; ``tell`` tells it."""
+
+    def __init__(self, tell: Callable[[], None]):
+        self._tell = tell
+        self._thread: threading.Thread | None = None
+        self.state: Json | None = None
+
+    def begin(self, episode: Episode, recorded: RecordedEpisode) -> None:
+        """Begin to replay. Raises ReplayError if it cannot be replayed here, and DemonstrationError if not now."""
+        if episode.snapshot().state.busy or (self._thread is not None and self._thread.is_alive()):
+            raise DemonstrationError("The arm has something to do already.", "Wait until it rests, or press Stop.")
+        scene = scene_of(recorded, WORLD, episode.tasks(), episode.conditions())
+        keyframe_actions(recorded)
+        self._thread = threading.Thread(target=self._run, args=(episode, recorded, scene), name="replay", daemon=True)
+        self._thread.start()
+
+    def _run(self, episode: Episode, recorded: RecordedEpisode, scene: ReplayScene) -> None:
+        name = recorded.record.id
+        try:
+            self._say(name, "running", "Setting up the scene as it was …")
+            self._carry_out(episode, recorded, scene)
+        except (ClapError, TimeoutError) as error:
+            self._say(name, "failed", f"The replay was given up. {error}")
+        except Exception as error:
+            logger.exception("A replay failed")
+            self._say(name, "failed", f"The replay failed ({type(error).__name__}: {error}).")
+
+    def _carry_out(self, episode: Episode, recorded: RecordedEpisode, scene: ReplayScene) -> None:
+        name, task = recorded.record.id, recorded.record.task
+        if not episode.reset(scene.task, scene.seed, scene.variation, scene.condition):
+            raise DemonstrationError("The scene could not be set up now.")
+        _require(_rested(episode), EpisodeState.READY)
+
+        if not episode.plan_with(lambda world: ReplayPolicy(world, recorded), task):
+            raise DemonstrationError("The replay could not begin now.")
+        _require(_rested(episode), EpisodeState.PLANNED)
+        self._say(name, "running", "The keyframes are carried out. Stop halts it.")
+        if not episode.run():
+            raise DemonstrationError("The replay could not begin now.")
+        while True:
+            now = _rested(episode)
+            if (now.task, now.seed, now.instruction) != (scene.task, scene.seed, task.strip()):
+                return self._say(name, "stopped", "Something else was begun before the replay had ended.")
+            if now.state not in WAITING:
+                break
+            self._say(name, "waiting", "The replay waits for approval on Operate.")
+            episode.wait(lambda snapshot: snapshot.state not in WAITING, PATIENCE_S)
+        return self._say(name, *_ending(now))
+
+    def _say(self, episode: str, state: str, sentence: str) -> None:
+        self.state = {"episode": episode, "state": state, "sentence": sentence}
+        self._tell()
+
+
+def _rested(episode: Episode) -> EpisodeSnapshot:
+    return episode.wait(lambda snapshot: not snapshot.state.busy, PATIENCE_S)
+
+
+def _require(now: EpisodeSnapshot, state: EpisodeState) -> None:
+    if now.state is not state:
+        raise DemonstrationError(
+            now.failure.sentence if now.failure else f"The episode is {now.state.value}.",
+            now.failure.next_move if now.failure else "Try again.",
+        )
+
+
+def _ending(now: EpisodeSnapshot) -> tuple[str, str]:
+    if now.state is EpisodeState.DONE:
+        if now.success is None:
+            return "done", "All keyframes were carried out. This world cannot judge the instruction."
+        if now.success:
+            return "success", "The replay reached the goal: the world judges it a success."
+        return "missed", "All keyframes were carried out, but the goal is not reached."
+    if now.state is EpisodeState.STOPPED:
+        return "stopped", "The replay was stopped."
+    if now.failure is not None:
+        return "failed", f"The replay failed. {now.failure.sentence}"
+    return "stopped", "The replay was ended before its last keyframe."
