@@ -52,7 +52,7 @@ def test_nudges_move_the_pose_and_the_policys_comes_back(console: ConsolePage) -
     assert moved["action"]["position"] == pytest.approx([x + 0.02, y, z + 0.02], abs=1e-4)
     assert moved["action"]["quaternion"] != pytest.approx(policys["quaternion"], abs=1e-2)
     assert page.locator("[aria-current=step] .c-own-tag").inner_text() == "pose yours"
-    assert page.locator("[data-view=top] .c-view-note").inner_text() == "keypoint · yours"
+    assert page.locator("#c-main [data-view=top] .c-view-note").inner_text() == "keypoint · yours"
     assert isinstance(console.status("verdict"), dict)
     console.screenshot("act-nudged")
     page.click("#c-nudge-back")
@@ -113,14 +113,14 @@ def test_a_nudge_that_is_not_sent_yet_is_dropped_by_stop(console: ConsolePage) -
 def test_the_keypoint_is_dragged_in_a_view(clap_console: ConsolePage) -> None:  # noqa: F811
     console, page = clap_console, clap_console.page
     found = predict(console)
-    picture = box(console, "[data-view=top] .c-picture")
+    picture = box(console, "#c-main [data-view=top] .c-picture")
     side = picture["width"] / 224
     u, v = (pixel + 0.5 for pixel in found["keypoint_pixels"][2])
     page.mouse.move(picture["x"] + u * side, picture["y"] + v * side)
     page.mouse.down()
     page.mouse.move(picture["x"] + (u + 10) * side, picture["y"] + (v - 6) * side, steps=4)
-    assert page.locator("[data-view=front] .c-own-mark").count() == 1
-    assert page.locator("[data-view=front] .c-hover-line").count() >= 2  # it goes along in the other views
+    assert page.locator("#c-main [data-view=front] .c-own-mark").count() == 1
+    assert page.locator("#c-main [data-view=front] .c-hover-line").count() >= 2  # it goes along in the other views
     console.screenshot("act-dragging")
     page.mouse.up()
     page.wait_for_function(SOURCE, arg="human keypoint", timeout=20_000)
@@ -142,7 +142,7 @@ def test_the_pose_is_moved_by_handles_in_the_scene(console: ConsolePage) -> None
     page.click("[data-handle=pose]")
     page.wait_for_function("() => window.__clap.scene.gizmo.helper.visible && window.__clap.scene.isDrawn")  # drawn
     console.screenshot("act-handles")
-    scene = box(console, ".c-scene canvas")
+    scene = box(console, "#c-main .c-scene canvas")
     along_z = page.evaluate(
         "([x, y, z]) => { const s = window.__clap.scene; return [0.06, 0.16].map(up => {"
         " const p = s.gizmo.proxy.position.clone().set(x, y, z + up).project(s.camera);"

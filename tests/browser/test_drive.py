@@ -151,7 +151,7 @@ def test_the_gripper_closes_and_opens(driving: ConsolePage) -> None:
     page = driving.page
     page.keyboard.press("g")
     page.wait_for_function("() => window.__clap.pose.opening < 0.3", timeout=20_000)
-    page.get_by_role("button", name="Open", exact=True).click()
+    page.locator("#c-drive").get_by_role("button", name="Open", exact=True).click()
     page.wait_for_function("() => window.__clap.pose.opening > 0.7", timeout=20_000)
 
 

@@ -40,7 +40,7 @@ def test_approving_every_step_brings_the_block_into_the_cup(open_page: OpenPage,
         prediction = console.status("prediction")
         assert isinstance(prediction, dict)
         page.wait_for_function("() => document.querySelectorAll('.c-crosshair').length === 3")
-        shown = page.locator(".c-view[data-view=top] .c-object text").all_text_contents()
+        shown = page.locator("#c-main .c-view[data-view=top] .c-object text").all_text_contents()
         assert sorted(shown) == sorted(found["name"] for found in prediction["objects"])
         assert " m" in page.locator("[aria-current=step] code").inner_text()
         console.screenshot(f"{policy}-3-step-{step + 1}-proposed")

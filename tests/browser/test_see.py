@@ -84,13 +84,13 @@ def test_labels_cover_neither_each_other_nor_the_crosshair(console: ConsolePage,
     console.screenshot(f"see-labels-{seed}")
     for view in VIEWS:
         labels = [
-            dict(node.bounding_box() or {}) for node in console.page.locator(f"[data-view={view}] .c-object rect").all()
+            dict(node.bounding_box() or {}) for node in console.page.locator(f"#c-main [data-view={view}] .c-object rect").all()
         ]
         assert labels
         for a, b in itertools.combinations(labels, 2):
             assert apart(a, b)
         for label in labels:
-            assert apart(label, box(console, f"[data-view={view}] .c-crosshair"))
+            assert apart(label, box(console, f"#c-main [data-view={view}] .c-crosshair"))
 
 
 def test_what_the_task_is_about_is_bright_and_the_rest_dim(console: ConsolePage) -> None:
@@ -99,9 +99,9 @@ def test_what_the_task_is_about_is_bright_and_the_rest_dim(console: ConsolePage)
     changed = {**found, "objects": [*found["objects"], other]}
     tell(console, prediction=changed, seen="red block, red cup, blue cylinder")
     for view in VIEWS:
-        bright = console.page.locator(f"[data-view={view}] .c-object:not(.c-dim-object) text").all_text_contents()
+        bright = console.page.locator(f"#c-main [data-view={view}] .c-object:not(.c-dim-object) text").all_text_contents()
         assert sorted(bright) == sorted(item["name"] for item in found["objects"])
-        assert console.page.locator(f"[data-view={view}] .c-dim-object text").all_text_contents() == ["blue cylinder"]
+        assert console.page.locator(f"#c-main [data-view={view}] .c-dim-object text").all_text_contents() == ["blue cylinder"]
     assert console.page.locator("#c-scene .c-label-dim").all_inner_texts() == ["blue cylinder"]
     assert console.page.locator("#c-seen .c-seen-task").all_inner_texts() == ["red block", "red cup"]
     console.screenshot("see-dim-object")
@@ -110,21 +110,21 @@ def test_what_the_task_is_about_is_bright_and_the_rest_dim(console: ConsolePage)
 @looks((SMALL, "light"))
 def test_hovering_shows_the_place_in_all_views(console: ConsolePage) -> None:
     block = next(item for item in predict(console)["objects"] if item["name"] == "red block")
-    picture = box(console, "[data-view=top] .c-picture")
+    picture = box(console, "#c-main [data-view=top] .c-picture")
     u, v = ((pixel + 0.5) / 224 for pixel in block["pixels"][2])
     console.page.mouse.move(picture["x"] + u * picture["width"], picture["y"] + v * picture["height"])
     shown = console.page.locator(".c-place").all_text_contents()
     assert len(set(shown)) == 1
     assert coordinates(shown[0]) == pytest.approx(block["position"], abs=0.03)
-    assert [console.page.locator(f"[data-view={view}] .c-hover-line").count() for view in VIEWS] == [2, 2, 2]
+    assert [console.page.locator(f"#c-main [data-view={view}] .c-hover-line").count() for view in VIEWS] == [2, 2, 2]
     console.screenshot("see-hover-view")
-    black = box(console, "[data-view=front] .c-picture")
+    black = box(console, "#c-main [data-view=front] .c-picture")
     console.page.mouse.move(black["x"] + 6, black["y"] + 6)
-    x, y, z = coordinates(console.page.locator("[data-view=front] .c-place").inner_text())
+    x, y, z = coordinates(console.page.locator("#c-main [data-view=front] .c-place").inner_text())
     assert x is None  # nothing is seen there, so its depth is not known
     assert y is not None
     assert z is not None
-    assert [console.page.locator(f"[data-view={view}] .c-hover-line").count() for view in VIEWS] == [2, 1, 1]
+    assert [console.page.locator(f"#c-main [data-view={view}] .c-hover-line").count() for view in VIEWS] == [2, 1, 1]
     console.page.mouse.move(700, 30)
     assert console.page.locator(".c-place:visible").count() == 0
 
@@ -133,15 +133,15 @@ def test_hovering_shows_the_place_in_all_views(console: ConsolePage) -> None:
 def test_views_and_scene_grow_and_shrink_with_stop_in_reach(console: ConsolePage) -> None:
     predict(console)
     wide = console.page.evaluate("innerWidth")
-    for selector in (*(f"[data-view={view}]" for view in VIEWS), ".c-scene"):
+    for selector in (*(f"#c-main [data-view={view}]" for view in VIEWS), "#c-main .c-scene"):
         small = box(console, selector)
         console.page.click(f"{selector} .c-enlarge")
         large = box(console, selector)
         assert large["width"] > 0.9 * wide
-        assert large["height"] > 2 * small["height"] or selector == ".c-scene"
+        assert large["height"] > 2 * small["height"] or selector.endswith("scene")
         bar = box(console, "#c-stop")
         assert bar["y"] + bar["height"] <= large["y"]
-        console.screenshot(f"see-large-{selector.strip('.[]').replace('data-view=', '')}")
+        console.screenshot(f"see-large-{selector.split()[-1].strip('.[]').replace('data-view=', '')}")
         console.page.click(f"{selector} .c-enlarge")
         assert box(console, selector) == small
     assert console.page.evaluate("window.__clap.canvasMounts") == 1
@@ -176,7 +176,7 @@ def test_the_camera_has_presets_and_keeps_what_the_operator_chose(console: Conso
 
 
 def test_a_point_of_the_scene_says_where_it_is(console: ConsolePage) -> None:
-    scene = box(console, ".c-scene")
+    scene = box(console, "#c-main .c-scene")
     at = (int(scene["x"] + 0.5 * scene["width"]), int(scene["y"] + 0.72 * scene["height"]))
     console.page.mouse.move(*at)
     hovered = coordinates(console.page.locator(".c-probe").inner_text())
