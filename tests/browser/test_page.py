@@ -37,7 +37,9 @@ def test_labels_in_the_views_do_not_cover_each_other(console: ConsolePage) -> No
     console.press_and_wait("plan", "planned")
     console.press_and_wait("predict", "awaiting approval")
     for view in ("front", "left", "top"):
-        boxes = [label.bounding_box() for label in console.page.locator(f"#c-main [data-view={view}] .c-object rect").all()]
+        boxes = [
+            label.bounding_box() for label in console.page.locator(f"#c-main [data-view={view}] .c-object rect").all()
+        ]
         assert boxes
         for a, b in itertools.combinations(boxes, 2):
             assert a is not None

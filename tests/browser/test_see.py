@@ -84,7 +84,8 @@ def test_labels_cover_neither_each_other_nor_the_crosshair(console: ConsolePage,
     console.screenshot(f"see-labels-{seed}")
     for view in VIEWS:
         labels = [
-            dict(node.bounding_box() or {}) for node in console.page.locator(f"#c-main [data-view={view}] .c-object rect").all()
+            dict(node.bounding_box() or {})
+            for node in console.page.locator(f"#c-main [data-view={view}] .c-object rect").all()
         ]
         assert labels
         for a, b in itertools.combinations(labels, 2):
@@ -99,9 +100,13 @@ def test_what_the_task_is_about_is_bright_and_the_rest_dim(console: ConsolePage)
     changed = {**found, "objects": [*found["objects"], other]}
     tell(console, prediction=changed, seen="red block, red cup, blue cylinder")
     for view in VIEWS:
-        bright = console.page.locator(f"#c-main [data-view={view}] .c-object:not(.c-dim-object) text").all_text_contents()
+        bright = console.page.locator(
+            f"#c-main [data-view={view}] .c-object:not(.c-dim-object) text"
+        ).all_text_contents()
         assert sorted(bright) == sorted(item["name"] for item in found["objects"])
-        assert console.page.locator(f"#c-main [data-view={view}] .c-dim-object text").all_text_contents() == ["blue cylinder"]
+        assert console.page.locator(f"#c-main [data-view={view}] .c-dim-object text").all_text_contents() == [
+            "blue cylinder"
+        ]
     assert console.page.locator("#c-scene .c-label-dim").all_inner_texts() == ["blue cylinder"]
     assert console.page.locator("#c-seen .c-seen-task").all_inner_texts() == ["red block", "red cup"]
     console.screenshot("see-dim-object")
