@@ -124,8 +124,10 @@ def test_a_retraining_runs_on_without_the_server_and_is_cancelled_and_resumed_by
     anew.cancel(name)
     assert eventually(lambda: anew.get(name).state == "cancelled", 120)
     assert anew.get(name).can_resume and "Resume" in retraining_panel(anew, name)["shown"]["sentence"]
+    told = len(list(read_progress(progress)))
     anew.resume(name)
     assert anew.get(name).state == "running"
+    assert eventually(lambda: len(list(read_progress(progress))) > told, 120)  # it has begun
     group = anew.get(name).folder.group()
     assert group is not None
     os.killpg(group, signal.SIGKILL)

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clap.failures import ClapError
 from demos.episode import RecordedEpisode
 from demos.failures import UnknownEpisodeError
+from ui.review.answer import Answer
 from ui.review.film import film_strip
 from ui.review.library import Library, version_of
 from ui.review.listing import Json, Listings, detail
 
-JSON, WEBP, BINARY = "application/json", "image/webp", "application/octet-stream"
+WEBP, BINARY = "image/webp", "application/octet-stream"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """``status`` as HTTP has it; ``body`` of the type ``media``. An error's body is JSON with a ``sentence``.
-
-    ``version``: what it is about, in the version that never changes; empty where it may be another the next time.
-    """
-
-    status: int
-    media: str
-    body: bytes
-    version: str = ""
-
-    @staticmethod
-    def of(content: Any, version: str = "") -> Answer:
-        """Something as JSON."""
-        return Answer(200, JSON, json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), version)
-
-    @staticmethod
-    def error(status: int, sentence: str) -> Answer:
-        """A sentence that says why there is nothing else."""
-        return Answer(status, JSON, json.dumps({"sentence": sentence}).encode())
 
 
 class Answers:

@@ -20,12 +20,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI
 
-if TYPE_CHECKING:  # the server stays light
-    from ui.review.answers import Answer
+from ui.review.answer import Answer
 
 MOST_WAITING = 24
 """Questions that may wait; a page asks for one thing at a time, and strips a few at once."""
@@ -57,8 +56,6 @@ class Desk:
 
         Equal questions are asked once.
         """
-        from ui.review.answers import Answer
-
         key = json.dumps({**question, "version": version}, sort_keys=True)
         with self._lock:
             if key in self._kept:
@@ -79,8 +76,6 @@ class Desk:
     # On the desk's own thread
 
     def _exchange(self, key: str, version: str | None) -> Answer:
-        from ui.review.answers import Answer
-
         answer = Answer.error(500, LOST)
         try:
             with contextlib.suppress(OSError, EOFError):
@@ -93,8 +88,6 @@ class Desk:
         return answer
 
     def _answer(self, key: str) -> Answer:
-        from ui.review.answers import Answer
-
         if self._process is None or not self._process.is_alive():
             self._start()
         assert self._pipe is not None

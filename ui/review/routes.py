@@ -12,7 +12,7 @@ from fastapi import Path as InAddress
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ui.review.answers import Answer
+from ui.review.answer import Answer
 from ui.review.desk import Desk, at_end
 
 Name = Annotated[str, InAddress(pattern=r"^[a-z]{1,20}$")]
