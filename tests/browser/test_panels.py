@@ -224,7 +224,7 @@ def test_evaluations_are_compared_side_by_side(console: ConsolePage) -> None:
     assert page.evaluate("document.activeElement.value") == "checkpoint-rvt2"
     console.screenshot("panel-evaluation-compared")
     panel.locator("summary").first.click()
-    text = panel.locator("table").first.inner_text()
+    text = panel.locator("details[open] table").first.inner_text()  # made as the details open, which takes a moment
     for part in ("CLAP, the paper", "a real robot, one camera", "simulated table, four cameras", "never-trained tasks"):
         assert part in text
     assert "put <it> there & then" in panel.locator(".c-film").first.inner_text()
@@ -238,12 +238,14 @@ def test_evaluations_are_compared_side_by_side(console: ConsolePage) -> None:
 def test_curves_are_drawn_over_time_or_samples_and_told_as_a_table(console: ConsolePage) -> None:
     page = console.page
     open_panel(console, "training")
-    panel = page.locator("#c-training")
-    assert "CPU minutes" in panel.locator(".c-chart").first.inner_text()
+    panel = page.locator("#c-training-body")
+    first = panel.locator("> .c-section", has=page.locator(".c-chart")).first  # below the retraining card
+    assert "CPU minutes" in first.locator(".c-chart").first.inner_text()
     panel.get_by_label("samples seen").check()
-    page.wait_for_function("() => document.querySelector('#c-training .c-chart').innerText.includes('scenes seen')")
-    panel.locator("summary").first.click()
-    assert panel.locator("table").first.locator("tbody tr").count() == 200
+    first.locator(".c-chart", has_text="scenes seen").first.wait_for()
+    first.locator("summary").first.click()
+    first.locator("details[open] table").first.wait_for()
+    assert first.locator("details[open] table").first.locator("tbody tr").count() == 200
     assert "python -m training.train_planner --minutes 60" in panel.inner_text()
     panel.get_by_label("CPU time").check()
     page.wait_for_selector("#c-training-body[aria-busy=false]")
@@ -287,7 +289,7 @@ def test_without_figures_the_panels_say_which_command_makes_them(shared: Console
     try:
         (checkpoint / "training_curves.json").write_text("[1, 2", "utf-8")
         page.click("#c-tab-training")
-        page.wait_for_selector("#c-training .c-problem")
+        page.wait_for_selector("#c-training-body > .c-problem")
         console.screenshot("panel-training-malformed")
     finally:
         (checkpoint / "kept.away").rename(checkpoint / "training_curves.json")
