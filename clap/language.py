@@ -160,14 +160,12 @@ class Format:
 
     ``objects``: round two says where the objects are before it says the step. ``plan``: round two follows round one's
     plan; without, there is no round one, and the ``steps`` below are the instruction alone. ``last``: both rounds are
-    told the last step; without, a plan is that of the whole task. ``views``: the order in which a point's pixels are
-    written, as indices of ``geometry.VIEWS``.
+    told the last step; without, a plan is that of the whole task.
     """
 
     objects: bool = True
     plan: bool = True
     last: bool = True
-    views: tuple[int, ...] = TOP_FIRST
 
     @property
     def plan_grammar(self) -> str:
@@ -181,11 +179,11 @@ class Format:
 
     @property
     def _points(self) -> str:
-        return " ".join(f"{VIEW_NAMES[k]} {_NUMBER} {_NUMBER}" for k in self.views)
+        return " ".join(f"{VIEW_NAMES[k]} {_NUMBER} {_NUMBER}" for k in TOP_FIRST)
 
     def format_pixels(self, pixels: NDArray[np.integer]) -> str:
         """One pixel per view (3, 2) as text."""
-        return " ".join(f"{VIEW_NAMES[k]} {int(pixels[k][0])} {int(pixels[k][1])}" for k in self.views)
+        return " ".join(f"{VIEW_NAMES[k]} {int(pixels[k][0])} {int(pixels[k][1])}" for k in TOP_FIRST)
 
     def format_objects(self, objects: Sequence[NamedPixels]) -> str:
         """The object section, which is also the answer to LOCATE_PROMPT."""
@@ -255,7 +253,7 @@ class Format:
     def _parse_pixels(self, text: str) -> NDArray[np.int64]:
         words = text.split(" ")
         pixels = np.zeros((len(VIEW_NAMES), 2), np.int64)
-        for place, k in enumerate(self.views):
+        for place, k in enumerate(TOP_FIRST):
             pixels[k] = int(words[3 * place + 1]), int(words[3 * place + 2])
         return pixels
 

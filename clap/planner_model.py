@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-from clap import format_one
 from clap.failures import CheckpointError
-from clap.language import FORMAT_VERSION, TOP_FIRST, Format
+from clap.language import FORMAT_VERSION, Format
 
 SETTINGS_FILE = "planner.json"
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -55,8 +54,7 @@ class PlannerSettings:
     @property
     def format(self) -> Format:
         """How questions and answers are written for this checkpoint."""
-        views = format_one.VIEWS if self.format_version == format_one.VERSION else TOP_FIRST
-        return Format(self.reason_objects, self.reason_plan, self.last_step, views)
+        return Format(self.reason_objects, self.reason_plan, self.last_step)
 
     def save(self, folder: Path) -> None:
         """Write planner.json into a checkpoint folder."""
@@ -82,8 +80,7 @@ class PlannerSettings:
             settings = PlannerSettings(**values)
         except (TypeError, AttributeError) as error:
             raise CheckpointError(f"{where} is malformed ({error}); it may hold {sorted(known_fields())}.") from error
-        known_version = settings.format_version in (FORMAT_VERSION, format_one.VERSION)
-        if settings.second_frame not in ("copy", "position") or not known_version:
+        if settings.second_frame not in ("copy", "position") or settings.format_version != FORMAT_VERSION:
             raise CheckpointError(
                 f"{where} asks for second_frame={settings.second_frame!r}, format_version={settings.format_version}; "
                 f"this program knows 'copy' and 'position', version {FORMAT_VERSION}."

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clap import format_one, language
+from clap import language
 from clap.geometry import VIEW_NAMES
 from clap.instruction_words import read_instruction
 from clap.plan_grounding import denies_what_is_there, missing_thing
@@ -60,7 +60,7 @@ class PlannerRounds(ABC):
 
         Raises InvalidPlannerTextError if the length limit cut the answer.
         """
-        if not self.settings.reason_plan or self.settings.format_version == format_one.VERSION:
+        if not self.settings.reason_plan:
             return None
         return self._ask(language.NAME_PROMPT, language.SEEN_GRAMMAR, language.parse_seen, on_text, views)
 
@@ -75,9 +75,6 @@ class PlannerRounds(ABC):
         instruction = self.check_instruction(instruction)
         if not self.settings.reason_plan:
             return Plan(PlanStatus.STEPS, (instruction,))
-        if self.settings.format_version == format_one.VERSION:
-            question = format_one.plan_prompt(instruction, last_step)
-            return self._ask(question, format_one.PLAN_GRAMMAR, format_one.read_plan, on_text)
         question = self.format.plan_prompt(instruction, last_step, seen)
         plan = self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
         if seen is not None and plan.status is PlanStatus.REFUSED and denies_what_is_there(plan.reason, seen):

@@ -10,7 +10,6 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,6 @@ from tokenizers.models import WordLevel
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from clap.encoders import EncoderConfig
 from clap.failures import CheckpointError
 from clap.geometry import Array
 from clap.heatmap import decode_position
@@ -30,7 +28,6 @@ from clap.rotation import bins_to_quaternion
 from clap.views import CanonicalViews
 
 FORMAT = "clap fine action predictor 2"
-FORMAT_1 = "clap fine action predictor 1"
 
 
 @dataclass(frozen=True)
@@ -135,8 +132,6 @@ class FineActionPredictor:
         try:
             values = json.loads((folder / "config.json").read_text("utf-8"))
             weights = load_file(folder / "model.safetensors")
-            if values.get("format") == FORMAT_1:
-                values, weights = upgrade_format_1(values, weights)
             if values.get("format") != FORMAT:
                 raise CheckpointError(f"{folder / 'config.json'} is not of the format “{FORMAT}”.")
             network = FineActionNetwork(PredictorConfig.from_dict(values))
@@ -155,12 +150,3 @@ def tokenize(tokenizer: PreTrainedTokenizerBase, steps: list[str], limit: int) -
     )
     mask = encoded.get("attention_mask", torch.ones_like(encoded["input_ids"]))
     return encoded["input_ids"], mask.bool()
-
-
-def upgrade_format_1(values: dict[str, Any], weights: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A checkpoint from before the collision head and the height, as format 2: it always ignores collisions."""
-    encoders = {**values["encoders"], "use_height": False}
-    values = {**values, "format": FORMAT, "encoder": EncoderConfig.kind, "encoders": encoders}
-    head = {name: torch.zeros_like(value) for name, value in weights.items() if name.startswith("gripper.")}
-    head["gripper.4.bias"] = torch.tensor([-10.0, 10.0])
-    return values, weights | {name.replace("gripper.", "collision."): value for name, value in head.items()}

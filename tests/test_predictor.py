@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 
@@ -10,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 from predictor_shards import paint
-from safetensors.torch import save_file
 
 from clap.encoders import EncoderConfig
 from clap.failures import CheckpointError
 from clap.geometry import Workspace
 from clap.multiview import MultiViewConfig
 from clap.plain_encoder import PlainEncoderConfig
-from clap.predictor import FORMAT_1, FineActionPredictor
+from clap.predictor import FineActionPredictor
 from clap.predictor_network import FineActionNetwork, FineInputs, PredictorConfig, RotationHead
 from clap.step_vocabulary import build_tokenizer, tabletop_steps
 from clap.views import CanonicalViews
@@ -166,23 +164,6 @@ def test_the_collision_head_decides_on_its_own(favoured, ignore):
     after = predictor.predict(seen, STEP, 1.0)
     assert after.ignore_collisions is ignore and after.collision_confidence > 0.99
     assert after.gripper_open == before.gripper_open and np.array_equal(after.quaternion, before.quaternion)
-
-
-def test_a_checkpoint_of_format_1_always_ignores_collisions_and_sees_no_height(tmp_path):
-    torch.manual_seed(0)
-    now = tiny_predictor()
-    encoders = dataclasses.replace(now.config.encoders, use_height=False)
-    old = FineActionPredictor(FineActionNetwork(dataclasses.replace(now.config, encoders=encoders)), now.tokenizer)
-    old.save(tmp_path)
-    weights = {name: v for name, v in old.network.state_dict().items() if not name.startswith("collision.")}
-    save_file(weights, tmp_path / "model.safetensors")
-    values = json.loads((tmp_path / "config.json").read_text())
-    del values["encoder"], values["encoders"]["use_height"]
-    (tmp_path / "config.json").write_text(json.dumps({**values, "format": FORMAT_1}))
-    low, high = (FineActionPredictor.load(tmp_path).predict(views(28, raised=z), STEP, 1.0) for z in (0.0, 0.3))
-    assert low.ignore_collisions and low.collision_confidence > 0.99
-    assert np.allclose(low.heatmaps, old.predict(views(28), STEP, 1.0).heatmaps)
-    assert np.allclose(low.heatmaps, high.heatmaps, atol=1e-5)
 
 
 def test_views_of_another_size_are_refused():

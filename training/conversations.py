@@ -70,7 +70,7 @@ def _unknown(scene: Scene, query: StepQuery, form: Format) -> frozenset[int]:
     """The numbers of round two's answer that come from coordinates which are not known."""
     if not form.objects:
         return frozenset()
-    axes = [axis for k in form.views for axis in (VIEWS[k].u_axis, VIEWS[k].v_axis)]
+    axes = [axis for k in language.TOP_FIRST for axis in (VIEWS[k].u_axis, VIEWS[k].v_axis)]
     known = [scene.knows(name)[axis] for name in query.objects for axis in axes]
     return frozenset(number for number, is_known in enumerate(known) if not is_known)
 

@@ -12,9 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from clap import format_one
 from clap.checkpoint import open_checkpoint
-from clap.failures import CheckpointError
 from clap.planner import CoarseTaskPlanner
 from clap.planner_model import PlannerModel
 from training.language_plans import LanguagePlan, LanguagePlanSampler
@@ -34,18 +32,13 @@ SHOWN: tuple[str, ...] = ("text", "coordinates", "attention", "plan")
 
 
 class PlannerLearner:
-    """Raises CheckpointError for a checkpoint of an older format, whose questions and answers read otherwise."""
+    """Raises CheckpointError for a checkpoint that cannot be read."""
 
     name = "planner"
 
     def __init__(self, settings: RetrainSettings, recorded: Path):
         self.settings = settings
         self.planner = CoarseTaskPlanner.load(open_checkpoint(settings.checkpoint).planner)
-        if self.planner.settings.format_version == format_one.VERSION:
-            raise CheckpointError(
-                f"{settings.checkpoint} is of an older language format, which is not trained any more.",
-                "Retrain from a checkpoint of the present one (`make train-mini` makes one).",
-            )
         self.recorded, self.rehearsed = SceneStore(recorded), SceneStore(settings.data)
         self.recorded_plans = RecordedPlans(self.recorded, self.planner)
         self.rehearsed_plans = LanguagePlanSampler()
