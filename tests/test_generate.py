@@ -53,7 +53,7 @@ def test_the_canonical_grasp_of_a_turned_cube_is_an_equal_grasp_within_45_degree
 
 def arguments() -> argparse.Namespace:
     return argparse.Namespace(
-        seed=3, demos=1, first_demo=0, tasks="trained", conditions=["none"], scenes=4, copies=None
+        seed=3, demos=1, first_demo=0, tasks="trained", conditions=["none"], scenes=4, copies=None, zoom_size=56
     )
 
 
@@ -88,7 +88,7 @@ def test_a_shard_holds_what_its_records_point_to(shards):
         assert depth.shape == rgb.shape[:-1] and depth.dtype == np.float16
     zooms = np.load(shards / "shard-00002" / "zooms_rgb.npy", allow_pickle=False)
     indices = [zoom["index"] for record in records(shards, 2) for zoom in record["zooms"]]
-    assert indices == list(range(len(zooms)))
+    assert indices == list(range(len(zooms))) and zooms.shape[1:] == (3, 56, 56, 3)
 
 
 def test_blocks_are_seen_from_above_where_their_labels_say(shards):

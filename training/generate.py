@@ -33,6 +33,7 @@ from training.positions import set_table
 from training.shards import ShardWriter
 
 ZOOM_SIZE = 112
+"""Pixels a side of the fine stage's views, as clap-mini sees them; SigLIP and DINOv2 at the paper's size take 224."""
 ZOOM_NOISE = (0.05, 0.02)
 """Half width of the zoom centre's uniform noise, metres: RVT-2's 5 cm, and a closer one as at test time."""
 
@@ -105,7 +106,11 @@ def add_positions(
 
 
 def add_transition(
-    writer: ShardWriter, transition: Transition, rng: np.random.Generator, copies: int = COPIES["trajectory"]
+    writer: ShardWriter,
+    transition: Transition,
+    rng: np.random.Generator,
+    copies: int = COPIES["trajectory"],
+    zoom_size: int = ZOOM_SIZE,
 ) -> None:
     """One transition: as it is, and moved, each with two noisy zooms."""
     workspace = Workspace()
@@ -137,7 +142,7 @@ def add_transition(
             },
             "gripper_open": transition.shot.observation.gripper_is_open,
         }
-        zooms = [zoom(cloud, keypoint, workspace, noise, rng) for noise in ZOOM_NOISE]
+        zooms = [zoom(cloud, keypoint, workspace, noise, rng, zoom_size) for noise in ZOOM_NOISE]
         writer.add(record, views, zooms)
 
 
@@ -158,14 +163,19 @@ def moved_views(observation: Observation, motion: RigidMotion) -> tuple[PointClo
 
 
 def zoom(
-    cloud: PointCloud, keypoint: np.ndarray, workspace: Workspace, noise: float, rng: np.random.Generator
+    cloud: PointCloud,
+    keypoint: np.ndarray,
+    workspace: Workspace,
+    noise: float,
+    rng: np.random.Generator,
+    size: int = ZOOM_SIZE,
 ) -> CanonicalViews:
     """The fine stage's views of a window around a keypoint, off it by up to ``noise`` metres on each axis."""
     low, high = np.asarray(workspace.low) + 1e-3, np.asarray(workspace.high) - 1e-3
     while True:
         center = np.clip(keypoint + rng.uniform(-noise, noise, 3), low, high)
         try:
-            return render_views(cloud, workspace.zoomed(center), ZOOM_SIZE, splat=2)
+            return render_views(cloud, workspace.zoomed(center), size, splat=2)
         except ClapError:
             # Nothing to see from a centre high in the air: draw another, further away.
             noise *= 1.2
@@ -187,7 +197,7 @@ def fill_trajectories(writer: ShardWriter, world: TabletopWorld, number: int, ar
     turn = number // 2 * DEMONSTRATIONS_PER_SHARD
     for k in range(turn, turn + DEMONSTRATIONS_PER_SHARD):
         for transition in demonstrate(world, *runs[k % len(runs)]):
-            add_transition(writer, transition, rng, args.copies or COPIES["trajectory"])
+            add_transition(writer, transition, rng, args.copies or COPIES["trajectory"], args.zoom_size)
 
 
 def main() -> None:
@@ -202,6 +212,7 @@ def main() -> None:
     parser.add_argument(
         "--copies", type=int, help=f"renderings of every moment, the first of them unmoved (else {COPIES})"
     )
+    parser.add_argument("--zoom-size", type=int, default=ZOOM_SIZE, help="pixels a side of the fine stage's views")
     parser.add_argument("--worker", default="0/1", help="k/n: make every n-th shard, starting with the k-th")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
