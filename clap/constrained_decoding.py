@@ -11,10 +11,7 @@ from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 from llguidance.hf import from_tokenizer
 from tokenizers.decoders import Metaspace
 from torch import Tensor
-from transformers import LogitsProcessor, PreTrainedTokenizerFast
-from transformers.generation.streamers import BaseStreamer
-
-from clap.policy import OnText
+from transformers import PreTrainedTokenizerFast
 
 WORD_MARK = "▁"
 """Metaspace's mark of a word's leading space."""
@@ -57,7 +54,7 @@ class GrammarError(ValueError):
 
 
 class Grammar:
-    """Compiles regular expressions for one tokenizer and hands out fresh matchers."""
+    """Compiles regular expressions for one tokenizer and hands out fresh followers."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, vocabulary_size: int):
         self._tokenizer = grammar_tokenizer(tokenizer, vocabulary_size)
@@ -69,45 +66,27 @@ class Grammar:
             raise GrammarError(f"Not a usable grammar: {matcher.get_error()}")
         return matcher
 
-    def processor(self, regex: str) -> GrammarProcessor:
-        """A logits processor for one answer that follows ``regex``."""
-        return GrammarProcessor(self._compiled(regex).deep_copy())
+    def follow(self, regex: str | None) -> Follower:
+        """A follower of one answer that matches ``regex``; of any answer without one."""
+        return Follower(None if regex is None else self._compiled(regex).deep_copy())
 
 
-class GrammarProcessor(LogitsProcessor):
-    """Masks every token with which the answer could not go on; one instance serves one batch-1 generation."""
+class Follower:
+    """Goes along with one answer as it is written, and says with which tokens it may go on."""
 
-    def __init__(self, matcher: LLMatcher):
+    def __init__(self, matcher: LLMatcher | None):
         self._matcher = matcher
-        self._started = False
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        if self._started:
-            self._matcher.consume_token(int(input_ids[0, -1]))
-        self._started = True
-        bits = np.unpackbits(np.frombuffer(self._matcher.compute_bitmask(), np.uint8), bitorder="little")
-        allowed = torch.zeros(scores.shape[-1], dtype=torch.bool)
-        count = min(len(bits), len(allowed))
-        allowed[:count] = torch.from_numpy(bits[:count].astype(bool))
-        if not allowed.any():
+    def allowed(self, count: int) -> Tensor:
+        """(count,) bool: the tokens that may come next. Raises GrammarError if none may."""
+        if self._matcher is None:
+            return torch.ones(count, dtype=torch.bool)
+        bits = np.unpackbits(np.frombuffer(self._matcher.compute_bitmask(), np.uint8), bitorder="little")[:count]
+        if not bits.any():
             raise GrammarError("no word of the vocabulary goes on with the answer")
-        return scores.masked_fill(~allowed.to(scores.device), float("-inf"))
+        return torch.from_numpy(np.pad(bits, (0, count - len(bits))).astype(bool))
 
-
-class TextStreamer(BaseStreamer):
-    """Passes the text written so far to a callback, token by token."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, on_text: OnText):
-        self._tokenizer, self._on_text = tokenizer, on_text
-        self._ids: list[int] = []
-        self._prompt_seen = False
-
-    def put(self, value: Tensor) -> None:
-        if not self._prompt_seen:  # generate() streams the prompt first
-            self._prompt_seen = True
-            return
-        self._ids.extend(value.flatten().tolist())
-        self._on_text(self._tokenizer.decode(self._ids, skip_special_tokens=True).strip())
-
-    def end(self) -> None:
-        return
+    def take(self, token: int) -> None:
+        """This token was written."""
+        if self._matcher is not None:
+            self._matcher.consume_token(token)

@@ -24,7 +24,6 @@ from clap.planner_answers import (
     image_prefix,
     wrap_prompt,
 )
-from clap.planner_looks import PlannerLooks
 from clap.planner_model import SETTINGS_FILE, PlannerModel, PlannerSettings
 from clap.planner_rounds import PlannerRounds, Reasoning
 from clap.policy import OnText
@@ -49,7 +48,6 @@ class CoarseTaskPlanner(PlannerRounds):
     def __init__(self, model: PlannerModel, tokenizer: PreTrainedTokenizerFast, settings: PlannerSettings):
         self.model, self.tokenizer, self.settings = model, tokenizer, settings
         self._answers = Answers(model, tokenizer, settings)
-        self._looks = PlannerLooks(model, tokenizer, settings)
 
     @classmethod
     def load(cls, folder: str | Path) -> CoarseTaskPlanner:
@@ -111,12 +109,14 @@ class CoarseTaskPlanner(PlannerRounds):
         max_new_tokens: int | None = None,
     ) -> str:
         """The model's answer to any question, which follows the ``views`` if there are any; see Answers.answer."""
-        return self._answers.answer(question, grammar, max_new_tokens or self.max_new_tokens, on_text, views)
+        return self._answers.answer(question, grammar, max_new_tokens or self.max_new_tokens, on_text, views).text
 
-    def settle(self, question: str, text: str, views: CanonicalViews) -> tuple[str, NDArray[np.float64]]:
-        """Look again in shifted views, as often as the settings say; see planner_looks."""
-        settled = self._looks.settle(question, text, views)
-        return settled.text, settled.scatter
+    def answer_places(
+        self, question: str, grammar: str, on_text: OnText | None, views: CanonicalViews
+    ) -> tuple[str, NDArray[np.float64]]:
+        """As ``answer``, with the scatter of the looks; see planner_looks."""
+        answer = self._answers.answer(question, grammar, self.max_new_tokens, on_text, views)
+        return answer.text, answer.scatter
 
 
 def _settings(folder: Path) -> PlannerSettings:

@@ -1,25 +1,26 @@
 """How the planner's model answers a question: greedy, under a grammar, with what it has read of the views kept.
 
 Several questions are asked about the same views: what is there, the next step, and the step again if the operator
-wants another prediction. The images are encoded, and the prompt read up to their end, once for all of them.
+wants another prediction. The images are encoded, and the prompt read up to their end, once for all of them. Where the
+grammar leaves no choice, a token costs nothing: the model reads it together with the next one that it does choose.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedTokenizerFast, Qwen2_5_VLConfig
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
 
-from clap.constrained_decoding import Grammar, TextStreamer
+from clap.constrained_decoding import Grammar
 from clap.failures import InvalidPlannerTextError
 from clap.geometry import VIEW_NAMES
+from clap.planner_looks import Looks
 from clap.planner_model import PlannerModel, PlannerSettings, patch_grid, patchify
+from clap.planner_reading import Reading, rows_of
 from clap.policy import OnText
 from clap.views import CanonicalViews
 
@@ -57,21 +58,33 @@ def image_inputs(
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An answer's text, and the ``scatter`` (3, 2) pixels of its last place in each view over several looks; 0 where
+    there was a single one."""
+
+    text: str
+    scatter: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class _Seen:
-    """Views that were read: keys and values of the prompt up to the last image, and how far the positions of what
-    follows lie from its count of tokens (Qwen's rope deltas: a view's tokens take fewer positions than tokens)."""
+    """Views that were read by all looks: the prompt up to the last image, ``length`` tokens of it."""
 
     views: CanonicalViews
-    cache: DynamicCache
-    rope_deltas: Tensor
+    reading: Reading
+    length: int
 
 
 class Answers:
-    """Answers questions about views, or about nothing but text, on the CPU in float32."""
+    """Answers questions about views, or about nothing but text, on the CPU in float32.
+
+    Raises CheckpointError if the settings ask for looks that the tokenizer does not allow.
+    """
 
     def __init__(self, model: PlannerModel, tokenizer: PreTrainedTokenizerFast, settings: PlannerSettings):
         self.model, self.tokenizer, self.settings = model, tokenizer, settings
         self._grammar = Grammar(tokenizer, model.config.text_config.vocab_size)
+        self._looks, self._one_look = Looks(tokenizer, settings.looks), Looks(tokenizer, 1)
         self._seen: _Seen | None = None
 
     def answer(
@@ -81,51 +94,73 @@ class Answers:
         max_new_tokens: int,
         on_text: OnText | None = None,
         views: CanonicalViews | None = None,
-    ) -> str:
+    ) -> Answer:
         """The answer to ``question``, which follows the ``views`` if there are any; it matches ``grammar``, if any.
 
         Raises InvalidPlannerTextError if the length limit cut it.
         """
-        prefix = "" if views is None else image_prefix(tokens_per_view(self.model.config, views.size))
-        prompt = wrap_prompt(prefix + question, self.settings.chat)
-        ids = self.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
         with torch.inference_mode():
-            output = self.model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                **({} if views is None else self._about(views, ids)),
-                do_sample=False,
-                max_new_tokens=max_new_tokens,
-                logits_processor=[self._grammar.processor(grammar)] if grammar else None,
-                streamer=TextStreamer(self.tokenizer, on_text) if on_text else None,
-                eos_token_id=self.tokenizer.eos_token_id,
-                pad_token_id=self.tokenizer.pad_token_id,
-            )[0, ids.shape[1] :]
-        text = self.tokenizer.decode(output, skip_special_tokens=True).strip()
-        if int(output[-1]) != self.tokenizer.eos_token_id and len(output) >= max_new_tokens:
-            raise InvalidPlannerTextError("The planner's answer was cut at its length limit.", raw=text)
-        return text
+            if views is None:
+                ids = self._encode(wrap_prompt(question, self.settings.chat))
+                return self._write(Reading(self.model), ids, self._one_look, grammar, max_new_tokens, on_text)
+            prefix = image_prefix(tokens_per_view(self.model.config, views.size))
+            ids = self._encode(wrap_prompt(prefix + question, self.settings.chat))
+            seen = self._read(views, ids)
+            rest = ids[seen.length :]
+            return self._write(seen.reading, rest, self._looks, grammar, max_new_tokens, on_text, views.size)
 
-    def _about(self, views: CanonicalViews, ids: Tensor) -> Mapping[str, object]:
-        """What generate() needs beside the prompt's ``ids``: the memory of the views, or the images themselves if the
-        model's generation is to do without a cache."""
-        if not self.model.generation_config.use_cache:
-            return self._images(views, ids)
-        if self._seen is None or self._seen.views is not views:
-            self._seen = self._read(views, ids)
-        self.model.model.rope_deltas = self._seen.rope_deltas
-        return {"past_key_values": copy.deepcopy(self._seen.cache)}  # generate() writes the answer behind it
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
 
-    def _read(self, views: CanonicalViews, ids: Tensor) -> _Seen:
-        """Read the prompt up to the end of the last image, which is the same for every question about the views."""
-        end = int((ids[0] == self.model.config.vision_end_token_id).nonzero()[-1]) + 1
-        prefix = ids[:, :end]
-        cache = DynamicCache(config=self.model.config.get_text_config())
-        self.model.model(input_ids=prefix, past_key_values=cache, use_cache=True, **self._images(views, prefix))
-        return _Seen(views, cache, self.model.model.rope_deltas)
+    def _write(
+        self,
+        reading: Reading,
+        prompt: list[int],
+        looks: Looks,
+        grammar: str | None,
+        max_new_tokens: int,
+        on_text: OnText | None,
+        size: int = 0,
+    ) -> Answer:
+        """Write an answer behind what was read and the rest of the ``prompt``."""
+        follower, places = self._grammar.follow(grammar), looks.answer(size)
+        unread, written = [rows_of(prompt, looks.count)], list[int]()
+        while len(written) < max_new_tokens:
+            allowed = follower.allowed(self.model.config.text_config.vocab_size)
+            logits = None
+            if allowed.sum() == 1:
+                token = int(allowed.int().argmax())
+            else:
+                logits, unread = reading.read(torch.cat(unread, 1)), []
+                token = int(logits.log_softmax(-1).mean(0).masked_fill(~allowed, float("-inf")).argmax())
+            token, own = places.follow(token, logits)
+            written.append(token)
+            if token == self.tokenizer.eos_token_id:
+                return Answer(self._text(written), places.scatter)
+            follower.take(token)
+            unread.append(own[:, None])
+            if on_text is not None:
+                on_text(self._text(written))
+        raise InvalidPlannerTextError("The planner's answer was cut at its length limit.", raw=self._text(written))
 
-    def _images(self, views: CanonicalViews, ids: Tensor) -> dict[str, Tensor]:
-        edge = 2 * views.workspace.half_extent
-        patches, grid = image_inputs(self.model.config, self.settings, views.rgb, views.depth, edge)
-        is_image = (ids == self.model.config.image_token_id).int()
-        return {"pixel_values": patches, "image_grid_thw": grid, "mm_token_type_ids": is_image}
+    def _text(self, written: list[int]) -> str:
+        text: str = self.tokenizer.decode(written, skip_special_tokens=True)
+        return text.strip()
+
+    def _read(self, views: CanonicalViews, ids: list[int]) -> _Seen:
+        """What all looks have read of the views: the prompt up to the end of the last image, which is the same for
+        every question about them."""
+        if self._seen is not None and self._seen.views is views:
+            self._seen.reading.back_to(self._seen.length)
+            return self._seen
+        end = len(ids) - ids[::-1].index(self.model.config.vision_end_token_id)
+        prompt = rows_of(ids[:end], self._looks.count)
+        patches, grid = image_inputs(
+            self.model.config, self.settings, *self._looks.shown(views), 2 * views.workspace.half_extent
+        )
+        reading = Reading(self.model)
+        is_image = (prompt == self.model.config.image_token_id).int()
+        reading.read(prompt, pixel_values=patches, image_grid_thw=grid, mm_token_type_ids=is_image)
+        self._seen = _Seen(views, reading, end)
+        return self._seen

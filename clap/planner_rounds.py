@@ -100,16 +100,16 @@ class PlannerRounds(ABC):
 
         question = self.format.reasoning_prompt(plan.steps, last_step)
         grammar = self.format.reasoning_grammar(plan.steps, last_step, step)
-        text, scatter = self.settle(question, self.answer(question, grammar, on_text, views), views)
-        if on_text is not None:
-            on_text(text)
+        text, scatter = self.answer_places(question, grammar, on_text, views)
         answer = self.format.parse_reasoning(text, plan.steps)
         objects = tuple((thing.name, thing.pixels) for thing in answer.objects)
         return Reasoning(objects, answer.step, answer.keypoint_pixels, text, scatter)
 
-    def settle(self, question: str, text: str, views: CanonicalViews) -> tuple[str, NDArray[np.float64]]:
-        """The answer ``text`` of round two with its places made sure of, and their scatter (3, 2), pixels."""
-        return text, np.zeros((len(VIEW_NAMES), 2))
+    def answer_places(
+        self, question: str, grammar: str, on_text: OnText | None, views: CanonicalViews
+    ) -> tuple[str, NDArray[np.float64]]:
+        """The answer to a question for places, and the scatter (3, 2) of the last one, pixels; 0 if it is not known."""
+        return self.answer(question, grammar, on_text, views), np.zeros((len(VIEW_NAMES), 2))
 
     def check_instruction(self, instruction: str) -> str:
         """The instruction as the planner is shown it. Raises InvalidInstructionError with a sentence and a hint."""

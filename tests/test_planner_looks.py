@@ -12,7 +12,8 @@ from clap.failures import CheckpointError
 from clap.geometry import Workspace, lift, to_pixels
 from clap.observation import PointCloud
 from clap.planner import CoarseTaskPlanner
-from clap.planner_looks import SHIFTS, PlannerLooks
+from clap.planner_looks import SHIFTS, Looks, settle
+from clap.planner_reading import Reading
 from clap.policy import INITIAL_STEP
 from clap.prediction import Plan, PlanStatus
 from clap.shifted_views import shift_in_views, shift_views
@@ -68,13 +69,32 @@ def test_a_shift_moves_points_in_the_views_by_as_much(cloud) -> None:
     assert np.abs(after - before - shift_in_views(shift)).max() <= 1  # rounding
 
 
-def test_looks_change_numbers_only_and_all_looks_of_one_number_agree_with_themselves(planner, views) -> None:
+def test_several_looks_say_how_far_they_lie_apart(planner, views) -> None:
     one = with_looks(planner, 1).reason(views, PLAN, INITIAL_STEP)
     nine = with_looks(planner, 9).reason(views, PLAN, INITIAL_STEP)
     assert one.scatter.max() == 0
-    assert (one.step, [name for name, _ in one.objects]) == (nine.step, [name for name, _ in nine.objects])
-    assert nine.scatter.shape == (3, 2)
+    assert nine.step in PLAN.steps and nine.scatter.shape == (3, 2)
     assert nine.scatter.max() > 0, "an untrained planner is not sure of anything"
+
+
+def test_words_are_those_that_all_looks_together_find_likeliest(planner, views, monkeypatch) -> None:
+    asked = with_looks(planner, 3)
+    monkeypatch.setattr(Looks, "shown", lambda self, views: (np.tile(views.rgb, (3, 1, 1, 1)), _thrice(views.depth)))
+    red, blue = (planner.tokenizer.convert_tokens_to_ids("▁" + word) for word in ("red", "blue"))
+    read = Reading.read
+
+    def leaning(self, ids, **images):
+        logits = read(self, ids, **images)
+        logits[0, red], logits[1:, red] = 60.0, 40.0
+        logits[0, blue], logits[1:, blue] = 50.0, 50.0
+        return logits
+
+    monkeypatch.setattr(Reading, "read", leaning)
+    assert asked.answer("name all objects", "seen : (?:red|blue) ?", views=views) == "seen : blue"
+
+
+def _thrice(depth):
+    return np.tile(depth, (3, 1, 1))
 
 
 def test_a_single_look_beside_itself_settles_on_what_was_written(planner, views, monkeypatch) -> None:
@@ -85,24 +105,21 @@ def test_a_single_look_beside_itself_settles_on_what_was_written(planner, views,
     assert settled.scatter.max() == 0
 
 
-def test_looks_that_do_not_see_a_place_have_no_say(planner) -> None:
-    looks = PlannerLooks(planner.model, planner.tokenizer, planner.settings)
-    zero = looks._zero
-    logits = torch.full((2, zero + 224), -20.0)
-    logits[0, zero + 2] = 0.0  # the unmoved look: 2
-    logits[1, zero + 60] = 0.0  # a look moved by -9 cannot show what lies at 2; it sees something at 69
-    number, scatter = looks._settle(logits, np.array([0, -9]), 224)
+def test_looks_that_do_not_see_a_place_have_no_say() -> None:
+    logits = torch.full((2, 224), -20.0)
+    logits[0, 2] = 0.0  # the unmoved look: 2
+    logits[1, 60] = 0.0  # a look moved by -9 cannot show what lies at 2; it sees something at 69
+    number, scatter = settle(logits, torch.tensor([0, -9]))
     assert number == 2
     assert scatter > 0
 
 
-def test_the_settled_number_is_the_one_most_looks_find(planner) -> None:
-    looks = PlannerLooks(planner.model, planner.tokenizer, planner.settings)
-    zero, moves = looks._zero, np.array([0, 9, -9])
-    logits = torch.full((3, zero + 224), -10.0)
+def test_the_settled_number_is_the_one_most_looks_find() -> None:
+    moves = torch.tensor([0, 9, -9])
+    logits = torch.full((3, 224), -10.0)
     for row, found in enumerate((150, 100, 100)):  # the unmoved look is wrong
-        logits[row, zero + found + moves[row]] = 0.0
-    number, scatter = looks._settle(logits, moves, 224)
+        logits[row, found + moves[row]] = 0.0
+    number, scatter = settle(logits, moves)
     assert number == 100
     assert 0 < scatter < 50, "most looks agree, one does not"
 

@@ -6,7 +6,6 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -92,11 +91,6 @@ def test_the_server_tells_what_its_planner_is(remote, shipped):
         remote.plan("put the red block in the quxote", INITIAL_STEP)
 
 
-def once(planner: CoarseTaskPlanner) -> CoarseTaskPlanner:
-    """The same planner with a single look: a server writes an answer once."""
-    return CoarseTaskPlanner(planner.model, planner.tokenizer, replace(planner.settings, looks=1))
-
-
 def test_the_shipped_planner_answers_the_same_from_afar(remote, shipped, views):
     texts: list[str] = []
     plan = remote.plan(INSTRUCTION, INITIAL_STEP, texts.append)
@@ -104,7 +98,7 @@ def test_the_shipped_planner_answers_the_same_from_afar(remote, shipped, views):
     assert texts[-1] == plan.raw
     assert len(texts) > 10
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
-    assert remote.reason(views, plan, INITIAL_STEP).raw == once(shipped).reason(views, plan, INITIAL_STEP).raw
+    assert remote.reason(views, plan, INITIAL_STEP).raw == shipped.reason(views, plan, INITIAL_STEP).raw
 
 
 def test_all_rounds_of_the_present_format_answer_the_same(remote_untrained, untrained, views):
@@ -112,7 +106,7 @@ def test_all_rounds_of_the_present_format_answer_the_same(remote_untrained, untr
     assert remote_untrained.plan(INSTRUCTION, STEPS[0], seen=["red block"]) == untrained.plan(
         INSTRUCTION, STEPS[0], seen=["red block"]
     )
-    assert remote_untrained.reason(views, PLAN, STEPS[0]).raw == once(untrained).reason(views, PLAN, STEPS[0]).raw
+    assert remote_untrained.reason(views, PLAN, STEPS[0]).raw == untrained.reason(views, PLAN, STEPS[0]).raw
 
 
 def test_views_survive_the_wire():
