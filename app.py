@@ -9,16 +9,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch start their thread pools
 
+from clap.failures import ClapError
 from clap.promptness import be_prompt
 from ui.login import Login, credentials
 from ui.ports import PortError, listen
 from ui.station.channel import Frame
 from ui.station.options import DEAD_MAN_S, NOT_RECORDING, CannotStartError, StationOptions
 from ui.station.station import Station
+
+if TYPE_CHECKING:
+    from clap.worlds.robot.config import RobotConfig
 
 EXIT_UNUSABLE = 2
 """Exit code when the console cannot start as asked; a sentence on stderr says why."""
@@ -29,16 +33,20 @@ NOT_WITH_WORLDS = (
     "Start the console without --worlds to record demonstrations."
 )
 IDLE_S, MAX_IDLE_S = 600.0, 86_400.0
+IN_RECORDINGS = Path("recordings")
 
 
 class WorldChoice(NamedTuple):
-    """A world on offer: what makes its station, and whether a real robot moves in it."""
+    """A world on offer: what makes its station, and whether there is but one of it, which may be a real robot."""
 
     factory: str
     is_real: bool
 
 
-WORLDS = {"tabletop": WorldChoice("ui.station.tabletop:make", False)}
+WORLDS = {
+    "tabletop": WorldChoice("ui.station.tabletop:make", False),
+    "robot": WorldChoice("ui.station.robot:make", True),
+}
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -58,6 +66,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--planner-model", metavar="NAME", help="model of that server (default: the only one it has)")
     parser.add_argument("--world", choices=tuple(WORLDS), default="tabletop", help="the world to act in")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the robot's YAML file for --world robot (clap/worlds/robot/example.yaml explains it); loopback: a robot "
+        "without hardware, served on this machine",
+    )
     parser.add_argument(
         "--dead-man",
         type=_dead_man,
@@ -82,9 +97,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--recordings",
         type=_recordings,
-        default="recordings",
+        default=IN_RECORDINGS,
         metavar="FOLDER",
-        help="where demonstrations are recorded, made on first use; off: nowhere (default: %(default)s)",
+        help="where demonstrations are recorded, made on first use; off: nowhere (default: recordings, or what the "
+        "robot's file says)",
     )
     parser.add_argument(
         "--retraining",
@@ -165,11 +181,36 @@ def serve(options: argparse.Namespace) -> None:
 
 def station_options(options: argparse.Namespace) -> StationOptions:
     """What the world's process is made from."""
-    chosen = {key: getattr(options, key) for key in ("policy", "checkpoint", "planner_url", "planner_model")}
+    chosen = {key: getattr(options, key) for key in ("checkpoint", "planner_url", "planner_model")}
     recordings, why_not = options.recordings, NOT_RECORDING
+    if options.world == "robot":
+        config = robot_config(options)
+        chosen["config"] = config
+        recordings = config.recordings if recordings is IN_RECORDINGS else recordings
+    else:
+        chosen["policy"] = options.policy
     if options.worlds > 1:
         recordings, why_not = None, NOT_WITH_WORLDS
     return StationOptions(WORLDS[options.world].factory, chosen, options.dead_man, recordings, why_not)
+
+
+def robot_config(options: argparse.Namespace) -> RobotConfig:
+    """The robot of ``--config``. Raises CannotStartError."""
+    if options.policy == "expert":
+        raise CannotStartError("The scripted expert reads a simulator's state: it drives no robot.")
+    if options.config is None:
+        raise CannotStartError(
+            "--world robot needs the robot's file: --config my_robot.yaml, or --config loopback to try it without one."
+        )
+    try:
+        from clap.worlds.robot.config import load
+
+        return load(options.config)
+    except ImportError as error:
+        missing = f"The package {error.name} is missing, which a robot needs. Install it: make install-robot"
+        raise CannotStartError(missing) from error
+    except ClapError as error:
+        raise CannotStartError(str(error)) from error
 
 
 def tell_progress(frame: Frame) -> None:

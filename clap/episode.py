@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from clap.episode_board import Board
 from clap.episode_operator import OperatorVerbs
@@ -17,8 +18,9 @@ from clap.episode_stage import Watcher, WorldFactory
 from clap.episode_state import EpisodeSnapshot, EpisodeState, Failure, PlanStep, SceneFrame
 from clap.episode_worker import Halted, OnHalted, Worker
 from clap.events import OnEvent, Stopped
+from clap.geometry import Workspace
 from clap.teleoperation import OnJog
-from clap.worlds.world import TaskInfo
+from clap.worlds.world import Ability, TaskInfo
 
 __all__ = ["Episode", "EpisodeSnapshot", "EpisodeState", "Failure", "PlanStep", "SceneFrame"]
 
@@ -53,7 +55,7 @@ class Episode(OperatorVerbs):
         self._stage, self._turns = self._run.stage, self._run.turns
         super().__init__(self._board, self._run, on_jog)
         self._policy_names = tuple(policies)
-        self._worker.begin(self._run.start, self._stage.close)
+        self._worker.begin(self._run.start, self._stage.close, self._stage.idle)
 
     # What anyone may read
 
@@ -81,6 +83,14 @@ class Episode(OperatorVerbs):
         """The world's perturbations; empty while it starts."""
         return self._stage.conditions
 
+    def workspace(self) -> Workspace:
+        """What the policy sees and acts in. For after the start."""
+        return self._stage.world.workspace
+
+    def is_real(self) -> bool:
+        """True where time goes on while nothing moves. For after the start."""
+        return self._stage.world.is_real
+
     def policy_names(self) -> tuple[str, ...]:
         """The policies to choose from."""
         return self._policy_names
@@ -96,7 +106,8 @@ class Episode(OperatorVerbs):
 
     def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> bool:
         """Set the scene up anew and forget the instruction's run."""
-        return self._gate.command(EpisodeState.STARTING, lambda: self._run.reset(task, seed, variation, condition))
+        work = partial(self._run.reset, task, seed, variation, condition)
+        return self._gate.command(EpisodeState.STARTING, work, self._gate.cannot_set_up)
 
     def plan(self, instruction: str) -> bool:
         """Begin an instruction: ask round one for the plan of its first sub-task."""
@@ -174,6 +185,13 @@ class Episode(OperatorVerbs):
         """Open the gripper and return to the home posture; a pending prediction is dropped."""
         return self._gate.command(EpisodeState.MOVING, self._run.home, self._gate.no_scene)
 
+    def recover(self) -> bool:
+        """A person has seen to what holds the arm, and made sure that nobody is in reach: it may move again.
+
+        Nothing moves by that.
+        """
+        return self._gate.command(EpisodeState.RECOVERING, self._run.recover, self._gate.cannot_recover)
+
     def set_policy(self, name: str) -> bool:
         """Change the policy; it is loaded when it is first chosen. A pending prediction is dropped."""
         with self._board.lock:
@@ -189,6 +207,8 @@ class Episode(OperatorVerbs):
         with self._board.lock:
             if not (math.isfinite(speed) and speed >= 0):
                 return self._gate.refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
+            if not 0 < speed <= 1 and Ability.HURRY not in self.snapshot().abilities:
+                return self._gate.refuse("Faster than real time is for a simulation.")
             self._board.update(speed=float(speed))
             state = self.snapshot().state
             if self._gate.waits():  # what is approved has to be what was judged

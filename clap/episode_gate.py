@@ -9,6 +9,7 @@ from clap.episode_run import EpisodeRun
 from clap.episode_state import EpisodeSnapshot, EpisodeState
 from clap.events import Refused
 from clap.safety import Decision
+from clap.worlds.world import Ability
 
 Objection = Callable[[], "str | None"]
 
@@ -45,7 +46,8 @@ class Gate:
         """
         turns = self._run.turns
         with self._board.lock:
-            sentence = self._not_now() or objection()
+            moves = busy.in_motion or bool(running)
+            sentence = self._not_now() or (self._cannot_move() if moves else None) or objection()
             if sentence is not None:
                 return self.refuse(sentence)
             if running is None:
@@ -71,6 +73,25 @@ class Gate:
         if not self._run.stage.is_open:
             return f"There is no world to act in. {snapshot.failure.sentence if snapshot.failure else ''}".strip()
         return None
+
+    def _cannot_move(self) -> str | None:
+        """Against all motion."""
+        snapshot = self._snapshot
+        if Ability.MOVE not in snapshot.abilities:
+            return "There is no arm here: this world can only be looked at."
+        if snapshot.trouble is not None:
+            return f"{snapshot.trouble.sentence} {snapshot.trouble.next_move}"
+        return None
+
+    def cannot_recover(self) -> str | None:
+        """Against clearing what holds the arm."""
+        return None if self._snapshot.trouble is not None else "Nothing holds the arm."
+
+    def cannot_set_up(self) -> str | None:
+        """Against setting a scene up."""
+        if Ability.SET_UP in self._snapshot.abilities:
+            return None
+        return "This table is set by hand. Put things on it, and say what to do."
 
     def no_scene(self) -> str | None:
         """Against acting on an empty table."""

@@ -76,6 +76,12 @@ class EpisodeRun:
         self.stage.home()
         self._rest()
 
+    def recover(self) -> None:
+        """Clear what holds the arm."""
+        self.stage.world.recover(self.worker.interrupted)
+        self.stage.ask_for_trouble()
+        self._rest()
+
     def drive(self, feed: JogFeed) -> None:
         """Let the operator drive the arm until the feed ends."""
         self.by_hand.drive(feed)

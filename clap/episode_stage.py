@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from clap.episode_state import EpisodeState, SceneFrame
+from clap.episode_state import EpisodeState, Failure, SceneFrame
 from clap.episode_watch import SceneWatch
 from clap.episode_worker import Interrupted, Worker
-from clap.events import Moved, PoseUpdated, SceneUpdated
+from clap.events import ArmHeld, Moved, PoseUpdated, SceneUpdated, SightLost
 from clap.failures import ClapError
 from clap.geometry import Pose
 from clap.observation import Observation, fuse
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 POSE_PERIOD = 0.045
 """Seconds of wall time between two poses that are told during a motion."""
+
+LOOK_PERIOD_S = 1.0
+"""Seconds between two looks at a scene that changes by itself, while nothing else is done."""
 
 Watcher = Callable[[World, bool], None]
 """Called on the worker thread with the world at every control tick of a motion, and with False once it has ended.
@@ -44,7 +47,8 @@ class Stage:
         self._world_factory = world_factory
         self._world: World | None = None
         self._scenes = 0
-        self._posed_at = 0.0
+        self._posed_at = self._looked_at = 0.0
+        self._ticked = False
         self._watchers: tuple[Watcher, ...] = ()
         self._scene_watch = SceneWatch(self._look_in_parts, worker.interrupted)
 
@@ -52,8 +56,33 @@ class Stage:
         """Make the world. One without tasks is shown as it is."""
         self._world = self._world_factory()
         self.tasks, self.conditions = self._world.tasks(), self._world.conditions()
+        self.worker.note(abilities=self._world.abilities, examples=self._world.examples())
         if not self.tasks:
             self.look()
+
+    def idle(self) -> None:
+        """While nothing is done: see whether the arm may move, and look at a scene that changes by itself."""
+        if self._world is None:
+            return
+        if self._ticked:  # a motion that was broken off by a failure, without a report
+            self._rests()
+        self.ask_for_trouble()
+        if self._world.is_real and time.monotonic() - self._looked_at >= LOOK_PERIOD_S:
+            self.look()
+
+    def ask_for_trouble(self) -> None:
+        """Tell what keeps the arm from moving, if that has changed."""
+        error = self.world.trouble()
+        trouble = None if error is None else Failure.of(error)
+        if trouble != self.worker.board.snapshot.trouble:
+            self.worker.note(trouble=trouble)
+            self.worker.tell(ArmHeld, trouble=trouble)
+
+    def _sight(self, failure: Failure | None) -> None:
+        """Tell why the scene cannot be seen, if that has changed."""
+        if failure != self.worker.board.snapshot.blind:
+            self.worker.note(blind=failure)
+            self.worker.tell(SightLost, failure=failure)
 
     def close(self) -> None:
         """Release the world."""
@@ -95,10 +124,14 @@ class Stage:
     def moved(self, report: MotionReport) -> None:
         """Tell how a motion ended, and look."""
         self.worker.at_rest()
-        self._scene_watch.forget()
-        self._show_watchers(moving=False)
+        self._rests()
         self.worker.tell(Moved, report=report)
         self.look()
+
+    def _rests(self) -> None:
+        self._ticked = False
+        self._scene_watch.forget()
+        self._show_watchers(moving=False)
 
     def watch(self, reports: Iterator[MotionReport]) -> None:
         """Tell of motions that are made one by one, and end the command at a stop."""
@@ -117,10 +150,14 @@ class Stage:
 
     def look(self) -> None:
         """Refresh the scene. A scene that cannot be seen is no reason to stop: predicting will say what is wrong."""
+        self._looked_at = time.monotonic()
         try:
             self.show(self.world.observe())
         except ClapError as error:
             log.warning("The scene could not be shown: %s", error)
+            self._sight(Failure.of(error))
+        else:
+            self._sight(None)
 
     def show(self, observation: Observation, views: CanonicalViews | None = None) -> None:
         """Publish an observation as the scene; its ``views`` are rendered where they are not known."""
@@ -134,6 +171,7 @@ class Stage:
 
     def on_tick(self, pose: Pose, gripper_open: float) -> None:
         """Tell where the arm is, and go on with the look at the scene."""
+        self._ticked = True
         self._show_watchers(moving=True)
         now = time.monotonic()
         if now - self._posed_at >= POSE_PERIOD:

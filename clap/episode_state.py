@@ -15,6 +15,7 @@ from clap.policy import INITIAL_STEP
 from clap.prediction import Prediction
 from clap.safety import Verdict
 from clap.views import CanonicalViews
+from clap.worlds.world import Ability
 
 
 class EpisodeState(str, Enum):
@@ -28,6 +29,7 @@ class EpisodeState(str, Enum):
     AWAITING = "awaiting approval"
     MOVING = "moving"
     DRIVING = "driving"
+    RECOVERING = "recovering"
     PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
@@ -45,7 +47,12 @@ class EpisodeState(str, Enum):
 
 
 _IN_MOTION = frozenset({EpisodeState.MOVING, EpisodeState.DRIVING})
-_BUSY = _IN_MOTION | {EpisodeState.STARTING, EpisodeState.PLANNING, EpisodeState.PREDICTING}
+_BUSY = _IN_MOTION | {
+    EpisodeState.STARTING,
+    EpisodeState.PLANNING,
+    EpisodeState.PREDICTING,
+    EpisodeState.RECOVERING,
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,8 @@ class EpisodeSnapshot:
     has made since the instruction began. ``success`` is None until the instruction is finished, and stays None where
     the world cannot tell. ``own``: the policy's own prediction, while
     the one shown is the operator's. ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``:
-    a run waits for approval of every step. ``undo``: how many steps can be undone.
+    a run waits for approval of every step. ``undo``: how many steps can be undone. ``abilities``: of the world.
+    ``trouble``: what keeps the arm from moving until a person has seen to it, ``blind`` why the scene cannot be seen.
     """
 
     state: EpisodeState = EpisodeState.STARTING
@@ -131,6 +139,9 @@ class EpisodeSnapshot:
     speed: float = 1.0
     approve_each: bool = False
     undo: int = 0
+    abilities: frozenset[Ability] = frozenset(Ability)
+    trouble: Failure | None = None
+    blind: Failure | None = None
     seq: int = 0
 
 

@@ -32,6 +32,9 @@ Polled every control tick, so it has to be quick."""
 OnHalted = Callable[[float], None]
 """Told the ``time.monotonic()`` at which, after a stop, nothing moved any more; on whatever thread found out."""
 
+IDLE_S = 0.25
+"""Seconds without a command after which the worker looks around."""
+
 HALTED = "halted"
 NEXT_MOVE = "Look at the scene, then predict again, or move the arm home."
 
@@ -42,6 +45,8 @@ class Interrupted(Exception):
 
 class Worker:
     """Runs ``start`` once, then commands until it is closed, then ``finish``, all on one daemon thread.
+
+    While there is no command it does what ``idle`` says, every quarter of a second.
 
     ``arm_moves``: a motion is under way, so that a stop is only done once the motion has ended.
     """
@@ -58,10 +63,11 @@ class Worker:
         self._thread = threading.Thread(target=self._loop, name="episode", daemon=True)
         self._start: Work = lambda: None
         self._finish: Work = lambda: None
+        self._idle: Work = lambda: None
 
-    def begin(self, start: Work, finish: Work) -> None:
+    def begin(self, start: Work, finish: Work, idle: Work = lambda: None) -> None:
         """Start the thread."""
-        self._start, self._finish = start, finish
+        self._start, self._finish, self._idle = start, finish, idle
         self._thread.start()
 
     # From any thread
@@ -142,13 +148,24 @@ class Worker:
         self._perform(self._epoch, self._start)
         try:
             while not self.closed:
-                command = self._commands.get()
+                try:
+                    command = self._commands.get(timeout=IDLE_S)
+                except queue.Empty:
+                    self._look_around()
+                    continue
                 if command is not None and command[0] == self._epoch:
                     self._perform(*command)
                 self.at_rest()
                 self.board.deliver()
         finally:
             self._finish()
+
+    def _look_around(self) -> None:
+        try:
+            self._idle()
+        except Exception:
+            log.exception("Looking around failed")
+        self.board.deliver()
 
     def _perform(self, epoch: int, work: Work) -> None:
         """Carry a command out; whatever goes wrong becomes a failure that the operator sees."""

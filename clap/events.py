@@ -169,5 +169,19 @@ class Stopped(Event):
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArmHeld(Event):
+    """The arm cannot move until a person has seen to this ``trouble``; None: it can again."""
+
+    trouble: Failure | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SightLost(Event):
+    """The scene cannot be seen, for this reason; None: it can again."""
+
+    failure: Failure | None
+
+
 OnEvent = Callable[[Event], None]
 """A subscriber: called on the episode's worker thread, must be quick."""

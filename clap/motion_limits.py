@@ -52,7 +52,8 @@ class MotionLimits:
     """``workspace`` and ``lowest_height`` (world metres) bound the tool, ``keep_out`` are boxes that it never enters.
 
     ``longest_step``: metres of one action. Asked about: ways of more than 3 cm sideways below ``approach_height``
-    metres above the table, and letting go of something from more than ``drop_height`` above it.
+    metres above the table, and letting go of something from more than ``drop_height`` above it. ``oldest_frame``: the
+    age in seconds of what was seen from which nothing may move by it.
     """
 
     workspace: Workspace = field(default_factory=Workspace)
@@ -61,6 +62,7 @@ class MotionLimits:
     longest_step: float = 0.8
     approach_height: float = 0.05
     drop_height: float = 0.25
+    oldest_frame: float = 10.0
 
     def against_target(self, target: Array) -> Objection | None:
         """What stands against a tool position (3,), world metres, as the end of a motion."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from clap.correction import NOT_IN_PLACE, Finding
@@ -20,6 +22,14 @@ BELOW_HAND = 0.03
 
 FEW = 12
 """Points fewer than this are noise."""
+
+
+_ON_TOP = re.compile(r"\b(above|on|onto|over)\b")
+
+
+def goes_on_top(step: str) -> bool:
+    """True for a step that sets something down on another thing, where it is meant to stick out."""
+    return _ON_TOP.search(step) is not None
 
 
 def check_release(before: PointCloud, after: PointCloud, released: Array) -> Finding | None:

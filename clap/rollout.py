@@ -21,7 +21,7 @@ from clap.policy import INITIAL_STEP, OnText, Policy
 from clap.prediction import Plan, PlanStatus, Prediction
 from clap.recovery import go_home, motions
 from clap.refusals import RefusedInstructionError, is_missing, refusal
-from clap.release_check import check_release
+from clap.release_check import check_release, goes_on_top
 from clap.rollout_operator import Decided, OperatorShare
 from clap.safety import Pace, Verdict, judge
 from clap.step_failures import StepLimitError, StepMissedError, StepRepeatedError
@@ -173,7 +173,8 @@ class Rollout(OperatorShare):
         report = carry_out_step(self.world, action, self.corrects, should_stop, on_tick, speed)
         if report.outcome is MotionOutcome.STOPPED:
             return report
-        self._released = report if self._lifted and action.gripper_open else None
+        goes_in = action.gripper_open and not goes_on_top(prediction.step)
+        self._released = report if self._lifted and goes_in else None
         self._lifted = holds_something(before) and holds_something(report.gripper_open)
         self._moved.append(prediction.step)
         self.remember(prediction.step)

@@ -112,7 +112,8 @@ def judge(
             checks += [_inside_limits(pose, observation, limits), _way(prediction, observation, limits)]
     if pace is not None:
         checks += [_speed(pace)]
-    checks += [_frame_age(now - observation.timestamp), _views_agree(prediction.keypoint.agreement_px)]
+    oldest = REFUSE_FRAME_AGE if limits is None else limits.oldest_frame
+    checks += [_frame_age(now - observation.timestamp, oldest), _views_agree(prediction.keypoint.agreement_px)]
     strictest = max((check.decision for check in checks), key=_SEVERITY.__getitem__)
     return Verdict(strictest, tuple(checks))
 
@@ -194,9 +195,9 @@ def _speed(pace: Pace) -> Check:
     return Check("speed", False, Decision.ASK, sentence, "too fast")
 
 
-def _frame_age(age: float) -> Check:
+def _frame_age(age: float, oldest: float) -> Check:
     # A negated comparison, so that a time stamp that is not a number is refused too.
-    if not age <= REFUSE_FRAME_AGE:
+    if not age <= oldest:
         decision = Decision.REFUSE
     elif age > ASK_FRAME_AGE:
         decision = Decision.ASK

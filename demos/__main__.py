@@ -2,10 +2,11 @@
 
     python -m demos FOLDER list
     python -m demos FOLDER check [--deep]
-    python -m demos FOLDER import SET [--camera NAME ...]
+    python -m demos FOLDER import SOURCE [--task TEXT] [--camera NAME ...]
     python -m demos FOLDER export TARGET [EPISODE ...] [--language]
     python -m demos FOLDER push OWNER/NAME [EPISODE ...] [--dry-run] [--public] [--licence NAME] [--language]
 
+SOURCE is a LeRobot v3 set with depth, or a folder of GemBench keysteps or of RLBench's stored demonstrations.
 Without episodes, all are meant. ``push`` takes its token from the environment, HF_TOKEN.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 from demos.export_lerobot import export_lerobot
 from demos.failures import DemonstrationError
 from demos.hub import push_to_hub
-from demos.import_lerobot import import_lerobot
+from demos.import_any import import_any
 from demos.record import EpisodeRecord
 from demos.store import DemonstrationStore
 
@@ -48,7 +49,9 @@ def _run(store: DemonstrationStore, given: argparse.Namespace) -> int:
         print(f"{store.report.episodes} episodes open, {store.report.unfinished} takes are unfinished.")
         return 0 if store.report.clean else 1
     elif given.command == "import":
-        _show(import_lerobot(store, given.source, cameras=given.camera))
+        if not given.source.is_dir():
+            raise DemonstrationError(f"There is no folder {given.source}.", "Name the folder to be imported.")
+        _show(import_any(store, given.source, given.task, given.camera))
     else:
         chosen = given.episodes or [record.id for record in store.episodes()]
         if given.command == "export":
@@ -89,9 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="the episodes, one a line")
     check = commands.add_parser("check", help="what a crash or a damaged disk has left; nothing is changed")
     check.add_argument("--deep", action="store_true", help="compare all checksums, which reads all files")
-    take = commands.add_parser("import", help="all episodes of a LeRobot v3 set with depth")
-    take.add_argument("source", type=Path, metavar="SET")
-    take.add_argument("--camera", action="append", metavar="NAME", help="only this camera; may be repeated")
+    take = commands.add_parser("import", help="a LeRobot set with depth, GemBench keysteps, demos of RLBench")
+    take.add_argument("source", type=Path, metavar="SOURCE")
+    take.add_argument("--task", default="", metavar="TEXT", help="the instruction of keysteps, which hold none")
+    take.add_argument("--camera", action="append", metavar="NAME", help="only this of a LeRobot set; may be repeated")
     export = commands.add_parser("export", help="write episodes as a LeRobot v3 set")
     export.add_argument("target", type=Path, metavar="TARGET", help="a folder that is empty or does not exist")
     push = commands.add_parser("push", help="publish episodes on the Hugging Face Hub, with a card")

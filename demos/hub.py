@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    OfflineModeIsEnabled,
+    RevisionNotFoundError,
+)
 from huggingface_hub.utils import validate_repo_id
 
 from demos.export_lerobot import export_lerobot
@@ -106,7 +112,10 @@ def _upload(api: HfApi, root: Path, repo_id: str, private: bool, episodes: int) 
         # Episodes of an earlier upload would otherwise stay beside these, and be counted by their readers.
         delete_patterns=["data/**", "meta/**"],
     )
-    api.create_tag(repo_id, tag=CODEBASE_VERSION, repo_type="dataset", exist_ok=True)
+    # LeRobot reads what the tag names; that of an earlier upload would go on naming the earlier set.
+    with suppress(RevisionNotFoundError):
+        api.delete_tag(repo_id, tag=CODEBASE_VERSION, repo_type="dataset")
+    api.create_tag(repo_id, tag=CODEBASE_VERSION, revision=commit.oid, repo_type="dataset")
     return str(commit.commit_url)
 
 

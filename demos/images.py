@@ -7,7 +7,9 @@ depth exact. Level 1 of the compression: on our scenes level 6 saves a quarter o
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from PIL import Image
 from demos.failures import DamagedFileError
 
 LEVEL = 1
+SIGNATURE, GREY, COLOUR, UP = b"\x89PNG\r\n\x1a\n", 0, 2, 2
+"""Of the PNG specification: how a file begins, two kinds of image, and a filter."""
+
 MILLIMETRE = 1000.0
 FARTHEST = 65535
 
@@ -45,9 +50,24 @@ def decode_depth(png: bytes, height: int, width: int) -> NDArray[np.float32]:
 
 
 def _png(array: NDArray[np.unsignedinteger]) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, "PNG", compress_level=LEVEL)
-    return out.getvalue()
+    """PNG of (H, W, 3) uint8 or (H, W) uint16.
+
+    Each line is stored as its difference from the one above. Pillow and OpenCV try all five filters on every line:
+    13 ms of CPU time for four cameras instead of 4, and no fewer bytes. Recording shares two cores with the simulation.
+    """
+    height, width = array.shape[:2]
+    depth, kind = (16, GREY) if array.dtype == np.uint16 else (8, COLOUR)
+    lines = array.astype(array.dtype.newbyteorder(">"), copy=False).view(np.uint8).reshape(height, -1)
+    filtered = np.full((height, lines.shape[1] + 1), UP, np.uint8)
+    filtered[0, 1:] = lines[0]
+    np.subtract(lines[1:], lines[:-1], out=filtered[1:, 1:])
+    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    packed = zlib.compress(filtered.tobytes(), LEVEL)
+    return SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def _opened(png: bytes, height: int, width: int, modes: tuple[str, ...]) -> Image.Image:

@@ -45,6 +45,7 @@ class RecorderStatus:
     take: TakeStatus | None
     info: TakeInfo | None
     ended: str
+    failed: bool
     source: str
     keyframes: int
     marked: int
@@ -156,6 +157,7 @@ class Recorder:
             take=None if one is None else one.take.status(),
             info=None if one is None else one.take.info,
             ended="" if one is None else one.ended,
+            failed=one is not None and one.failed,
             source=HUMAN if driving else self._mover,
             keyframes=keyframes,
             marked=marked,
@@ -227,10 +229,11 @@ class Recorder:
         """Make the frame that is due, unless the arm is driven and rests.
 
         Where a motion ended is what the next one starts from: that frame is never dropped. Others are where control
-        lags, which making them would hold up further.
+        lags while frames wait to be made, for making more would hold it up further. A tick that is late for once costs
+        no frame.
         """
         driving = now.state is EpisodeState.DRIVING
-        lags = moving and self._pace.lags
+        lags = moving and self._pace.lags and self._maker.is_behind
         shot = None if lags else shot_of(world, now, HUMAN if driving else self._source)
         if shot is not None:
             self._mover = shot.source

@@ -51,11 +51,14 @@ def shot_of(world: World, now: EpisodeSnapshot, source: str) -> Shot:
 
 
 class OpenTake:
-    """A take that the recorder has begun. ``ended`` says why it records no more; empty while it does."""
+    """A take that the recorder has begun.
+
+    ``ended`` says why it records no more, empty while it does; ``failed``: that was an error, such as a full disk.
+    """
 
     def __init__(self, take: Take):
         self.take = take
-        self.ended = ""
+        self.ended, self.failed = "", False
         self._before_steps: list[int] = []
         self._gripper_and_speeds: list[tuple[float, NDArray[np.floating]]] = []
         self._marks: set[int] = set()
@@ -87,7 +90,7 @@ class OpenTake:
             return
         problem = self.take.status().problem
         if problem is not None:
-            self.end(_sentence(problem))
+            self._fail(problem)
             return
         seen = frame.observation
         self._gripper_and_speeds.append((seen.gripper_open, seen.joint_velocities))
@@ -96,6 +99,10 @@ class OpenTake:
         """A frame is lost, and the take ends, for an error."""
         log.warning("Recording ended: %s", error)
         self.take.lose()
+        self._fail(error)
+
+    def _fail(self, error: ClapError | ValueError) -> None:
+        self.failed = True
         self.end(_sentence(error))
 
     def mark(self) -> None:
@@ -130,6 +137,11 @@ class FrameMaker:
         self._world: World | None = None
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
+
+    @property
+    def is_behind(self) -> bool:
+        """Something waits already, beside what is being made."""
+        return not self._work.empty()
 
     def shoot(self, open_take: OpenTake, shot: Shot, keep: bool) -> bool:
         """Hand a shot over, from the control loop; False if too many wait already, and it is not one to ``keep``."""

@@ -60,10 +60,10 @@ def scene_of(episode: RecordedEpisode, world: str, tasks: Sequence[TaskInfo], co
     return ReplayScene(info.task_key, info.seed, info.variation, info.condition)
 
 
-def keyframe_actions(episode: RecordedEpisode) -> tuple[tuple[str, Action], ...]:
+def keyframe_actions(episode: RecordedEpisode, most: int = MAX_STEPS) -> tuple[tuple[str, Action], ...]:
     """(step text, action) of each keyframe, commanded pose and gripper; those that repeat the one before are left out.
 
-    Raises ReplayError without any, and for more than one instruction may take.
+    Raises ReplayError without any, and for more than ``most``, by default those that one instruction may take.
     """
     frames = [int(frame) for frame in episode.keyframes if frame > 0]
     found: list[tuple[str, Action]] = []
@@ -76,9 +76,9 @@ def keyframe_actions(episode: RecordedEpisode) -> tuple[tuple[str, Action], ...]
             pose, is_open = wanted, opens
     if not found:
         raise ReplayError("It has no keyframe that moves the arm.", "Add keyframes, then replay it.")
-    if len(found) > MAX_STEPS:
+    if len(found) > most:
         raise ReplayError(
-            f"It has {len(found)} keyframes; at most {MAX_STEPS} are carried out.", "Remove some of them."
+            f"It has {len(found)} keyframes; at most {most} are carried out.", "Remove some, or replay every frame."
         )
     total = len(found)
     return tuple((f"{k + 1} of {total}: {text}", action) for k, (text, action) in enumerate(found))
@@ -100,10 +100,10 @@ class ReplayPolicy:
     has_fine_stage = False
     step_words: tuple[str, ...] = ()
 
-    def __init__(self, world: World, episode: RecordedEpisode):
+    def __init__(self, world: World, episode: RecordedEpisode, most: int = MAX_STEPS):
         """Raises ReplayError if it cannot be replayed, and DamagedFileError."""
         self._world = world
-        self._steps = dict(keyframe_actions(episode))
+        self._steps = dict(keyframe_actions(episode, most))
         self._objects = episode.objects[0]
 
     def look(self, observation: Observation, on_text: OnText | None = None) -> None:

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from clap.stop_button import StopButton
 from tests.kinematic_world import KinematicWorld, TouchPolicy
 from ui.messages import ConsoleInfo, PolicyChoice
 from ui.station.options import CannotStartError, Setup, StationOptions
 from ui.station.station import Station
 
 FACTORY = "tests.kinematic_station:make"
-INFO = ConsoleInfo("test table", False, (PolicyChoice("touch", True), PolicyChoice("CLAP", missing="not here")))
+INFO = ConsoleInfo("test table", "SIM", (PolicyChoice("touch", True), PolicyChoice("CLAP", missing="not here")))
 
 
-def make(progress: Callable[[str], None], tick_seconds: float = 0.005, refusal: str = "") -> Setup:
+def make(progress: Callable[[str], None], button: StopButton, tick_seconds: float = 0.005, refusal: str = "") -> Setup:
     """Called in the station's process. ``refusal``: cannot start, for this reason."""
     progress("Building the boxes …")
     if refusal:

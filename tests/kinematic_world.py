@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from clap.failures import InvalidInstructionError, WorldError
+from clap.failures import ClapError, InvalidInstructionError, WorldError
 from clap.geometry import Lifted, Pose, Workspace, lift, to_pixels
 from clap.motion_limits import MotionLimits
 from clap.observation import CameraFrame, Observation, fuse
@@ -20,7 +20,7 @@ from clap.prediction import LocatedObject, Plan, PlanStatus, Prediction
 from clap.teleoperation import STILL, DriveCommand, Driver
 from clap.views import render_views
 from clap.worlds.instant import Instant
-from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop, TaskInfo
+from clap.worlds.world import Ability, Action, MotionOutcome, MotionReport, OnTick, ShouldStop, TaskInfo
 
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
 HOME = Pose(np.array([0.2, 0.0, 1.2]), DOWN)
@@ -47,10 +47,18 @@ class KinematicWorld:
     """Follows the World protocol. ``tick_seconds`` is the wall time of a tick; ``reach`` limits the arm, metres."""
 
     is_real = False
+    held: ClapError | None = None
     tool_speed = 0.2
     limits: MotionLimits | None = None
 
-    def __init__(self, tick_seconds: float = 0.0, reach: float = 5.0, clock: Callable[[], float] | None = None):
+    def __init__(
+        self,
+        tick_seconds: float = 0.0,
+        reach: float = 5.0,
+        clock: Callable[[], float] | None = None,
+        abilities: frozenset[Ability] = frozenset(Ability),
+    ):
+        self.abilities = abilities
         self.workspace = Workspace()
         self.tick_seconds = tick_seconds
         self.reach = reach
@@ -182,6 +190,13 @@ class KinematicWorld:
         self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
     ) -> MotionReport:
         return self.execute(Action(HOME, gripper_open=True), should_stop, on_tick, speed)
+
+    def trouble(self) -> ClapError | None:
+        return self.held
+
+    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
+        if not should_stop():
+            self.held = None
 
     def close(self) -> None:
         self.closed = True

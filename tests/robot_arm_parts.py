@@ -10,6 +10,7 @@ import numpy as np
 from clap.geometry import Pose
 from clap.motion_limits import MotionLimits
 from clap.observation import CameraFrame
+from clap.stop_button import StopButton
 from clap.worlds.robot.arm import ArmOptions
 from clap.worlds.robot.arm_client import ArmClient
 from clap.worlds.robot.loopback import LoopbackArm
@@ -44,12 +45,12 @@ def options(arm: LoopbackArm) -> ArmOptions:
     return ArmOptions(arm.address, realtime=False)
 
 
-def robot_world(arm: LoopbackArm, limits: MotionLimits | None = None) -> RobotWorld:
+def robot_world(arm: LoopbackArm, button: StopButton | None = None) -> RobotWorld:
     """A world on the served arm, connected."""
     told = options(arm)
-    client = ArmClient("franka", told)
+    client = ArmClient("franka", told, button)
     client.wait()
-    router = Router(FrankaKinematics(told), limits or MotionLimits(), told)
+    router = Router(FrankaKinematics(told), MotionLimits(), told)
     return RobotWorld(client, DarkCamera(), router, tool_speed=SPEED)
 
 

@@ -11,7 +11,7 @@ from clap.geometry import Pose, Workspace
 from clap.worlds.robot.calibration_poses import suggest_poses
 from clap.worlds.robot.charuco import Board
 from clap.worlds.robot.config import BoardConfig, Mount
-from clap.worlds.robot.hand_eye import Sample
+from clap.worlds.robot.hand_eye_fit import Sample
 
 WIDTH, HEIGHT = 640, 360
 INTRINSICS = np.array([[462.0, 0, 321.3], [0, 461.0, 181.1], [0, 0, 1]])

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import app
+from clap.failures import WorldError
+from clap.stop_button import StopButton
 from ui.ports import PortError, listen
 from ui.station import tabletop
 from ui.station.options import NOT_RECORDING, CannotStartError
@@ -132,3 +134,47 @@ def test_a_port_without_permission_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("ui.ports.socket.create_server", refuse)
     with pytest.raises(PortError, match="above 1023"):
         listen("127.0.0.1", 80)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "--config loopback to try it without one"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["--config", "loopback", "--policy", "expert"], "it drives no robot"),
+        (["--config", "loopback", "--worlds", "2"], "one real robot"),
+        (["--config", "loopback", "--host", "0.0.0.0"], "without a login"),
+    ],
+)
+def test_a_robot_that_cannot_be_served_is_a_sentence(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert expected in message_of(["--world", "robot", "--port", "0", *arguments], capsys)
+
+
+def test_a_robot_without_its_packages_says_what_installs_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.delitem(sys.modules, "clap.worlds.robot.config", raising=False)
+    monkeypatch.delitem(sys.modules, "clap.worlds.robot.yaml_reading", raising=False)
+    message = message_of(["--world", "robot", "--config", "loopback", "--port", "0"], capsys)
+    assert "yaml" in message and "make install-robot" in message
+
+
+def test_a_world_that_lacks_a_package_says_so_on_its_own_thread_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "clap.worlds.robot.opening", None)
+    from clap.worlds.robot.config import load
+    from ui.station import robot
+
+    with pytest.raises(WorldError, match="is missing, which a robot needs") as caught:
+        robot._open(load(Path("loopback")), StopButton())
+    assert "make install-robot" in caught.value.next_move
+
+
+def test_a_robots_file_says_where_demonstrations_go_unless_the_command_line_does(tmp_path: Path) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text('arm: {address: "x"}\ncameras: [{name: front, serial: "1"}]\n')
+    arguments = ["--world", "robot", "--config", str(path)]
+    assert app.station_options(app.parse(arguments)).recordings == tmp_path / "recordings"
+    assert app.station_options(app.parse([*arguments, "--recordings", "off"])).recordings is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from demonstration_takes import record
+from rlbench_files import write_demo
 
 from demos.__main__ import main
 from demos.store import DemonstrationStore
@@ -29,6 +30,20 @@ def test_a_set_goes_out_and_comes_in_again(folder, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[0].startswith(identity)
 
 
+def test_demonstrations_of_rlbench_come_in_all_or_none(tmp_path, capsys):
+    episodes = tmp_path / "close_jar" / "variation0" / "episodes"
+    for number in range(2):
+        write_demo(episodes / f"episode{number}")
+    arguments = [str(tmp_path / "new"), "import", str(tmp_path / "close_jar")]
+    states = episodes / "episode1" / "low_dim_obs.pkl"
+    whole = states.read_bytes()
+    states.write_bytes(whole[:-20])
+    assert main(arguments) == 1 and "low_dim_obs.pkl" in capsys.readouterr().err
+    assert main([str(tmp_path / "new"), "list"]) == 0 and capsys.readouterr().out.startswith("0 episodes")
+    states.write_bytes(whole)
+    assert main(arguments) == 0 and "close the red jar\n2 episodes" in capsys.readouterr().out
+
+
 def test_the_check_says_what_is_damaged_and_changes_nothing(folder, capsys):
     assert main([str(folder), "check", "--deep"]) == 0
     path = folder / "data/chunk-000/file-001.parquet"
@@ -48,7 +63,8 @@ def test_a_dry_run_prints_the_card_and_the_sizes(folder, capsys):
     [
         (["push", "blocks", "--dry-run"], "owner/name"),
         (["export", "out", "no-such"], "no-such"),
-        (["import", "nowhere"], "info.json is missing"),
+        (["import", "nowhere"], "There is no folder nowhere"),
+        (["import", "set/data"], "neither a LeRobot set"),
     ],
 )
 def test_what_fails_is_a_sentence(folder, tmp_path, monkeypatch, capsys, arguments, sentence):

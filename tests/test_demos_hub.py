@@ -43,6 +43,12 @@ class Hub(BaseHTTPRequestHandler):
     asked: list[str]
     tokens: set[str | None]
     files: dict[str, bytes]
+    tags: dict[str, str]
+
+    def do_DELETE(self) -> None:
+        self.note()
+        known = self.tags.pop(self.path.rsplit("/", 1)[1], None)
+        self.answer({}, 200 if known else 404, "" if known else "RevisionNotFound")
 
     def do_GET(self) -> None:
         self.note()
@@ -65,7 +71,12 @@ class Hub(BaseHTTPRequestHandler):
             for line in map(json.loads, body.splitlines()):
                 if line["key"] == "file":
                     self.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
-            self.answer({"success": True, "commitOid": "0" * 40, "commitUrl": f"{here}/datasets/{REPO}/commit/0"})
+            commit = f"{sum('/commit/' in path for path in self.asked):040x}"
+            self.answer({"success": True, "commitOid": commit, "commitUrl": f"{here}/datasets/{REPO}/commit/{commit}"})
+        elif "/tag/" in self.path:
+            tag = json.loads(body)["tag"]
+            self.answer({}, 409 if tag in self.tags else 200)
+            self.tags.setdefault(tag, self.path.rsplit("/", 1)[1])
         else:
             self.answer({"errors": [], "warnings": []})
 
@@ -73,11 +84,13 @@ class Hub(BaseHTTPRequestHandler):
         self.asked.append(self.path)
         self.tokens.add(self.headers["authorization"])
 
-    def answer(self, content: object, status: int = 200) -> None:
-        self.send(json.dumps(content).encode(), status)
+    def answer(self, content: object, status: int = 200, error: str = "") -> None:
+        self.send(json.dumps(content).encode(), status, error)
 
-    def send(self, body: bytes, status: int) -> None:
+    def send(self, body: bytes, status: int, error: str = "") -> None:
         self.send_response(status)
+        if error:
+            self.send_header("x-error-code", error)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -90,7 +103,7 @@ class Hub(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def hub(refuse=None):
     """(address, handler) of a hub while it is served."""
-    handler = type("OneHub", (Hub,), {"refuse": refuse, "asked": [], "tokens": set(), "files": {}})
+    handler = type("OneHub", (Hub,), {"refuse": refuse, "asked": [], "tokens": set(), "files": {}, "tags": {}})
     with answering(handler) as address:
         yield address, handler
 
@@ -123,13 +136,15 @@ def test_the_hub_receives_the_chosen_episodes_the_card_and_the_tag(store, monkey
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     chosen = store.episodes()[1]
     with hub() as (address, seen):
+        push_to_hub(store, REPO, endpoint=address)
+        seen.files.clear()
         upload = push_to_hub(store, REPO, [chosen.id], endpoint=address)
-    assert upload.url.endswith(f"/datasets/{REPO}/commit/0")
+    assert upload.url.endswith(f"/datasets/{REPO}/commit/{2:040x}")
     assert {path: len(content) for path, content in seen.files.items()} == {f.path: f.size for f in upload.files}
     assert seen.files["README.md"].decode() == upload.card
     assert json.loads(seen.files["meta/info.json"])["total_episodes"] == 1
     assert seen.tokens == {"Bearer hf_secret"}
-    assert any(path.startswith(f"/api/datasets/{REPO}/tag/") for path in seen.asked)
+    assert seen.tags == {"v3.0": f"{2:040x}"}, "it names the set that was published last"
 
 
 @pytest.mark.parametrize("name", ["blocks", "jane/a/b", "jane/../x", "jane/" + "b" * 200, "", "jane/bl ocks"])

@@ -28,6 +28,15 @@ def ready(stage):
     return stage(tick_seconds=0.02).ready("touch the block")
 
 
+def test_control_that_lags_costs_no_frame_while_none_waits(stage, store, recorder_of):
+    one = stage(tick_seconds=0.05).ready("touch the block")
+    recorder = recorder_of(one.episode)
+    recorder.begin()
+    touch(one, 1)
+    record = recorder.commit()
+    assert record.length > 3 and record.labels.dropped == 0
+
+
 def test_undo_takes_back_the_frames_of_the_step(stage, store, recorder_of):
     one = ready(stage)
     recorder = recorder_of(one.episode)

@@ -15,6 +15,7 @@ pytest.importorskip("franky", reason="franky-control drives a Franka; it is part
 from robot_arm_parts import SPEED, after, options, pose, robot_world, waits_for
 
 from clap.geometry import Pose
+from clap.stop_button import StopButton
 from clap.teleoperation import Jog
 from clap.worlds.robot.arm_client import ArmClient
 from clap.worlds.robot.arm_failures import ArmBusyError, ArmError, ArmHaltedError, ArmLostError, ArmReflexError
@@ -29,6 +30,9 @@ OVERSHOOT = 1.05
 """Of the speed cap: what a mean over 300 ticks may be above it where packets come late."""
 
 PRESSES = int(os.environ.get("CLAP_STOP_PRESSES", "10"))
+BUTTON = StopButton()
+"""As the console's server holds it."""
+
 PROMPT_S, SLACK_S = 0.1, 0.3
 """What a stop may take on a machine that has nothing else to do, and on one that tests share."""
 
@@ -42,7 +46,7 @@ def served() -> Iterator[LoopbackArm]:
 
 @pytest.fixture(scope="module")
 def world(served: LoopbackArm) -> Iterator[RobotWorld]:
-    made = robot_world(served)
+    made = robot_world(served, button=BUTTON)
     yield made
     made.close()
 
@@ -98,16 +102,15 @@ def test_a_block_is_put_in_its_cup_within_5_mm_and_the_served_physics_confirms_i
 
 
 class Press:
-    """Presses Stop after so many seconds: ``at`` (time.monotonic)."""
+    """Presses Stop, as the console's server does, after so many seconds: ``at`` (time.monotonic)."""
 
-    def __init__(self, world: RobotWorld, seconds: float):
+    def __init__(self, seconds: float):
         self.pressed, self.at = threading.Event(), 0.0
-        self._arm = world.arm
         threading.Timer(seconds, self._press).start()
 
     def _press(self) -> None:
         self.at = time.monotonic()
-        self._arm.stop()
+        BUTTON.press()
         self.pressed.set()
 
 
@@ -115,7 +118,7 @@ def test_a_stop_at_any_moment_ends_the_commanded_motion_and_holds(served, world)
     rng = np.random.default_rng(6)
     seconds = []
     for _ in range(PRESSES):
-        stop = Press(world, rng.uniform(0.1, 0.6))
+        stop = Press(rng.uniform(0.1, 0.6))
         report = world.execute(Action(other_side(world), gripper_open=True), stop.pressed.is_set)
         assert report.outcome is MotionOutcome.STOPPED, report
         assert world.arm.halted
@@ -123,21 +126,49 @@ def test_a_stop_at_any_moment_ends_the_commanded_motion_and_holds(served, world)
         held = world.state()[0]
         time.sleep(0.05)
         assert world.state()[0].distance(held)[0] < 0.002
-        world.arm.resume()
+        world.recover()
     p50, p99 = np.percentile(seconds, [50, 99])
-    print(f"\nflag to commanded velocity zero: p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms ({PRESSES} presses)")
+    print(f"\npressed to commanded velocity zero: p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms ({PRESSES} presses)")
     assert p50 <= PROMPT_S and p99 <= SLACK_S
 
 
-def test_after_a_stop_the_operators_next_command_moves_on(world):
+def test_after_a_stop_nothing_moves_until_a_person_resumes(world):
     assert world.execute(Action(other_side(world), True), after(0.3)).outcome is MotionOutcome.STOPPED
+    assert world.trouble().name == "protective stop"
+    fails_with(ArmHaltedError, world)
+    world.recover()
+    assert world.trouble() is None
+    go(world, other_side(world))
+
+
+def test_a_stop_that_is_pressed_after_resume_is_not_passed_over(world):
+    known = world.arm.asked
+    world.arm.stop()
+    assert waits_for(lambda: world.arm.halted, 2.0)
+    with pytest.raises(ArmHaltedError, match="meanwhile"):
+        world.arm.recover(known)
+    fails_with(ArmHaltedError, world)
+    world.recover(lambda: True)
+    assert world.arm.halted
+    world.recover()
+    go(world, other_side(world))
+
+
+def test_another_process_stops_the_arm_past_its_owner(served, world):
+    motion = world.arm.line(other_side(world), SPEED, False, 30.0)
+    threading.Timer(0.3, BUTTON.press).start()
+    while not motion.over.wait(0.02):
+        world.arm.beat()
+    assert motion.stopped and world.arm.halted
+    assert served.ask("still_since", when=BUTTON.pressed_at)["at"] - BUTTON.pressed_at < SLACK_S
+    world.recover()
     go(world, other_side(world))
 
 
 def test_an_owner_that_falls_silent_halts_the_arm_until_a_person_resumes(world):
     motion = world.arm.line(other_side(world), SPEED, False, 30.0)
     assert motion.over.wait(3.0) and motion.stopped
-    assert "Recover" in fails_with(ArmHaltedError, world).next_move
+    assert "Resume" in fails_with(ArmHaltedError, world).next_move
     world.recover()
     go(world, other_side(world))
 

@@ -40,7 +40,8 @@ from clap.worlds.robot.config import (
     RobotConfig,
 )
 from clap.worlds.robot.failures import CalibrationError, RobotConfigError
-from clap.worlds.robot.hand_eye import HandEye, Sample, solve
+from clap.worlds.robot.hand_eye import HandEye, solve
+from clap.worlds.robot.hand_eye_fit import Sample
 
 LARGEST_MM, LARGEST_DEGREES = 2.0, 0.2
 BOARD = BoardConfig()

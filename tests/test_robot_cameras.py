@@ -133,7 +133,7 @@ def test_the_frames_fuse_to_the_scene_with_fixed_and_hand_camera():
     assert len(cloud) > 100_000 and table.mean() > 0.3
 
 
-def test_a_look_keeps_the_world_waiting_for_half_a_second_at_most():
+def test_a_look_keeps_the_world_waiting_for_a_second_at_most():
     truth = tabletop_frame()
     with fed_camera("sim1") as one, fed_camera("sim2") as two:
         configs = tuple(CameraConfig(serial, serial, Source.SOFTWARE, frozen_after=30) for serial in ("sim1", "sim2"))
@@ -147,7 +147,7 @@ def test_a_look_keeps_the_world_waiting_for_half_a_second_at_most():
             began = time.perf_counter()
             with pytest.raises(CameraError, match="sim1 has given no new image"):
                 cameras.frames(TOOL, time.time())
-            assert 0.4 < time.perf_counter() - began < 0.9
+            assert 0.9 < time.perf_counter() - began < 1.5
             began = time.perf_counter()
             cameras.frames(TOOL)
             assert time.perf_counter() - began < 0.1

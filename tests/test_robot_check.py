@@ -24,6 +24,7 @@ from clap.worlds.robot.charuco import Board
 from clap.worlds.robot.check import inspect
 from clap.worlds.robot.config import (
     ArmConfig,
+    ArmKind,
     BoardConfig,
     BoundsConfig,
     CalibrationConfig,
@@ -52,7 +53,7 @@ def config(tmp_path):
     made = datetime.now(timezone.utc) - timedelta(days=3)
     save(calibration(made, truth), tmp_path)
     return RobotConfig(
-        ArmConfig("127.0.0.1"),
+        ArmConfig(kind=ArmKind.NONE),
         (CameraConfig("front", "sim1", Source.SOFTWARE, frozen_after=0.4),),
         CalibrationConfig(tmp_path),
     )
@@ -75,7 +76,7 @@ def found(config: RobotConfig, software: dict[str, SoftwareCamera] | None = None
 def test_a_robot_that_is_well_passes_part_by_part(config):
     with fed_camera() as fed:
         parts = found(config, {"sim1": fed.camera})
-    assert list(parts) == ["calibration", "cameras", "bounds"]
+    assert list(parts) == ["arm", "calibration", "cameras", "bounds"]
     assert "3 days old" in parts["calibration"][0].sentence
     assert "640 x 360" in parts["cameras"][0].sentence and "depth in 9" in parts["cameras"][0].sentence
     assert "of the workspace is in its view" in parts["bounds"][0].sentence
@@ -133,7 +134,7 @@ def test_boxes_and_heights_outside_the_workspace_are_said(config):
 
 def write_config(folder: Path, camera: dict[str, object], **more: object) -> Path:
     path = folder / "robot.yaml"
-    content = {"arm": {"address": "x"}, "cameras": [{"name": "front", **camera}], **more}
+    content = {"arm": {"kind": "none"}, "cameras": [{"name": "front", **camera}], **more}
     path.write_text(yaml.safe_dump(content), "utf-8")
     return path
 

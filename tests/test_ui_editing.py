@@ -163,7 +163,11 @@ def test_the_sample_is_not_copied_beside_takes_of_another_shape(editor: Editor) 
         ("delete", {"episodes": []}, "No demonstration is chosen"),
         ("delete", {"episodes": ["{id}", "x"]}, "There is no episode"),
         ("restore", {"episodes": ["../set"]}, "There is no"),
-        ("replay", {"episode": "{id}", "set": "recordings"}, "It was recorded in the world “none”"),
+        (
+            "replay",
+            {"episode": "{id}", "set": "recordings", "every_frame": False},
+            "It was recorded in the world “none”",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence_and_changes_nothing(
@@ -187,7 +191,8 @@ def test_what_cannot_be_is_refused_with_a_sentence_and_changes_nothing(
         {"type": "demo-delete", "id": 1, "episodes": "x"},
         {"type": "demo-trim", "id": -1, "episode": "x", "start": 0, "stop": 1},
         {"type": "demo-trim", "id": 1, "episode": 65 * "x", "start": 0, "stop": 1},
-        {"type": "demo-replay", "id": 1, "episode": "x", "set": "../x"},
+        {"type": "demo-replay", "id": 1, "episode": "x", "set": "../x", "every_frame": False},
+        {"type": "demo-replay", "id": 1, "episode": "x", "set": "sample", "every_frame": "yes"},
     ],
 )
 def test_malformed_commands_do_not_get_to_the_station(message: dict[str, Any]) -> None:

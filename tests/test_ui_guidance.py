@@ -11,7 +11,9 @@ import pytest
 
 from clap.episode import Episode, EpisodeState
 from clap.episode_state import EpisodeSnapshot, Failure
+from clap.failures import InvalidInstructionError
 from clap.geometry import Pose
+from clap.refusals import RefusedInstructionError
 from tests.kinematic_world import DOWN, KinematicWorld, TouchPolicy
 from ui.guidance import hint, possible
 
@@ -90,6 +92,13 @@ def test_a_refused_prediction_cannot_be_approved_but_predicted_again_or_skipped(
         assert {"redo", "skip"} <= possible(snapshot)
         assert "refused" in hint(snapshot)
         assert not episode.approve()
+
+
+def test_what_the_policy_refuses_can_be_shown_to_it() -> None:
+    refused = Failure.of(RefusedInstructionError("nothing can be put there"))
+    assert "edit-plan" in possible(EpisodeSnapshot(state=EpisodeState.FAILED, task="touch", failure=refused))
+    other = Failure.of(InvalidInstructionError("The instruction is empty."))
+    assert "edit-plan" not in possible(EpisodeSnapshot(state=EpisodeState.FAILED, task="touch", failure=other))
 
 
 def test_a_busy_episode_offers_no_more_than_pause_and_speed() -> None:

@@ -6,16 +6,20 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from clap.episode_state import EpisodeState
 from demos.frames import Outcome
 from demos.schema import PRIVATE
 from demos.store import DemonstrationStore
 from tests.kinematic_station import eventually, station
+from tests.staged_episode import wait_for
+from tests.test_demos_disk import MEGABYTE, fill, mounted
 from ui.station.channel import Json
 from ui.station.options import NOT_RECORDING
 from ui.station.outbox import Outbox
@@ -293,6 +297,40 @@ def test_what_the_start_up_check_found_is_in_the_log(stage, tmp_path: Path) -> N
     pages.recording.follow(one.episode)
     assert ".torn.part was only partly written" in pages.next("log")["lines"][0]["text"]
     pages.recording.close(5)
+
+
+def test_a_disk_that_fills_ends_the_take_and_lets_the_arm_rest_and_the_take_can_be_kept(
+    stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / "disk"
+    mounted(disk, 24)
+    monkeypatch.setattr("demos.store.ROOM_TO_BEGIN", 4 * MEGABYTE)
+    pages = Pages(disk / "set")
+    try:
+        one = stage(tick_seconds=0.02).ready()
+        pages.recording.follow(one.episode)
+        while pages.next("recording")["state"] != "idle":
+            pass
+        pages.recording.obey({"type": "record-begin", "operator": "", "notes": "", "page": PAGE})
+        while pages.next("recording")["state"] != "recording":
+            pass
+        one.episode.run()
+        wait_for(lambda: pages.recording._recorder.status().take.frames >= 5)
+        ballast = fill(disk, 2_000_000)
+        assert one.rest(EpisodeState.PAUSED).running is False
+        while (told := pages.next("recording"))["state"] != "ended":
+            pass
+        assert "disk is nearly full" in told["take"]["ended"]
+        ballast.unlink()
+        pages.recording.obey({"type": "record-commit", "success": None, "notes": "", "page": PAGE})
+        while (told := pages.next("recording"))["state"] != "idle":
+            pass
+        assert told["note"].startswith("The take is kept")
+        assert one.episode.run()
+        one.rest(EpisodeState.DONE)
+    finally:
+        pages.recording.close(5)
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_a_folder_that_vanishes_is_told_and_the_console_goes_on(stage, tmp_path: Path) -> None:

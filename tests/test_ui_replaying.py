@@ -95,6 +95,28 @@ def test_stop_halts_a_replay_and_the_page_is_told(table: Episode, sample: Demons
         table.set_speed(0.0)
 
 
+def test_the_arm_is_led_through_every_frame_and_the_world_judges(table: Episode, sample: DemonstrationStore) -> None:
+    recorded = of_kind(sample, outcome=Outcome.SUCCESS, source="policy")
+    seen: list[np.ndarray] = []
+    unwatch = table.watch(lambda world, moving: seen.append(np.asarray(world.state()[0].position)))
+    replaying = Replaying(lambda: None)
+    replaying.begin(table, recorded, every_frame=True)
+    assert ends(replaying) == "success"
+    unwatch()
+    apart = np.linalg.norm(np.array(seen)[None] - recorded.state[:, None, :3], axis=2).min(axis=1)
+    assert np.quantile(apart, 0.9) < 0.02, "it has been where it was recorded"
+    assert not table.snapshot().state.busy
+
+
+def test_stop_halts_an_arm_that_is_led(table: Episode, sample: DemonstrationStore) -> None:
+    replaying = Replaying(lambda: None)
+    replaying.begin(table, of_kind(sample, source="mixed"), every_frame=True)
+    table.wait(lambda now: now.state is EpisodeState.DRIVING, 60)
+    threading.Timer(0.3, table.stop).start()
+    assert ends(replaying) == "stopped"
+    assert table.snapshot().state is EpisodeState.STOPPED
+
+
 def test_a_scene_that_was_not_that_of_its_seed_is_not_replayed(table: Episode, sample: DemonstrationStore) -> None:
     recorded = of_kind(sample, source="mixed")
     labels = recorded.record.labels

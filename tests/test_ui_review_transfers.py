@@ -12,6 +12,7 @@ from demos.failures import DamagedFileError, DemonstrationError
 from demos.frames import TakeInfo
 from demos.store import DemonstrationStore
 from tests.demonstration_takes import INFO, record
+from tests.rlbench_files import write_demo
 from ui.review import archives
 from ui.review.archives import unpack
 from ui.review.transfers import by_taskvar, export, stage
@@ -122,6 +123,14 @@ def test_exported_keysteps_come_back_with_the_instruction_that_is_given(tmp_path
             pictures = {frame.name: frame.rgb for frame in staged.read(found.id).observation(0).frames}
         for frame in store.read(kept.id).observation(0).frames:
             assert (pictures[frame.name] == frame.rgb).all()
+
+
+def test_stored_demonstrations_of_rlbench_come_as_a_zip(tmp_path: Path) -> None:
+    write_demo(tmp_path / "rlbench" / "close_jar" / "variation0" / "episodes" / "episode0")
+    archives.pack_folder(tmp_path / "rlbench", tmp_path / "upload.zip")
+    assert stage(tmp_path / "upload.zip", "", tmp_path) == 1
+    with DemonstrationStore.open(tmp_path / "staged", read_only=True) as staged:
+        assert [one.task for one in staged.episodes()] == ["close the red jar"]
 
 
 def test_episodes_are_grouped_by_task_and_instruction(tmp_path: Path) -> None:

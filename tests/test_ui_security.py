@@ -54,7 +54,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "demo-split": {"id": 1, "episode": "a", "frame": 2},
     **{f"demo-{verb}": {"id": 1, "episodes": ["a"]} for verb in ("delete", "restore")},
     **{f"demo-{verb}": {"id": 1} for verb in ("empty-trash", "undo", "copy-sample")},
-    "demo-replay": {"id": 1, "episode": "a", "set": "recordings"},
+    "demo-replay": {"id": 1, "episode": "a", "set": "recordings", "every_frame": False},
     **{verb: {} for verb in PLAIN_VERBS},
 }
 

@@ -78,7 +78,7 @@ def test_a_station_tells_what_a_page_needs(running: Station, told: Told) -> None
     (hello,) = (json.loads(frame.payload) for frame in running.known() if frame.kind == "hello")
     assert hello["dead_man_s"] == 0.4
     assert hello["limits"]["linear"] > 0
-    assert hello["can_undo"] is True
+    assert hello["abilities"] == ["go-back", "hurry", "move", "set-up"]
     assert "starting" not in {frame.kind for frame in running.known()}, "what is over is not told to new pages"
 
 
@@ -127,7 +127,7 @@ def test_the_guard_lets_plans_go_on_when_the_page_is_lost_but_no_motion() -> Non
 def test_a_stop_holds_until_the_episode_knows_of_it() -> None:
     shared = Shared()
     guard = Guard(shared, 1.0, lambda: True)
-    number = shared.press_stop()
+    number = shared.button.press()
     assert guard.reason() == PRESSED
     guard.motion_halted(12.5)
     guard.motion_halted(99.0)

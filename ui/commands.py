@@ -27,7 +27,7 @@ MAX_METRES = 10.0
 GRIPPER = ("open", "close")
 LEASE_ACTIONS = ("take", "request", "cancel", "release", "grant", "deny")
 
-PLAIN_VERBS = ("predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo")
+PLAIN_VERBS = ("predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo", "recover")
 
 RETRAIN_VERBS = ("retrain-start", "retrain-cancel", "retrain-resume", "retrain-use")
 """What is asked of retrainings; the server itself sees to them."""
@@ -86,13 +86,12 @@ def text(longest: int) -> Field:
     return checked
 
 
-def texts(most: int, longest: int) -> Field:
-    """A list of at most ``most`` texts."""
-    one = text(longest)
+def several(most: int, one: Field) -> Field:
+    """A list of at most ``most`` such values."""
 
-    def checked(value: Any, key: str) -> list[str]:
+    def checked(value: Any, key: str) -> list[Any]:
         if not isinstance(value, list) or len(value) > most:
-            raise BadCommandError(f"The {key} must be a list of at most {most} texts.")
+            raise BadCommandError(f"The {key} must be a list of at most {most}.")
         return [one(item, key) for item in value]
 
     return checked
@@ -129,18 +128,6 @@ def integer(largest: int) -> Field:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= largest:
             raise BadCommandError(f"The {key} must be a whole number from 0 to {largest}.")
         return value
-
-    return checked
-
-
-def integers(most: int, largest: int) -> Field:
-    """A list of at most ``most`` such numbers."""
-    one = integer(largest)
-
-    def checked(value: Any, key: str) -> list[int]:
-        if not isinstance(value, list) or len(value) > most:
-            raise BadCommandError(f"The {key} must be a list of at most {most} numbers.")
-        return [one(item, key) for item in value]
 
     return checked
 
@@ -183,7 +170,7 @@ _DEMO: dict[str, Field] = {"id": integer(2**53), "episode": text(MAX_ID)}
 
 FORMS: dict[str, dict[str, Field]] = {
     "plan": {"instruction": text(MAX_INSTRUCTION)},
-    "edit-plan": {"steps": texts(MAX_STEPS, MAX_STEP)},
+    "edit-plan": {"steps": several(MAX_STEPS, text(MAX_STEP))},
     "keypoint": {"position": _POSITION},
     "target": {"position": _POSITION, "quaternion": rotation, "gripper_open": yes_or_no},
     "policy": {"name": text(MAX_NAME)},
@@ -216,19 +203,19 @@ FORMS: dict[str, dict[str, Field]] = {
         "outcome": maybe(choice("success", "partial", "failure", "unknown")),
         "notes": maybe(text(MAX_NOTES)),
     },
-    "demo-keyframes": {**_DEMO, "frames": integers(MAX_KEYFRAMES, MAX_FRAME)},
+    "demo-keyframes": {**_DEMO, "frames": several(MAX_KEYFRAMES, integer(MAX_FRAME))},
     "demo-step": {**_DEMO, "start": integer(MAX_FRAME), "stop": integer(MAX_FRAME), "text": text(MAX_STEP)},
     "demo-trim": {**_DEMO, "start": integer(MAX_FRAME), "stop": integer(MAX_FRAME)},
     "demo-split": {**_DEMO, "frame": integer(MAX_FRAME)},
-    "demo-delete": {"id": integer(2**53), "episodes": texts(MAX_CHOSEN, MAX_ID)},
-    "demo-restore": {"id": integer(2**53), "episodes": texts(MAX_CHOSEN, MAX_ID)},
+    "demo-delete": {"id": integer(2**53), "episodes": several(MAX_CHOSEN, text(MAX_ID))},
+    "demo-restore": {"id": integer(2**53), "episodes": several(MAX_CHOSEN, text(MAX_ID))},
     "demo-empty-trash": {"id": integer(2**53)},
     "demo-undo": {"id": integer(2**53)},
     "demo-copy-sample": {"id": integer(2**53)},
-    "demo-replay": {**_DEMO, "set": choice("recordings", "sample")},
+    "demo-replay": {**_DEMO, "set": choice("recordings", "sample"), "every_frame": yes_or_no},
     "retrain-start": {
         "set": choice("recordings", "sample"),
-        "episodes": texts(MAX_CHOSEN, MAX_ID),
+        "episodes": several(MAX_CHOSEN, text(MAX_ID)),
         "method": choice("full", "lora"),
         "minutes": number(0.05, MAX_MINUTES),
     },

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from clap.correction import WHAT_IT_DOES
 from clap.episode_state import EpisodeSnapshot, EpisodeState
+from clap.refusals import RefusedInstructionError
 from clap.safety import Decision
+from clap.worlds.world import Ability
 
 State = EpisodeState
+
+MOTIONS = frozenset({"approve", "run", "home", "drive"})
 
 
 def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
@@ -18,19 +22,27 @@ def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
         return frozenset(verbs | {"pause"})
     if snapshot.state.busy:
         return frozenset(verbs)
-    verbs |= {"reset", "policy"}
-    if not snapshot.task:
-        return frozenset(verbs)
+    verbs |= {"policy"}
+    if snapshot.trouble is not None:
+        verbs |= {"recover"}
+    if Ability.SET_UP in snapshot.abilities:
+        verbs |= {"reset"}
+        if not snapshot.task:
+            return frozenset(verbs)
     verbs |= {"plan", "home", "drive"}
     if snapshot.undo:
         verbs.add("undo")
     if _under_way(snapshot):
         verbs |= {"run", "skip", "edit-plan", "replan", "target", "redo" if _pending(snapshot) else "predict"}
+    elif _refused(snapshot):
+        verbs.add("edit-plan")  # what the policy has no plan for, it can be shown
     if _pending(snapshot):
         verbs |= {"keypoint"} if snapshot.has_fine_stage else set()
         verbs |= {"revert"} if snapshot.own is not None else set()
     if snapshot.correction is not None or (_pending(snapshot) and _decision(snapshot) is not Decision.REFUSE):
         verbs.add("approve")
+    if Ability.MOVE not in snapshot.abilities or snapshot.trouble is not None:
+        verbs -= MOTIONS
     return frozenset(verbs)
 
 
@@ -45,28 +57,35 @@ def hint(snapshot: EpisodeSnapshot) -> str:
             State.PLANNING: "Planning …",
             State.PREDICTING: "Looking and predicting the next step …",
             State.MOVING: "The arm is moving. Esc stops it at once.",
+            State.RECOVERING: "Clearing what held the arm. It does not move by that.",
             State.DRIVING: "You drive the arm. Let go of everything and it stands still; Esc stops it at once.",
         }[state]
+    if snapshot.trouble is not None:
+        return snapshot.trouble.next_move
     if state is State.FAILED and snapshot.correction is not None:
         return f"{WHAT_IT_DOES[snapshot.correction.remedy]} Press Approve for that, or do otherwise."
     if state is State.FAILED:
         failure = snapshot.failure
         return failure.next_move if failure else "Look at the log, then try again."
-    if not snapshot.task:
+    sets_up = Ability.SET_UP in snapshot.abilities
+    if sets_up and not snapshot.task:
         return "Choose a task and press Reset scene."
     if state is State.DONE:
+        anew = "reset the scene" if sets_up else "set the table anew"
         if snapshot.success:
-            return "Done: the goal is reached. Give another instruction, or reset."
+            return f"Done: the goal is reached. Give another instruction, or {anew}."
         if snapshot.success is None:
-            return "Done. Give another instruction, or reset the scene."
-        return "Finished, but the goal is not reached. Reset the scene, or try again."
+            return f"Done. Give another instruction, or {anew}."
+        return f"Finished, but the goal is not reached. Try again, or {anew}."
     if _pending(snapshot):
         return _about_prediction(snapshot)
     if state is State.STOPPED and snapshot.failure is not None:
         return snapshot.failure.next_move
     if state is State.STOPPED:
         return "Stopped. " + (
-            "Press Predict to go on, or Home." if _under_way(snapshot) else "Press Home or Reset scene."
+            "Press Predict to go on, or Home."
+            if _under_way(snapshot)
+            else f"Press Home{' or Reset scene' if sets_up else ''}."
         )
     if _under_way(snapshot):
         return "Press Predict to see the next step, or Run all."
@@ -96,6 +115,11 @@ def _pending(snapshot: EpisodeSnapshot) -> bool:
 
 def _human(snapshot: EpisodeSnapshot) -> bool:
     return snapshot.prediction is not None and snapshot.prediction.source.startswith("human")
+
+
+def _refused(snapshot: EpisodeSnapshot) -> bool:
+    failure = snapshot.failure
+    return snapshot.state is State.FAILED and failure is not None and failure.name == RefusedInstructionError.name
 
 
 def _under_way(snapshot: EpisodeSnapshot) -> bool:

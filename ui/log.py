@@ -51,6 +51,12 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
         case events.Finished(success=success):
             told = {True: "the goal is reached", False: "but the goal is not reached", None: "the world cannot tell"}
             return ("good" if success else "warn"), f"Finished: {told[success]}."
+        case events.ArmHeld(trouble=None):
+            return "good", "The arm may move again."
+        case events.ArmHeld(trouble=failure) | events.SightLost(failure=failure) if failure is not None:
+            return "bad", f"{failure.name}: {failure.sentence}"
+        case events.SightLost():
+            return "good", "The cameras see the scene again."
         case events.Stopped(reason=reason):
             return "bad", reason or "Stopped by the operator."
     return None

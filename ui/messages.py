@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from clap.episode_state import EpisodeSnapshot, EpisodeState, SceneFrame
+from clap.episode_state import EpisodeSnapshot, EpisodeState, Failure, SceneFrame
 from clap.geometry import VIEWS, Pose, Workspace
 from clap.prediction import Prediction
 from clap.refusals import listed
 from clap.safety import Verdict
 from clap.teleoperation import MAX_ANGULAR, MAX_LINEAR, SLOW
-from clap.worlds.world import TaskInfo
+from clap.worlds.world import Ability, TaskInfo
 from ui.guidance import hint, possible
 
 Json = dict[str, Any]
@@ -31,10 +31,13 @@ class PolicyChoice:
 
 @dataclass(frozen=True)
 class ConsoleInfo:
-    """What does not change while the console runs. ``notice`` is shown until the operator closes it."""
+    """What does not change while the console runs. ``notice`` is shown until the operator closes it.
+
+    ``mode``: where motions happen, in one word, such as SIM or REAL.
+    """
 
     world: str
-    is_real: bool
+    mode: str
     policies: tuple[PolicyChoice, ...]
     notice: str = ""
 
@@ -45,12 +48,19 @@ def hello(
     conditions: Sequence[str],
     workspace: Workspace,
     dead_man_s: float,
+    abilities: Iterable[Ability],
+    ages: bool,
 ) -> Json:
-    """The first message on a link: what the page needs once."""
+    """The first message on a link: what the page needs once.
+
+    ``ages``: what the cameras saw grows old while nothing moves.
+    """
     return {
         "type": "hello",
         "world": info.world,
-        "real": info.is_real,
+        "mode": info.mode,
+        "abilities": sorted(ability.value for ability in abilities),
+        "ages": ages,
         "notice": info.notice,
         "policies": [asdict(policy) for policy in info.policies],
         "tasks": [asdict(task) for task in tasks],
@@ -58,7 +68,6 @@ def hello(
         "workspace": {"low": list(workspace.low), "high": list(workspace.high)},
         "views": [asdict(view) for view in VIEWS],
         "limits": {"linear": MAX_LINEAR, "angular": MAX_ANGULAR, "slow": SLOW},
-        "can_undo": not info.is_real,
         "dead_man_s": dead_man_s,
     }
 
@@ -93,7 +102,9 @@ def status(snapshot: EpisodeSnapshot, look_age: float = 0.0) -> Json:
         "steps_done": snapshot.steps_done,
         "prediction": _prediction(snapshot.prediction, snapshot.own is not None),
         "verdict": _verdict(snapshot.verdict),
-        "failure": None if snapshot.failure is None else asdict(snapshot.failure),
+        "failure": _failure(snapshot.failure),
+        "trouble": _failure(snapshot.trouble),
+        "blind": _failure(snapshot.blind),
         "correction": None if snapshot.correction is None else snapshot.correction.sentence,
         "corrections": snapshot.corrections,
         "success": snapshot.success,
@@ -142,6 +153,10 @@ def _prediction(prediction: Prediction | None, corrected: bool) -> Json | None:
             "gripper_open": prediction.action.gripper_open,
         },
     }
+
+
+def _failure(failure: Failure | None) -> Json | None:
+    return None if failure is None else asdict(failure)
 
 
 def _verdict(verdict: Verdict | None) -> Json | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from clap.failures import ClapError
 from clap.geometry import Pose, Workspace
 from clap.motion_limits import MotionLimits
 from clap.observation import Observation
@@ -67,6 +68,16 @@ class TaskInfo:
     variations: int
 
 
+class Ability(str, Enum):
+    """What only some worlds can do. What a world cannot do is not offered, and its methods for it raise WorldError."""
+
+    MOVE = "move"
+    SET_UP = "set-up"
+    GO_BACK = "go-back"
+    HURRY = "hurry"
+    """Motions faster than real time."""
+
+
 ShouldStop = Callable[[], bool]
 OnTick = Callable[[Pose, float], None]
 """Called during a motion every control tick (20 ms) with the gripper's pose and its opening (0 to 1)."""
@@ -77,6 +88,9 @@ class World(Protocol):
 
     workspace: Workspace
     is_real: bool
+    """Time is wall time, and goes on while nothing moves: what was seen grows old."""
+
+    abilities: frozenset[Ability]
 
     tool_speed: float
     """The fastest that ``execute`` moves the tool at the pace of real time, metres a second."""
@@ -172,6 +186,17 @@ class World(Protocol):
 
     def restore(self, saved: object) -> None:
         """Set the world back exactly to when ``saved`` was saved. Raises WorldError if it was set up anew since."""
+        ...
+
+    def trouble(self) -> ClapError | None:
+        """What keeps the arm from moving until a person has seen to it; None if nothing does. Quick."""
+        ...
+
+    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
+        """A person has seen to it: clear the trouble, unless ``should_stop`` says that Stop was pressed meanwhile.
+
+        Nothing moves by that. Raises the ClapError that remains.
+        """
         ...
 
     def close(self) -> None:

@@ -114,6 +114,19 @@ class ConsolePage:
         )
         return str(self.status("state"))
 
+    def tell(self, kind: str, **fields: object) -> None:
+        """Send a command as the page would."""
+        self.page.evaluate("message => window.__clap.console.link.send(message)", {"type": kind, **fields})
+
+    def wait_for_trouble(self, name: str, timeout: int = 15_000) -> None:
+        """Wait until a real arm is held for this reason."""
+        self.page.wait_for_function("name => window.__clap.status.trouble?.name === name", arg=name, timeout=timeout)
+
+    def recover(self, button: str) -> None:
+        """Let a real arm move again by the button of this name."""
+        self.page.get_by_role("button", name=button).click()
+        self.page.wait_for_function("() => !window.__clap.status.trouble && !window.__clap.status.busy", timeout=15_000)
+
     def wait_for(self, key: str, inner: str) -> None:
         self.page.wait_for_function(
             "([key, inner]) => window.__clap.status[key][inner]", arg=[key, inner], timeout=60_000

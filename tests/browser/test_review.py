@@ -288,6 +288,16 @@ def test_a_demonstration_is_replayed_in_the_simulation_and_stop_halts_it(console
     page.click("#c-tab-operate")
     page.locator("#c-speed").fill("0")
     page.click("#c-tab-demonstrations")
+    page.click("#r-replay-all")
+    page.wait_for_function("() => window.__clap.status.state === 'driving'")
+    before = page.evaluate("window.__clap.status.gripper.position")
+    page.wait_for_function(
+        "from => Math.hypot(...window.__clap.status.gripper.position.map((value, k) => value - from[k])) > 0.05",
+        arg=before,
+    )
+    assert page.locator("#c-drive").is_hidden(), "the page takes no part in it"
+    page.keyboard.press("Escape")
+    page.wait_for_function(ENDED, arg="stopped")
     page.click("#r-replay")
     page.wait_for_function("() => window.__clap.status.state === 'moving'")
     assert page.locator("#r-trim-stop").is_disabled() and page.locator("#r-replay").is_disabled()

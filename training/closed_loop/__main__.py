@@ -2,14 +2,14 @@
 
 Finds a variation that the checkpoint fails (at most 30 % of some scenes), unless --cell names one; records ten takes
 of it through the page, where an operator corrects every step; retrains; and evaluates the old and the new checkpoint
-on unseen scenes of it and of all other tasks. OUT/README.md holds both tables and the times. The command goes on
-where it was cut. It needs Playwright and Chromium (requirements-dev.txt).
+on unseen scenes of it and of all other tasks. The report (OUT/README.md, or --report) holds both tables and the
+times. The command goes on where it was cut. It needs Playwright and Chromium (requirements-dev.txt).
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import os
 import sys
 import time
 from pathlib import Path
@@ -20,8 +20,10 @@ from demos.frames import Outcome
 from demos.store import DemonstrationStore
 from training.closed_loop.failing import FAILS_BELOW, every_variation, rates
 from training.closed_loop.operator import record_takes
+from training.closed_loop.report import loop_report
 from training.evaluation_report import counted_text
 from training.retrain import main as retrain
+from training.retraining.run_folder import RunFolder
 
 FIRST_TAKE, MOST_TRIES = 5_000, 40
 SCAN_SEED, JUDGE_SEED = 25_000, 30_000
@@ -32,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     out.add_argument("--out", type=Path, required=True)
+    out.add_argument("--report", type=Path, help="where the report goes (OUT/README.md)")
     out.add_argument("--checkpoint", type=Path, default=default_checkpoint())
     out.add_argument("--cell", help='what is to be learned, as "shape_in_sorter:1"; else what is found failing')
     out.add_argument("--tasks", default="", help="among which tasks to look for it, joined by commas; all if left out")
@@ -100,9 +103,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"closed_loop: {error}", file=sys.stderr)
         return 1
     if status == 0:
-        shutil.copyfile(run / "README.md", options.out / "README.md")
-        print((options.out / "README.md").read_text("utf-8"))
+        text = loop_report(RunFolder(run).comparison, options.out / "recordings", _command(options, cell))
+        path = options.report or options.out / "README.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        print(text)
     return status
+
+
+def _command(options: argparse.Namespace, cell: str) -> str:
+    chosen = f"--cell {cell} --method {options.method} --minutes {options.minutes:g}"
+    return f"python -m training.closed_loop {chosen} --out {os.path.relpath(options.out)}"
 
 
 def _retrain_arguments(options: argparse.Namespace, cell: str, run: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clap.checkpoint import open_checkpoint
-from clap.worlds.tabletop.tasks import task_infos
+from clap.worlds.tabletop.tasks import all_task_infos
 from training.evaluation.episode_job import Job
 from training.evaluation.rates import rate
 from training.evaluation.results import evaluate
@@ -35,6 +35,6 @@ def rates(
 
 
 def every_variation(tasks: Sequence[str]) -> list[str]:
-    """ "task:variation" for all variations of these tasks, all tasks if there are none."""
-    infos = [info for info in task_infos() if not tasks or info.key in tasks]
+    """ "task:variation" for all variations of these tasks, all tasks if there are none; what was never taught first."""
+    infos = [info for info in reversed(all_task_infos()) if not tasks or info.key in tasks]
     return [f"{info.key}:{number}" for info in infos for number in range(info.variations)]

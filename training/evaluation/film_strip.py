@@ -44,14 +44,18 @@ def film_strip(shots: Sequence[Shot]) -> bytes:
     numbered = list(enumerate(shots, start=1))
     if len(numbered) > MAX_PICTURES:
         numbered = [*numbered[: MAX_PICTURES - 1], numbered[-1]]
-    pictures = [_picture(shot, number) for number, shot in numbered]
-    strip = Image.new("RGB", (sum(picture.width + GAP for picture in pictures) - GAP, HEIGHT), "white")
+    return side_by_side([_picture(shot, number) for number, shot in numbered], GAP, "white", QUALITY, 6)
+
+
+def side_by_side(pictures: Sequence[Image.Image], gap: int, between: str, quality: int, method: int) -> bytes:
+    """Pictures of one height as one WebP; ``between`` is the colour of the ``gap``, ``method`` the packing's effort."""
+    strip = Image.new("RGB", (sum(picture.width + gap for picture in pictures) - gap, pictures[0].height), between)
     left = 0
     for picture in pictures:
         strip.paste(picture, (left, 0))
-        left += picture.width + GAP
+        left += picture.width + gap
     file = io.BytesIO()
-    strip.save(file, "WEBP", quality=QUALITY, method=6)
+    strip.save(file, "WEBP", quality=quality, method=method)
     return file.getvalue()
 
 

@@ -11,7 +11,7 @@ from clap.worlds.tabletop.tasks import OPEN_DRAWER, Subtask
 from training.predictor_data import CONTACT_KINDS, step_kind
 
 _ABOVE = re.compile(r"the robot moves above the (.+)")
-_INTO = re.compile(r"the robot places the .+? into the (.+)")
+_INTO = re.compile(r"the robot places the .+? (?:into|above) the (.+)")
 
 
 def contact_kind(step: str) -> bool:

@@ -6,7 +6,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from training.lora import LoraSizes, TrainedParts, adapt, merged
+from training.lora import LoraSizes, TrainedParts, adapt
 
 PLANNER_PARTS = TrainedParts(vision="lora", aligner="frozen", language="lora")
 """The paper's table 6."""
@@ -37,6 +37,3 @@ def adamw(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     """AdamW for the adapters."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
-
-
-__all__ = ["LoraSizes", "adamw", "adapted_planner", "adapted_predictor", "merged"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from clap.worlds.tabletop.phrasing import instruction_templates
-from clap.worlds.tabletop.tasks import sample_task, task_infos
+from clap.worlds.tabletop.tasks import all_task_infos, sample_task
 from training.evaluation.html_parts import difference
 from training.evaluation.rates import rate
 from training.evaluation_report import counted_text
@@ -25,7 +26,7 @@ def compare(settings: RetrainSettings, before: Counted, after: Counted, seconds:
     Rows and sums hold "old" and "new", each with successes, episodes and interval, and "difference": [share, low, high]
     by Newcombe.
     """
-    titles = {info.key: info.title for info in task_infos()}
+    titles = {info.key: info.title for info in all_task_infos()}
     rows = []
     for (cell, old), (_, new) in zip(before, after, strict=True):
         rows.append({"kind": cell.kind, "task": cell.task, "variation": cell.variation,
@@ -57,15 +58,15 @@ def _pair(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any
     return {"old": before, "new": after, "difference": [round(value, 4) for value in difference(after, before)]}
 
 
-def report(comparison: Mapping[str, Any], command: str) -> str:
-    """The comparison as Markdown: a table of what was shown, and one of all other tasks."""
+def report(comparison: Mapping[str, Any], command: str, more: Sequence[str] = ()) -> str:
+    """The comparison as Markdown: a table of what was shown, one of all other tasks, and what there is ``more``."""
     settings = comparison["settings"]
     lines = [
         "# Retraining from recorded demonstrations",
         "",
         f"{comparison['date']}: {len(settings['episodes'])} demonstrations, method {settings['method']}, "
-        f"{settings['minutes']:g} minutes for each part, from `{settings['checkpoint']}`. Both checkpoints saw the "
-        f"same scenes, of seeds from {settings['first_seed']} on, which no training has seen. Successes / episodes "
+        f"{settings['minutes']:g} minutes of CPU time for each part, from {Path(settings['checkpoint']).name}. Both "
+        f"acted in the same scenes, of seeds from {settings['first_seed']} on, unseen in training. Successes/episodes "
         "with Wilson 95 % intervals; differences in points with Newcombe's.",
         "",
     ]
@@ -77,7 +78,7 @@ def report(comparison: Mapping[str, Any], command: str) -> str:
         lines += [_line(row["title"], row) for row in rows]
         lines += [_line("**together**", comparison["sums"][kind]), ""]
     took = ", ".join(f"{name} {value / 60:.1f} min" for name, value in comparison["seconds"].items())
-    return "\n".join([*lines, f"Time: {took}.", "", f"`{command}`", ""])
+    return "\n".join([*lines, *more, f"Time: {took}.", "", f"`{command}`", ""])
 
 
 def _line(title: str, row: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from clap.checkpoint import open_checkpoint
 from clap.failures import WorldError
-from clap.worlds.tabletop.tasks import sample_task, task_infos, variation_of
+from clap.worlds.tabletop.tasks import all_task_infos, sample_task, task_infos, variation_of
 from demos.frames import TakeInfo
 from training.evaluation.episode_job import Finished, Job, key_of
 from training.evaluation.results import evaluate
@@ -50,7 +50,7 @@ class Cell:
 
 def shown_variations(takes: Sequence[TakeInfo]) -> tuple[str, ...]:
     """What takes of the tabletop world show, as "task:variation"; a take says its seed, and its words the rest."""
-    infos = {info.key: info for info in task_infos()}
+    infos = {info.key: info for info in all_task_infos()}
     found: dict[str, None] = {}
     for take in takes:
         if take.task_key not in infos or take.seed is None:
@@ -63,7 +63,7 @@ def shown_variations(takes: Sequence[TakeInfo]) -> tuple[str, ...]:
 
 def cells_of(tasks: Sequence[str]) -> list[Cell]:
     """The cells for these "task" or "task:variation", the new ones first. Raises RetrainingError for an unknown one."""
-    variations = {info.key: info.variations for info in task_infos()}
+    variations = {info.key: info.variations for info in all_task_infos()}
     new = []
     for text in tasks:
         task, _, number = text.partition(":")
@@ -71,7 +71,7 @@ def cells_of(tasks: Sequence[str]) -> list[Cell]:
             raise RetrainingError(f"There is no task and variation “{text}”; tasks: {', '.join(variations)}.")
         new.append(Cell(NEW, task, int(number) if number else None))
     old = []
-    for task, count in variations.items():
+    for task, count in ((info.key, info.variations) for info in task_infos()):
         own = [cell.variation for cell in new if cell.task == task]
         shown = tuple(number for number in own if number is not None)
         if None not in own and len(set(shown)) < count:

@@ -16,12 +16,13 @@ from clap.checkpoint import open_checkpoint
 from clap.planner import CoarseTaskPlanner
 from clap.planner_model import PlannerModel
 from training.language_plans import LanguagePlan, LanguagePlanSampler
+from training.lora import LoraSizes, merged
 from training.planner_batches import BatchMaker
 from training.planner_data import Scene, SceneStore, augment
 from training.planner_evaluation import evaluate_scenes
 from training.planner_first_steps import FirstSteps
 from training.planner_losses import PlannerLosses, batched_vision_attention
-from training.retraining.adapters import LoraSizes, adamw, adapted_planner, merged
+from training.retraining.adapters import adamw, adapted_planner
 from training.retraining.recorded_plans import RecordedPlans
 from training.retraining.settings import RetrainSettings
 from training.train_planner import optimizers

@@ -13,12 +13,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from clap.checkpoint import open_checkpoint
 from clap.predictor import FineActionPredictor
 from clap.predictor_network import FineActionNetwork
+from training.lora import LoraSizes, merged
 from training.predictor_augment import augment
 from training.predictor_data import HELD_OUT_SHARE, Samples, ZoomData
 from training.predictor_evaluation import evaluate, to_inputs
 from training.predictor_losses import jitter_bins, losses
 from training.predictor_optimizers import optimizers
-from training.retraining.adapters import LoraSizes, adamw, adapted_predictor, merged
+from training.retraining.adapters import adamw, adapted_predictor
 from training.retraining.settings import RetrainSettings
 
 SIGMA = 1.75

@@ -10,14 +10,17 @@ from clap.language import format_plan, normalise
 from clap.planner import CoarseTaskPlanner
 from clap.policy import INITIAL_STEP
 from clap.prediction import PlanStatus
-from clap.worlds.tabletop.phrasing import CATALOGUE
+from clap.worlds.tabletop.phrasing import CATALOGUE, DRAWER
+from training.language.tables import random_table
 from training.language_plans import LanguagePlan, answer_for
 from training.planner_data import SceneStore
 from training.planner_evaluation import scene_views
 from training.recordings.known_subtasks import things_of
 
-UNKNOWN_SHARE = 0.5
-"""So often round one is told that nobody has looked; else what the planner, as it was, saw in the first moment."""
+UNKNOWN_SHARE, SEEN_SHARE = 0.25, 0.25
+"""So often round one is told that nobody has looked, or what the planner, as it was, saw in the first moment; else that
+any other things stand there: an answer must not depend on them, nor on what the planner only believes to see.
+"""
 
 
 class RecordedPlans:
@@ -39,7 +42,11 @@ class RecordedPlans:
         steps = [INITIAL_STEP, *(step for plan in plans for step in plan)]
         last = steps[int(rng.integers(len(steps)))]
         whole = format_plan(PlanStatus.STEPS, steps[1:])
-        told = None if seen is None or rng.random() < UNKNOWN_SHARE else seen
+        told, draw = seen, rng.random()
+        if seen is None or draw < UNKNOWN_SHARE:
+            told = None
+        elif draw > UNKNOWN_SHARE + SEEN_SHARE:
+            told = _among_others(plans, seen, random_table(rng))
         return LanguagePlan(instruction, told, last, answer_for(plans, last), whole)
 
 
@@ -53,5 +60,23 @@ def _seen(
         return None
     if found is None:
         return None
-    wanted = {thing for plan in plans for thing in things_of(plan) if thing in CATALOGUE}
-    return tuple(name for name in CATALOGUE if name in wanted or name in found)
+    return _listed(_wanted(plans) | set(found))
+
+
+def _wanted(plans: tuple[tuple[str, ...], ...]) -> set[str]:
+    """The things of the plans that can stand on a table."""
+    return {thing for plan in plans for thing in things_of(plan)} & set(CATALOGUE)
+
+
+def _among_others(
+    plans: tuple[tuple[str, ...], ...], seen: tuple[str, ...], others: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The things of the plans among ``others``. A drawer that the plans speak of stays as it was seen."""
+    drawers = {name for name in CATALOGUE if name.endswith(DRAWER)}
+    if any(DRAWER in step for plan in plans for step in plan):
+        return _listed(_wanted(plans) | (set(others) - drawers) | (set(seen) & drawers))
+    return _listed(_wanted(plans) | set(others))
+
+
+def _listed(names: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in CATALOGUE if name in names)

@@ -186,7 +186,11 @@ class Stages:
 
     def _command(self) -> str:
         settings = self._settings
-        return (
-            f"python -m training.retrain --recordings {settings.recordings} --checkpoint {settings.checkpoint} "
-            f"--method {settings.method} --minutes {settings.minutes:g} --data {settings.data} --out {self._run.path}"
-        )
+        places: dict[str, str | Path] = {
+            "recordings": settings.recordings,
+            "checkpoint": settings.checkpoint,
+            "data": settings.data,
+            "out": self._run.path,
+        }
+        options = " ".join(f"--{name} {os.path.relpath(path)}" for name, path in places.items())
+        return f"python -m training.retrain {options} --method {settings.method} --minutes {settings.minutes:g}"

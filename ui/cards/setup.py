@@ -9,9 +9,9 @@ from ui.cards.common import heading, shell
 # Plain form elements: Gradio's dropdown has no groups, and these follow the console's state from any page.
 MARKUP = """
 <form class="c-form" id="c-setup">
-  <label class="c-w7">Task <select id="c-task"></select></label>
+  <label class="c-w7 c-set-up">Task <select id="c-task"></select></label>
   <label class="c-w5">Policy <select id="c-policy"></select></label>
-  <div class="c-form-row">
+  <div class="c-form-row c-set-up">
     <label class="c-seed">Seed
       <input id="c-seed" type="number" min="0" max="2147483647" step="1" value="0" required>
     </label>

@@ -39,6 +39,7 @@ MARKUP = """
 <section class="c-lease-panel" id="c-lease-panel" aria-label="Who operates" hidden></section>
 <div id="c-notices">
   <div class="c-watch" id="c-watch" role="status" hidden></div>
+  <div class="c-banner c-recovery" id="c-recovery" role="alert" data-tone="bad" hidden></div>
   <div class="c-banner" id="c-banner" role="alert" hidden></div>
 </div>
 <div class="c-toasts" id="c-toasts" role="log" aria-live="assertive" aria-label="Requests and remarks"></div>

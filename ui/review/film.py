@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from PIL import Image
 
 from demos.episode import RecordedEpisode
 from demos.frames import HUMAN
+from training.evaluation.film_strip import side_by_side
 
 HEIGHT, GAP, BAR = 112, 2, 4
 """Height of a picture of the strip, the gap between two, and the bar under what a person commanded, pixels."""
@@ -26,14 +25,7 @@ def film_strip(episode: RecordedEpisode) -> bytes:
     names = [camera.name for camera in episode.shape.cameras]
     camera = USUAL_CAMERA if USUAL_CAMERA in names else names[0]
     pictures = [_picture(episode, number, camera) for number in chosen_frames(episode)]
-    strip = Image.new("RGB", (sum(one.width + GAP for one in pictures) - GAP, HEIGHT))
-    left = 0
-    for picture in pictures:
-        strip.paste(picture, (left, 0))
-        left += picture.width + GAP
-    file = io.BytesIO()
-    strip.save(file, "WEBP", quality=QUALITY, method=3)
-    return file.getvalue()
+    return side_by_side(pictures, GAP, "black", QUALITY, 3)
 
 
 def chosen_frames(episode: RecordedEpisode) -> list[int]:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import secrets
 import shutil
-import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from ui.lease import NotOperatorError
 from ui.review.desk import Desk, at_end
+from ui.review.workplaces import Workplaces
 from ui.rooms import COOKIE, Rooms
 from ui.station.station import UnresponsiveError
 
@@ -45,13 +45,14 @@ def add_transfer_routes(app: FastAPI, folders: Mapping[str, Path], rooms: Rooms)
     desk = Desk(folders, PATIENCE_S)
     ready = Ready()
     one_upload = asyncio.Lock()
-    at_end(app, ready.clear, desk.close)
+    workplaces = Workplaces()
+    at_end(app, desk.close, workplaces.close)
 
     @app.get("/clap/demonstrations-export")
     async def prepare(request: Request, set: str, format: Kind, episode: Chosen = None) -> Response:
         if request.headers.get("sec-fetch-site") not in OWN_PAGE:
             return _sentence(403, "Exports are made for the console's own page only.")
-        workplace = _workplace()
+        workplace = workplaces.new()
         question = {"ask": "export", "set": set, "format": format, "episodes": episode or []}
         answer = await desk.ask({**question, "workplace": str(workplace)})
         if answer.status != 200:
@@ -76,7 +77,7 @@ def add_transfer_routes(app: FastAPI, folders: Mapping[str, Path], rooms: Rooms)
         if one_upload.locked():
             return _sentence(503, "Another file is being imported. Wait until that is done.")
         async with one_upload:
-            workplace, is_ours = _workplace(), True
+            workplace, is_ours = workplaces.new(), True
             try:
                 rooms.operating(visitor, seat)
                 problem = await _received(request, workplace / "upload.zip")
@@ -115,15 +116,6 @@ class Ready:
     def get(self, ticket: str) -> Path | None:
         """The file of a ticket; None if it is not known, or no longer."""
         return self._kept.get(ticket, (None, None))[1]
-
-    def clear(self) -> None:
-        """Remove all files."""
-        while self._kept:
-            shutil.rmtree(self._kept.popitem()[1][0], ignore_errors=True)
-
-
-def _workplace() -> Path:
-    return Path(tempfile.mkdtemp(prefix="clap-demonstrations-"))
 
 
 def _sentence(status: int, sentence: str) -> JSONResponse:

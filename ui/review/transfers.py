@@ -10,17 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demos.export_lerobot import export_lerobot
-from demos.failures import DamagedFileError, DemonstrationError
-from demos.gembench import TASKVAR, export_keysteps, import_keysteps
-from demos.import_lerobot import import_lerobot
+from demos.failures import DemonstrationError
+from demos.gembench import export_keysteps
+from demos.import_any import import_any
 from demos.record import EpisodeRecord
-from demos.schema import INFO
 from demos.store import DemonstrationStore
 from ui.review.archives import pack_folder, unpack
 
 FORMATS = ("lerobot", "lerobot-language", "gembench")
-DEEPEST = 3
-"""Folders of an archive above the one that holds a set."""
 
 
 def export(store: DemonstrationStore, episodes: Sequence[str], kind: str, workplace: Path) -> Path:
@@ -67,29 +64,5 @@ def stage(archive: Path, task: str, workplace: Path) -> int:
     unpacked = workplace / "unpacked"
     unpacked.mkdir()
     unpack(archive, unpacked)
-    lerobot = [path.parent.parent for path in _found(unpacked, INFO)]
-    keysteps = [path.parent for path in _found(unpacked, "data.mdb")]
     with DemonstrationStore.open(workplace / "staged") as staged:
-        if len(lerobot) == 1:
-            return len(import_lerobot(staged, lerobot[0]))
-        if len(lerobot) > 1:
-            raise DamagedFileError("The archive holds several LeRobot sets.", "Import them one by one.")
-        if not keysteps:
-            raise DamagedFileError(
-                "The archive holds neither a LeRobot set (meta/info.json) nor GemBench keysteps (data.mdb).",
-                "Choose the zip file of one of those.",
-            )
-        if not task.strip():
-            raise DemonstrationError("GemBench keysteps hold no instruction.", "Write it, then import them again.")
-        total = 0
-        for folder in keysteps:
-            if not TASKVAR.fullmatch(folder.name):
-                raise DamagedFileError(f"The folder of keysteps {folder.name[:80]!r} is not named like “close_jar+15”.")
-            total += len(import_keysteps(staged, folder, task.strip()))
-        return total
-
-
-def _found(folder: Path, name: str) -> list[Path]:
-    depth = len(Path(name).parts)
-    paths = [path for path in folder.rglob(Path(name).name) if path.parts[-depth:] == Path(name).parts]
-    return sorted(path for path in paths if len(path.relative_to(folder).parts) - depth <= DEEPEST)
+        return len(import_any(staged, unpacked, task))

@@ -18,12 +18,14 @@ export class Banner {
   }
 
   status(message) {
-    const { failure } = message;
-    if (failure) this.show("bad", failure.name, failure.sentence, failure.next_move, `failure ${message.instruction} ${failure.sentence}`);
+    const { failure, blind } = message;
+    if (message.trouble) this.hide(); // recovery.js says what that is
+    else if (failure) this.show("bad", failure.name, failure.sentence, failure.next_move, `failure ${message.instruction} ${failure.sentence}`);
     else if (message.state === "done" && message.success) this.show("good", "success", "The goal is reached.", "", `done ${message.steps_done} ${message.instruction}`);
     else if (message.state === "done" && message.success === false)
       this.show("warn", "goal not reached", "The policy says it is finished, but the goal does not hold.", "Reset the scene and try again.", `done ${message.steps_done}`);
     else if (message.state === "stopped") this.show("bad", "stopped", "All motion was stopped.", message.hint.replace(/^Stopped\. /, ""), "stopped");
+    else if (blind) this.show("warn", blind.name, blind.sentence, blind.next_move, `blind ${blind.name}`);
     else if (this.notice) this.show("warn", "note", this.notice, "", "notice");
     else this.hide();
   }

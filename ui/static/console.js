@@ -23,6 +23,7 @@ import { SHORTCUTS as PLAN_KEYS } from "./plan_line_editor.js";
 import { Progress } from "./progress.js";
 import { Queue } from "./queue.js";
 import { Retraining } from "./retraining.js";
+import { Recovery } from "./recovery.js";
 import { Record, SHORTCUTS as RECORD_KEYS } from "./record.js";
 import { LiveScene } from "./scene.js";
 import { SHORTCUTS as SCENE_KEYS } from "./scene_camera.js";
@@ -61,7 +62,7 @@ class Console {
     const scene = new LiveScene(permit, correction, cloud);
     this.cards = [this, permit, correction, cloud, this.bar, new Views(permit, correction, cloud), scene,
       new Instruction(permit), new Setup(permit),
-      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), new ReviewPanel(permit), new Record(permit), ...this.operatorCards(permit, scene)];
+      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), new ReviewPanel(permit), new Record(permit), new Recovery(permit), ...this.operatorCards(permit, scene)];
     document.addEventListener("keydown", (event) => this.key(event), { capture: true });
     this.tell("linkChanged", this.link);
   }
@@ -78,6 +79,11 @@ class Console {
     for (const card of this.cards) if (typeof card[kind] === "function") card[kind](message);
     const latest = window.__clap.status;
     if (kind === "lease" && latest) this.tell("status", latest); // the same state allows more or less now
+  }
+
+  /** What this world cannot do is not offered. */
+  hello({ abilities }) {
+    for (const ability of ["move", "set-up", "go-back"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
   }
 
   status(message) {

@@ -36,8 +36,8 @@ export class Details {
     setInterval(() => this.showAges(), 250);
   }
 
-  hello({ real }) {
-    this.real = real;
+  hello({ ages }) {
+    this.ages = ages;
   }
 
   status(message) {
@@ -102,7 +102,7 @@ export class Details {
   /** How old each camera's frame is; a frame that the robot would no longer act on is grey, with a warning. */
   showAges() {
     const since = this.told === undefined ? 0 : (performance.now() - this.told) / 1000;
-    const watched = this.real || this.moving; // a simulation at rest stays as its last frame shows it
+    const watched = this.ages || this.moving; // a simulation at rest stays as its last frame shows it
     $("c-cameras").querySelectorAll("figure").forEach((figure, k) => {
       const frame = this.frames.find((entry) => entry.camera === this.names?.[k]);
       const seconds = frame && frame.age + since;

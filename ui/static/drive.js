@@ -68,9 +68,15 @@ export class Drive {
     this.rest();
   }
 
+  /** While a replay leads the arm, nobody holds anything here. */
+  review({ replay }) {
+    this.led = Boolean(replay?.leads);
+  }
+
   status(message) {
     this.can = message.can;
-    this.follow(message.driving ?? false);
+    this.trouble = message.trouble;
+    this.follow(Boolean(message.driving) && !this.led);
   }
 
   lease({ mine, operator }) {
@@ -171,6 +177,7 @@ export class Drive {
     setText($("c-drive-hint"), this.note || (!this.link.connected ? "Not connected." : this.link.worldLost ? "The world was lost. Another one is being started."
       : !this.mine ? (other ? `${this.operator.name} operates. Ask for control to drive.` : "Take control to drive.")
       : this.active ? "Hold a key or a button: the arm moves while it is held, and rests when you let go. Esc stops."
+      : this.trouble ? this.trouble.next_move
       : may ? "Turn the switch on, then hold a key, a button or a stick." : "Driving is not possible in this state: stop or finish what runs first."));
   }
 

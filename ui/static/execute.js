@@ -10,6 +10,7 @@ const TICK_MS = 100;
 const SPEEDS = [ // the slider's stops: label and factor; 0 is as fast as the simulator can
   ["half speed", 0.5], ["real time", 1], ["2 × real time", 2], ["4 × real time", 4], ["as fast as it can", 0],
 ];
+const REAL_TIME = 1; // the stop beyond which only a simulation goes
 const TIPS = {
   predict: "Look, and show the next step (P)", approve: "Carry the shown step out (Shift+A)", run: "Carry the steps out one after the other (Shift+R)",
   pause: "Rest after the present step (U)", redo: "Predict this step again (N)", skip: "Go on with the step after this one (K)",
@@ -24,12 +25,15 @@ export class Execute {
     this.permit = permit;
     this.checks = new Checks();
     window.__clap.command = (verb) => this.command(verb);
-    $("c-speed").max = SPEEDS.length - 1;
     $("c-speed").addEventListener("input", (event) => this.setSpeed(Number(event.target.value)));
     $("c-approve-each").addEventListener("change", (event) => permit.send({ type: "approve-each", value: event.target.checked }) || this.showSwitch());
     document.addEventListener("keydown", (event) => this.key(event));
     setInterval(() => this.tick(), TICK_MS);
     this.enable();
+  }
+
+  hello({ abilities }) {
+    $("c-speed").max = abilities.includes("hurry") ? SPEEDS.length - 1 : REAL_TIME;
   }
 
   command(verb) {

@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 
 const NOTHING_PREDICTED = new Set(["approve", "redo", "skip", "keypoint"]);
+const MOVES = new Set(["approve", "run", "home", "drive"]);
 const NEEDS_PLAN = new Set(["predict", "run", "edit-plan", "replan", "target"]);
 
 export class Permit {
@@ -12,11 +13,10 @@ export class Permit {
     this.state = "starting";
     this.mine = true; // until the server says who operates
     this.operator = null;
-    this.real = false;
   }
 
-  hello({ real }) {
-    this.real = real;
+  hello({ abilities }) {
+    this.abilities = abilities;
   }
 
   status(message) {
@@ -47,9 +47,9 @@ export class Permit {
     if (this.link.worldLost) return "The world was lost. Another one is being started.";
     if (!this.mine) return this.operator ? `You are watching; ${this.operator.name} operates.` : "You are watching. Take control first.";
     if (verb === "pause") return "Nothing runs that could be paused.";
-    if (verb === "undo" && this.real) return "What a real robot did cannot be undone.";
     if (this.busy) return `Not while it is ${this.state}.`;
-    if (this.latest && !this.latest.task) return "Set a scene up first.";
+    if (MOVES.has(verb) && this.latest?.trouble) return this.latest.trouble.next_move;
+    if (this.latest && !this.latest.task && this.abilities?.includes("set-up")) return "Set a scene up first.";
     if (verb === "undo") return "No step was carried out that could be undone.";
     if (verb === "revert") return "The pose is the policy's own.";
     if (verb === "approve" && this.latest?.verdict?.decision === "refuse") return "The safety checks refuse this step.";

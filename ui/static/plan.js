@@ -83,20 +83,24 @@ export class Plan {
 
   draw() {
     const { plan, state } = this.message;
-    $("c-plan-empty").hidden = plan.length > 0;
+    $("c-plan-empty").hidden = plan.length > 0 || this.draft !== null;
     setText($("c-plan-empty"), state === "planning" ? "The planner is writing a plan …"
+      : this.permit.allows("edit-plan") ? "The policy has no plan for this. To show it how, write the steps yourself: + Step."
       : "No plan yet. Type an instruction above, or click an example, then press Plan.");
     const open = new Set(editable(plan));
     const items = [];
+    const toCome = (k, first) => this.lines.forEach((line, at) =>
+      items.push(this.line({ ...line, status: at === 0 ? first : "todo", unsent: Boolean(this.draft) }, k + at, at)));
     let drawn = false;
     plan.forEach((step, k) => {
       if (k > 0 && step.subtask !== plan[k - 1].subtask) items.push(el("li", { class: "c-subtask", "aria-hidden": "true" }, `then, part ${step.subtask + 1}`));
       if (!open.has(step)) items.push(this.line(step, k, -1));
       else if (!drawn) {
-        this.lines.forEach((line, at) => items.push(this.line({ ...line, status: at === 0 ? step.status : "todo", unsent: Boolean(this.draft) }, k + at, at)));
+        toCome(k, step.status);
         drawn = true;
       }
     });
+    if (!drawn && this.draft) toCome(plan.length, "todo");
     const list = $("c-plan-steps");
     list.replaceChildren(...items);
     const current = list.querySelector("[aria-current]");

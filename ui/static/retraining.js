@@ -14,7 +14,7 @@ export class Retraining {
     this.run = new RetrainingRun((order) => this.send(order));
     this.choice = el("select", { id: "c-retrain-run", onchange: () => this.load(this.choice.value) });
     this.chooser = el("label", { class: "c-retrain-chooser", hidden: true }, "Retraining ", this.choice);
-    this.said = el("p", { class: "c-dim", role: "status", id: "c-retrain-said" });
+    this.said = el("p", { class: "c-dim", role: "status", id: "c-retrain-said" }, "Loading …");
     this.node = el("section", { class: "c-section c-retrain", id: "c-retrain", "aria-label": "Retrain" }, el("h3", {}, "Retrain from demonstrations"),
       this.said, this.form.node, this.chooser, this.run.node);
     setInterval(() => this.isShown && !document.hidden && this.load(), PERIOD_MS);

@@ -39,13 +39,18 @@ export class ReviewCommands {
     const id = this.next++;
     if (!this.permit.link.send({ type, id, ...fields })) return Promise.resolve(this.tell({ ok: false, sentence: "Not connected to the console.", made: [] }));
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.answered({ id, ok: false, made: [], sentence: "There was no answer. Look whether it was done." }), PATIENCE_MS);
+      const timer = this.giveUp(id, PATIENCE_MS);
       this.waiting.set(id, (answer) => {
         clearTimeout(timer);
         if (!quiet || !answer.ok) this.tell(answer);
         resolve(answer);
       });
     });
+  }
+
+  /** Count the command of this number as failed if it is not answered within so many milliseconds. */
+  giveUp(id, within) {
+    return setTimeout(() => this.waiting.has(id) && this.answered({ id, ok: false, made: [], sentence: "There was no answer. Look whether it was done." }), within);
   }
 
   tell(answer) {

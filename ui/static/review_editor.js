@@ -32,9 +32,10 @@ export class ReviewEditor {
     this.trimStop = button("r-trim-stop", "Keep up to here", "Trim: the frames after this one go", () => this.send("demo-trim", { episode: this.entry.id, start: 0, stop: this.cursor() + 1 }));
     this.split = button("r-split", "Split here", "Make two demonstrations, the second from this frame on", () => this.send("demo-split", { episode: this.entry.id, frame: this.cursor() }));
     this.remove = button("r-delete", "Delete", "Move it to the trash", () => this.send("demo-delete", { episodes: [this.entry.id] }));
-    this.replay = button("r-replay", "Replay in simulation", "", () => this.commands.send("demo-replay", { episode: this.entry.id, set: this.set }, { quiet: true }).then((answer) => answer.ok || this.replayed({ state: "failed", sentence: answer.sentence, episode: this.entry?.id })));
+    this.replay = button("r-replay", "Replay keyframes", "", () => this.beginReplay(false));
+    this.replayAll = button("r-replay-all", "Replay every frame", "", () => this.beginReplay(true));
     this.replayNote = el("p", { class: "r-replay", id: "r-replay-note", role: "status", hidden: true });
-    this.actions = el("div", { class: "r-actions" }, el("div", { class: "r-tools", role: "group", "aria-label": "What to do with this demonstration" }, this.replay, this.trimStart, this.trimStop, this.split, this.remove,
+    this.actions = el("div", { class: "r-actions" }, el("div", { class: "r-tools", role: "group", "aria-label": "What to do with this demonstration" }, this.replay, this.replayAll, this.trimStart, this.trimStop, this.split, this.remove,
       this.transfer.exportOne(() => this.entry && [this.entry.id], () => this.set)), this.replayNote);
   }
 
@@ -44,6 +45,12 @@ export class ReviewEditor {
     if (answer.ok && before && answer.made.length && (type === "demo-trim" || type === "demo-split")) this.made.set(before, answer.made[0]);
     if (answer.ok && type === "demo-undo") this.made.clear();
     return answer;
+  }
+
+  async beginReplay(everyFrame) {
+    const { id } = this.entry;
+    const answer = await this.commands.send("demo-replay", { episode: id, set: this.set, every_frame: everyFrame }, { quiet: true });
+    if (!answer.ok) this.replayed({ state: "failed", sentence: answer.sentence, episode: id });
   }
 
   /** What the demonstration of this id became by a cut, among `entries`. */
@@ -124,8 +131,9 @@ export class ReviewEditor {
     this.parts.keyframes.refresh(here);
     this.remove.disabled = here !== "";
     const noReplay = this.commands.whyNoReplay();
-    this.replay.disabled = noReplay !== "";
+    this.replay.disabled = this.replayAll.disabled = noReplay !== "";
     this.replay.title = noReplay || "Set the scene up as it was, and carry the keyframes out again; the world judges the end";
+    this.replayAll.title = noReplay || "Set the scene up as it was, and drive the arm through all that was recorded, at driving pace";
     this.refreshCuts(here);
   }
 

@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { bytes, count } from "./review_text.js";
 
 const MAX_IDS = 150; // as many as an address holds
+const PATIENCE_MS = 600_000; // for gigabytes to be taken in
 const FORMATS = [["lerobot", "LeRobot v3", "Parquet with embedded pictures; LeRobot 0.4 and newer"], ["lerobot-language", "LeRobot v3 with language columns", "The sub-tasks as LeRobot 0.6 and newer read them; older versions refuse it"],
   ["gembench", "GemBench keysteps", "One LMDB for each task: the keyframes' pictures, points and actions"]];
 
@@ -28,12 +29,13 @@ export class ReviewTransfer {
 
   refresh(reason) {
     this.importButton.disabled = reason !== "";
-    this.importButton.title = reason || "Take in a LeRobot set with depth, or GemBench keysteps, from a zip file";
+    this.importButton.title = reason || "Take in a LeRobot set with depth, GemBench keysteps or RLBench’s stored demonstrations, from a zip file";
   }
 
   offer(ids, set) {
     const size = this.entries.filter(({ id }) => ids.includes(id)).reduce((sum, entry) => sum + entry.bytes, 0);
     const all = ids.length === this.entries.length;
+    const folder = set === "sample" ? "demos/sample_set" : window.__clap.recording?.folder ?? "FOLDER";
     const address = (format) => `/clap/demonstrations-export?${new URLSearchParams([["set", set], ["format", format], ...(all ? [] : ids.map((id) => ["episode", id]))])}`;
     const note = el("p", { role: "status", id: "r-export-note" });
     openDialog({ id: "r-export-dialog", title: `Export ${count(ids.length, "demonstration")}`, body: [
@@ -41,6 +43,8 @@ export class ReviewTransfer {
       ...(!all && ids.length > MAX_IDS ? [el("p", { class: "c-problem" }, `Choose at most ${MAX_IDS}, or none for all.`)]
         : FORMATS.map(([format, title, text]) => el("p", { class: "r-format" }, el("button", { type: "button", class: "c-small", "data-format": format, onclick: () => this.make(address(format), note) }, title), el("small", { class: "c-dim" }, text)))),
       note,
+      el("p", { class: "c-dim" }, "To publish on the Hugging Face Hub, with a card, set HF_TOKEN and run in a terminal (first with --dry-run, which sends nothing):"),
+      el("code", { class: "r-command" }, `python -m demos ${folder} push OWNER/NAME ${all ? "" : `${ids.join(" ")} `}--dry-run`),
     ] });
   }
 
@@ -73,7 +77,7 @@ export class ReviewTransfer {
         note.textContent = sentence;
         send.disabled = false;
       } else close();
-    } }, el("p", {}, "A zip file with a LeRobot v3 set that has depth, or with GemBench keysteps (a folder such as “close_jar+15”)."),
+    } }, el("p", {}, "A zip file with a LeRobot v3 set that has depth, with GemBench keysteps (a folder such as “close_jar+15”), or with stored demonstrations of RLBench (their folders, such as “episode0”)."),
     el("label", {}, "Zip file", file), el("label", {}, "Instruction, for GemBench keysteps, which hold none", task), send, note) });
   }
 
@@ -87,6 +91,7 @@ export class ReviewTransfer {
     try {
       const answer = await fetch(`/clap/demonstrations-import?${new URLSearchParams({ id, task })}`, { method: "POST", body: file, headers: { "Content-Type": "application/zip", "X-Clap-Seat": this.permit.link.seat ?? "" } });
       if (!answer.ok) throw new Error((await answer.json()).sentence);
+      this.commands.giveUp(id, PATIENCE_MS);
       return await arrived;
     } catch (error) {
       this.commands.waiting.delete(id);

@@ -22,8 +22,9 @@ export class Settings {
     this.applyShown();
   }
 
-  hello({ dead_man_s: deadMan }) {
+  hello({ dead_man_s: deadMan, abilities }) {
     this.deadMan = deadMan;
+    this.fastest = abilities.includes("hurry") ? Infinity : 1;
     this.fresh = true;
   }
 
@@ -44,7 +45,12 @@ export class Settings {
     const wish = localStorage.getItem(SPEED_KEY);
     if (!this.fresh || !this.mine || !this.can.speed) return;
     this.fresh = false;
-    if (wish !== null && Number(wish) !== this.speed) this.link.send({ type: "speed", value: Number(wish) });
+    if (wish !== null && this.offers(wish) && Number(wish) !== this.speed) this.link.send({ type: "speed", value: Number(wish) });
+  }
+
+  /** Whether the world goes at this speed; "0" is as fast as it can. */
+  offers(speed) {
+    return (Number(speed) || Infinity) <= this.fastest;
   }
 
   applyShown() {
@@ -75,7 +81,8 @@ export class Settings {
 
   speeds() {
     const kept = localStorage.getItem(SPEED_KEY) ?? "";
-    const options = [["", "as it is"], ["0.5", "half speed"], ["1", "real time"], ["2", "2 × real time"], ["4", "4 × real time"], ["0", "as fast as it can"]];
+    const options = [["", "as it is"], ["0.5", "half speed"], ["1", "real time"], ["2", "2 × real time"], ["4", "4 × real time"], ["0", "as fast as it can"]]
+      .filter(([value]) => value === "" || this.offers(value));
     return el("label", {}, "Speed to begin with", el("select", { onchange: (event) => {
       if (event.target.value === "") localStorage.removeItem(SPEED_KEY);
       else localStorage.setItem(SPEED_KEY, event.target.value);

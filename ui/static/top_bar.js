@@ -8,7 +8,7 @@ import { toast } from "./toasts.js";
 
 const $ = (id) => document.getElementById(id);
 const TONE = {
-  ready: "good", planned: "good", done: "good", "awaiting approval": "wait", paused: "wait", driving: "move",
+  ready: "good", planned: "good", done: "good", "awaiting approval": "wait", paused: "wait", recovering: "busy", driving: "move",
   failed: "bad", stopped: "bad", starting: "busy", planning: "busy", predicting: "busy", moving: "move",
 };
 
@@ -27,8 +27,8 @@ export class TopBar {
   }
 
   hello(message) {
-    $("c-mode").replaceChildren(message.real ? "REAL" : "SIM", el("span", { class: "c-mode-world" }, ` · ${message.world}`));
-    $("c-mode").classList.toggle("c-real", message.real);
+    $("c-mode").replaceChildren(message.mode, el("span", { class: "c-mode-world" }, ` · ${message.world}`));
+    $("c-mode").classList.toggle("c-real", message.mode === "REAL");
     this.notices.hello(message);
   }
 

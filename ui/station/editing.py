@@ -214,7 +214,7 @@ class Editing:
                 recorded = sample.read(command["episode"])
         else:
             recorded = self._store().read(command["episode"])
-        self._replaying.begin(self._episode, recorded)
+        self._replaying.begin(self._episode, recorded, command["every_frame"])
         return Done("The replay begins: watch it on Operate.")
 
 

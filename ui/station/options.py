@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clap.stop_button import StopButton
+
 if TYPE_CHECKING:  # the server holds these options and must stay light
     from clap.policy import Policy
     from clap.worlds.world import World
@@ -18,6 +20,10 @@ DEAD_MAN_S = 1.5
 
 
 NOT_RECORDING = "Recording is off. To record demonstrations, start the console without --recordings off."
+
+
+Progress = Callable[[str], None]
+"""Told in sentences what takes its time while a station starts."""
 
 
 class CannotStartError(Exception):
@@ -37,16 +43,20 @@ class StationOptions:
     recordings: Path | None = None
     why_not: str = NOT_RECORDING
 
-    def make(self, progress: Callable[[str], None]) -> Setup:
-        """Make the set-up; ``progress`` is told in sentences what takes its time. Raises CannotStartError."""
+    def make(self, progress: Progress, button: StopButton) -> Setup:
+        """Make the set-up; ``button`` is the console's Stop. Raises CannotStartError."""
         module, _, name = self.factory.partition(":")
-        made: Setup = getattr(importlib.import_module(module), name)(progress=progress, **self.arguments)
+        factory = getattr(importlib.import_module(module), name)
+        made: Setup = factory(progress=progress, button=button, **self.arguments)
         return made
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A world to make, the policies on offer by name, the one to begin with, and the scene to begin with."""
+    """A world to make, the policies on offer by name, the one to begin with, and the scene to begin with.
+
+    ``recorded_as``: what recordings call the world.
+    """
 
     world: Callable[[], World]
     policies: Mapping[str, Callable[[World], Policy]]
@@ -54,3 +64,4 @@ class Setup:
     info: ConsoleInfo
     scene: tuple[str, int, int | None] | None = None
     speed: float = 1.0
+    recorded_as: str = "tabletop"

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from clap import events
@@ -54,8 +55,9 @@ class Outbox:
         self._answers.put(answer)
 
     def _tell_answers(self) -> None:
-        while True:
-            self.tell(self._answers.get())
+        with suppress(BrokenPipeError):  # the server has ended, and so will this process
+            while True:
+                self.tell(self._answers.get())
 
     def tell(self, *frames: Frame) -> None:
         """Send now; blocks while the server does not read. Not for the episode's worker thread."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from clap.episode import Episode, EpisodeState
 from clap.episode_state import EpisodeSnapshot
 from clap.failures import ClapError
-from clap.geometry import Workspace
 from clap.promptness import be_prompt
 from ui import messages
 from ui.commands import BadCommandError
@@ -57,6 +56,7 @@ class StationProcess:
     def __init__(self, options: StationOptions, shared: Shared, pipe: Connection):
         self._options, self._pipe = options, pipe
         self._episode: Episode | None = None
+        self._button = shared.button
         self._guard = Guard(shared, options.dead_man_s, self._moving)
         self._outbox = Outbox(pipe)
         self.recording = Recording(options.recordings, options.why_not, self._outbox)
@@ -86,7 +86,7 @@ class StationProcess:
 
     def _start(self) -> None:
         self._progress("Loading the programs …")
-        setup = self._options.make(self._progress)
+        setup = self._options.make(self._progress, self._button)
         self._progress("Starting the world …")
         episode = Episode(
             setup.world,
@@ -108,11 +108,11 @@ class StationProcess:
             raise CannotStartError(f"{snapshot.failure.sentence} {snapshot.failure.next_move}")
         self._guard.watched = True
         self._checkpoints.choices = setup.info.policies
-        self._outbox.tell(frame(self._hello(setup, snapshot)))
+        self._outbox.tell(frame(self._hello(setup, episode)))
         self._outbox.tell_changes(episode)
         self._outbox.tell(Frame("up"))
         self._outbox.follow(episode)
-        self.recording.follow(episode)
+        self.recording.follow(episode, setup.recorded_as)
         self._editing.follow(episode)
 
     def _settled(self, episode: Episode) -> EpisodeSnapshot:
@@ -124,11 +124,16 @@ class StationProcess:
     def _progress(self, sentence: str) -> None:
         self._outbox.tell(frame({"type": "starting", "sentence": sentence}))
 
-    def _hello(self, setup: Setup, snapshot: EpisodeSnapshot) -> Json:
-        assert self._episode is not None
-        workspace = Workspace() if snapshot.scene is None else snapshot.scene.views.workspace
-        tasks, conditions = self._episode.tasks(), self._episode.conditions()
-        return messages.hello(setup.info, tasks, conditions, workspace, self._options.dead_man_s)
+    def _hello(self, setup: Setup, episode: Episode) -> Json:
+        return messages.hello(
+            setup.info,
+            episode.tasks(),
+            episode.conditions(),
+            episode.workspace(),
+            self._options.dead_man_s,
+            episode.snapshot().abilities,
+            episode.is_real(),
+        )
 
     # Obeying
 

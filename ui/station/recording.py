@@ -43,6 +43,7 @@ class Recording:
         self._folder, self._why_not, self._outbox = folder, why_not, outbox
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._episode: Episode | None = None
         self._recorder: Recorder | None = None
         self._begun: float | None = None
         self._note = ""
@@ -57,9 +58,9 @@ class Recording:
         status = None if self._recorder is None else self._recorder.status()
         return status is not None and status.take is not None and not status.ended
 
-    def follow(self, episode: Episode) -> None:
-        """Open the set, then record this episode whenever the operator wants it."""
-        self._thread = threading.Thread(target=self._run, args=(episode,), name="recording", daemon=True)
+    def follow(self, episode: Episode, world: str = "tabletop") -> None:
+        """Open the set, then record this episode whenever the operator wants it; takes name the ``world``."""
+        self._thread = threading.Thread(target=self._run, args=(episode, world), name="recording", daemon=True)
         self._thread.start()
 
     def obey(self, command: Json) -> None:
@@ -81,9 +82,9 @@ class Recording:
 
     # On the recording's own thread
 
-    def _run(self, episode: Episode) -> None:
+    def _run(self, episode: Episode, world: str) -> None:
         with suppress(BrokenPipeError):  # the server has ended, and so will this process
-            self._open(episode)
+            self._open(episode, world)
             while True:
                 recording = self._try_to_tell()
                 try:
@@ -113,7 +114,7 @@ class Recording:
     def _refuse(self, page: int, sentence: str) -> None:
         self._outbox.answer(frame({"type": "refused", "sentence": sentence}, page))
 
-    def _open(self, episode: Episode) -> None:
+    def _open(self, episode: Episode, world: str) -> None:
         """Open the set for writing, or else for viewing only, or else say why it cannot be."""
         if self._folder is None:
             return
@@ -129,7 +130,8 @@ class Recording:
             return
         for finding in self.store.report.findings:
             self._outbox.log("warn", f"Demonstrations: {finding.sentence}")
-        self._recorder = Recorder(episode, self.store)
+        self._episode = episode
+        self._recorder = Recorder(episode, self.store, world=world)
         self._look_for_unfinished()
 
     def _do(self, command: Json) -> None:
@@ -186,9 +188,16 @@ class Recording:
         recording = status.take is not None and not status.ended
         if self._was_recording and status.ended:
             self._outbox.log("info", f"Recording has ended. {status.ended} The take waits to be kept or discarded.")
+            if status.failed:
+                self._let_the_arm_rest()
         self._was_recording = recording
         self._tell_state("recording" if recording else "ended" if status.take is not None else "idle", status)
         return recording
+
+    def _let_the_arm_rest(self) -> None:
+        """What nobody records any more is not to go on by itself."""
+        if self._episode is not None and (now := self._episode.snapshot()).state.busy and now.running:
+            self._episode.pause()
 
     def _tell_state(self, state: str, status: RecorderStatus | None = None) -> None:
         message: Json = {"type": "recording", "state": state, "note": self._note}

@@ -1,5 +1,5 @@
 """A demonstration carried out again in the simulation: the scene is set up as it was, its keyframes are approved and
-moved to like any steps, and the world judges the end. Stop, Pause and the verdict work as ever."""
+moved to like any steps, or the arm is driven through every frame, and the world judges the end. Stop works as ever."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from clap.failures import ClapError
 from demos.episode import RecordedEpisode
 from demos.failures import DemonstrationError
 from demos.replay import ReplayPolicy, ReplayScene, keyframe_actions, scene_of
+from demos.replay_frames import FrameFollower
 from ui.station.channel import Json
 
 WORLD = "tabletop"
@@ -20,6 +21,8 @@ WORLD = "tabletop"
 PATIENCE_S = 600.0
 
 WAITING = (EpisodeState.AWAITING, EpisodeState.PAUSED)
+
+STOPPED = "stopped", "The replay was stopped."
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +33,20 @@ class Replaying:
     def __init__(self, tell: Callable[[], None]):
         self._tell = tell
         self._thread: threading.Thread | None = None
+        self._leads = False
         self.state: Json | None = None
 
-    def begin(self, episode: Episode, recorded: RecordedEpisode) -> None:
-        """Begin to replay. Raises ReplayError if it cannot be replayed here, and DemonstrationError if not now."""
+    def begin(self, episode: Episode, recorded: RecordedEpisode, every_frame: bool = False) -> None:
+        """Begin to replay the keyframes, or ``every_frame``.
+
+        Raises ReplayError if it cannot be replayed here, and DemonstrationError if not now.
+        """
         if episode.snapshot().state.busy or (self._thread is not None and self._thread.is_alive()):
             raise DemonstrationError("The arm has something to do already.", "Wait until it rests, or press Stop.")
         scene = scene_of(recorded, WORLD, episode.tasks(), episode.conditions())
-        keyframe_actions(recorded)
+        if not every_frame:
+            keyframe_actions(recorded)
+        self._leads = every_frame
         self._thread = threading.Thread(target=self._run, args=(episode, recorded, scene), name="replay", daemon=True)
         self._thread.start()
 
@@ -45,22 +54,33 @@ class Replaying:
         name = recorded.record.id
         try:
             self._say(name, "running", "Setting up the scene as it was …")
-            self._carry_out(episode, recorded, scene)
+            self._set_up(episode, recorded, scene)
+            carry_out = self._every_frame if self._leads else self._keyframes
+            carry_out(episode, recorded, scene)
         except (ClapError, TimeoutError) as error:
             self._say(name, "failed", f"The replay was given up. {error}")
         except Exception as error:
             logger.exception("A replay failed")
             self._say(name, "failed", f"The replay failed ({type(error).__name__}: {error}).")
 
-    def _carry_out(self, episode: Episode, recorded: RecordedEpisode, scene: ReplayScene) -> None:
-        name, task = recorded.record.id, recorded.record.task
+    def _set_up(self, episode: Episode, recorded: RecordedEpisode, scene: ReplayScene) -> None:
         if not episode.reset(scene.task, scene.seed, scene.variation, scene.condition):
             raise DemonstrationError("The scene could not be set up now.")
         _require(_rested(episode), EpisodeState.READY)
 
-        if not episode.plan_with(lambda world: ReplayPolicy(world, recorded), task):
+        most = len(recorded)  # how many keyframes may be carried out has been seen to
+        if not episode.plan_with(lambda world: ReplayPolicy(world, recorded, most), recorded.record.task):
             raise DemonstrationError("The replay could not begin now.")
         _require(_rested(episode), EpisodeState.PLANNED)
+
+    def _every_frame(self, episode: Episode, recorded: RecordedEpisode, scene: ReplayScene) -> None:
+        self._say(recorded.record.id, "running", f"The arm is led through all {len(recorded)} frames. Stop halts it.")
+        follower = FrameFollower(episode, recorded)
+        done = follower.run()
+        self._say(recorded.record.id, *(_judged(follower.success, "frames") if done else STOPPED))
+
+    def _keyframes(self, episode: Episode, recorded: RecordedEpisode, scene: ReplayScene) -> None:
+        name, task = recorded.record.id, recorded.record.task
         self._say(name, "running", "The keyframes are carried out. Stop halts it.")
         if not episode.run():
             raise DemonstrationError("The replay could not begin now.")
@@ -75,7 +95,8 @@ class Replaying:
         return self._say(name, *_ending(now))
 
     def _say(self, episode: str, state: str, sentence: str) -> None:
-        self.state = {"episode": episode, "state": state, "sentence": sentence}
+        leads = self._leads and state == "running"
+        self.state = {"episode": episode, "state": state, "sentence": sentence, "leads": leads}
         self._tell()
 
 
@@ -91,15 +112,19 @@ def _require(now: EpisodeSnapshot, state: EpisodeState) -> None:
         )
 
 
+def _judged(success: bool | None, what: str) -> tuple[str, str]:
+    if success is None:
+        return "done", f"All {what} were carried out. This world cannot judge the instruction."
+    if success:
+        return "success", "The replay reached the goal: the world judges it a success."
+    return "missed", f"All {what} were carried out, but the goal is not reached."
+
+
 def _ending(now: EpisodeSnapshot) -> tuple[str, str]:
     if now.state is EpisodeState.DONE:
-        if now.success is None:
-            return "done", "All keyframes were carried out. This world cannot judge the instruction."
-        if now.success:
-            return "success", "The replay reached the goal: the world judges it a success."
-        return "missed", "All keyframes were carried out, but the goal is not reached."
+        return _judged(now.success, "keyframes")
     if now.state is EpisodeState.STOPPED:
-        return "stopped", "The replay was stopped."
+        return STOPPED
     if now.failure is not None:
         return "failed", f"The replay failed. {now.failure.sentence}"
     return "stopped", "The replay was ended before its last keyframe."

@@ -10,14 +10,14 @@ import multiprocessing
 import time
 from collections.abc import Callable
 
+from clap.stop_button import StopButton
+
 PRESSED = ""
 """The reason to halt where Stop was pressed: it needs no words."""
 
 
 class _Cells(ctypes.Structure):
     _fields_ = (
-        ("stops", ctypes.c_uint64),  # written by the server: how often Stop was pressed, ...
-        ("pressed_at", ctypes.c_double),  # ... and when the latest press came in
         ("alive_until", ctypes.c_double),  # written by the server: the operator's page counts as present until then
         ("halted_stop", ctypes.c_uint64),  # written by the station: the latest stop that it has honoured, ...
         ("halted_at", ctypes.c_double),  # ... and when its motion had halted
@@ -25,16 +25,15 @@ class _Cells(ctypes.Structure):
 
 
 class Shared:
-    """The shared numbers, as the server uses them; it goes to the station's process as an argument of its start."""
+    """The shared numbers, as the server uses them; it goes to the station's process as an argument of its start.
+
+    ``button``: Stop, pressed by the server under a lock of its own. A real arm's process watches it too, past the
+    station.
+    """
 
     def __init__(self) -> None:
+        self.button = StopButton()
         self.cells = multiprocessing.get_context("spawn").RawValue(_Cells)
-
-    def press_stop(self) -> int:
-        """Count one more stop, and return its number. Callers hold a lock: there is one writer."""
-        self.cells.pressed_at = time.monotonic()
-        self.cells.stops += 1
-        return int(self.cells.stops)
 
     def keep_alive(self, seconds: float) -> None:
         """The operator's page is there, and counts as such for ``seconds`` from now."""
@@ -52,8 +51,8 @@ class Guard:
     """
 
     def __init__(self, shared: Shared, dead_man_s: float, moving: Callable[[], bool]):
-        self._cells = shared.cells
-        self._acknowledged = int(shared.cells.stops)
+        self._cells, self._button = shared.cells, shared.button
+        self._acknowledged = shared.button.presses
         self._moving = moving
         self.watched = False
         self._lost = (
@@ -62,7 +61,7 @@ class Guard:
 
     def reason(self) -> str | None:
         """Why a motion must halt now; None if it may go on."""
-        if self._cells.stops != self._acknowledged:
+        if self._button.presses != self._acknowledged:
             return PRESSED
         if self.watched and time.monotonic() > self._cells.alive_until and self._moving():
             return self._lost
@@ -77,8 +76,8 @@ class Guard:
 
         Returns the stop's number, and the seconds from its press to the halt.
         """
-        stop = int(self._cells.stops)
+        stop = self._button.presses
         if self._cells.halted_stop != stop:
             self._cells.halted_at = when
             self._cells.halted_stop = stop
-        return stop, float(self._cells.halted_at - self._cells.pressed_at)
+        return stop, float(self._cells.halted_at - self._button.pressed_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import multiprocessing
@@ -86,7 +87,7 @@ class Station:
     def stop(self) -> int:
         """Halt all motion: shared memory tells the motion itself, the pipe the episode. Returns the stop's number."""
         with self._lock:
-            number = self._shared.press_stop()
+            number = self._shared.button.press()
             self._commands.put({"type": "stop", "number": number})
             return number
 
@@ -129,10 +130,12 @@ class Station:
         with self._lock:
             self._commands: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
             pipe, theirs = context.Pipe()
+            # No daemon: those may have no processes of their own, and a real arm has one.
             self._process = context.Process(
-                target=run, args=(self._options, self._shared, theirs), name="clap-station", daemon=True
+                target=run, args=(self._options, self._shared, theirs), name="clap-station", daemon=False
             )
             self._process.start()
+            atexit.register(self._process.kill)  # before Python waits for it at its end
             theirs.close()
             for target in (self._write, self._read):
                 threading.Thread(target=target, args=(pipe, self._commands), name="station", daemon=True).start()
@@ -174,6 +177,7 @@ class Station:
     def _ended(self) -> None:
         """The process has ended, in whatever way: start another one, unless that would not help."""
         with self._lock:
+            atexit.unregister(self._process.kill)
             was_up = self.up.is_set()
             self.up.clear()
             self._newest.clear()

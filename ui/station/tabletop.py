@@ -9,9 +9,11 @@ from pathlib import Path
 from clap.checkpoint import default_checkpoint, open_checkpoint
 from clap.failures import CheckpointError, RenderingError
 from clap.policy import Policy
+from clap.stop_button import StopButton
 from clap.worlds.world import World
 from ui.messages import ConsoleInfo, PolicyChoice
-from ui.station.options import CannotStartError, Setup
+from ui.station.clap_policy import load_clap
+from ui.station.options import CannotStartError, Progress, Setup
 
 EXPERT = "Scripted expert (sees the simulator's state)"
 FIRST_TASK, FIRST_SEED, FIRST_VARIATION = "block_in_same_cup", 0, 0
@@ -20,8 +22,6 @@ GRAPHICS_PACKAGES = (
     "Install the packages of packages.txt, for instance: sudo apt install libegl1 libegl-mesa0 libgl1-mesa-dri. "
     "If MUJOCO_GL is set, unset it."
 )
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,17 @@ def make(
     checkpoint: Path | None,
     planner_url: str | None,
     planner_model: str | None,
-    progress: Progress = lambda sentence: None,
+    progress: Progress,
+    button: StopButton,
 ) -> Setup:
-    """The set-up of the options on the command line. Raises CannotStartError."""
+    """The set-up of the options on the command line. Raises CannotStartError.
+
+    The simulated arm needs no ``button``: its motion runs in the station itself, which knows of Stop.
+    """
     policies = find_policies(policy, checkpoint, planner_url, planner_model, progress)
     choices = (PolicyChoice(policies.clap_name, missing=policies.clap_missing), PolicyChoice(EXPERT, True))
     notice = "" if policy == "expert" else policies.clap_missing
-    info = ConsoleInfo("MuJoCo table", False, choices, notice)
+    info = ConsoleInfo("MuJoCo table", "SIM", choices, notice)
     first_scene = (FIRST_TASK, FIRST_SEED, FIRST_VARIATION)
     return Setup(_tabletop, policies.factories, policies.first, info, first_scene)
 
@@ -67,7 +71,7 @@ def find_policies(
     try:
         opened = open_checkpoint(checkpoint)
         progress(f"Loading {name} from {opened.folder} …")
-        clap = _load_clap(opened.folder, planner_url, planner_model)
+        clap = load_clap(opened.folder, planner_url, planner_model)
     except CheckpointError as error:
         if checkpoint is not None or wanted == "clap":
             raise CannotStartError(f"{error} Or start without it: python app.py --policy expert") from error
@@ -101,18 +105,3 @@ def _expert(world: World) -> Policy:
     if not isinstance(world, TabletopWorld):
         raise TypeError("the scripted expert needs the tabletop world")
     return ExpertPolicy(world)
-
-
-def _load_clap(folder: Path, planner_url: str | None, planner_model: str | None) -> Policy:
-    import torch
-
-    from clap.chat_client import PlannerServerError
-    from clap.clap_policy import ClapPolicy
-    from clap.remote_planner import remote_planner
-
-    torch.set_num_threads(1)
-    try:
-        planner = remote_planner(planner_url, planner_model) if planner_url is not None else None
-    except PlannerServerError as error:
-        raise CannotStartError(str(error)) from error
-    return ClapPolicy.load(folder, planner=planner)

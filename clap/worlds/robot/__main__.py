@@ -1,7 +1,9 @@
 """``python -m clap.worlds.robot COMMAND``: test a robot's configuration, and calibrate its cameras.
 
 python -m clap.worlds.robot check my_robot.yaml
+python -m clap.worlds.robot home-gripper my_robot.yaml
 python -m clap.worlds.robot print-board my_robot.yaml board.pdf
+python -m clap.worlds.robot sample my_robot.yaml CAMERA SAMPLES
 python -m clap.worlds.robot calibrate my_robot.yaml SAMPLES [--pictures FOLDER]
 """
 
@@ -24,8 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load(given.config)
         if given.command == "check":
             return _check(config)
-        if given.command == "print-board":
+        if given.command == "home-gripper":
+            _home_gripper(config)
+        elif given.command == "print-board":
             _print_board(config, given.target)
+        elif given.command == "sample":
+            _sample(config, given.camera, given.samples)
         else:
             _calibrate(config, given.samples, given.pictures)
     except ClapError as error:
@@ -53,6 +59,24 @@ def _check(config: RobotConfig) -> int:
     return 1 if failed else 0
 
 
+def _home_gripper(config: RobotConfig) -> None:
+    """Needed once after the hand's power was off. The arm stands still."""
+    from clap.worlds.robot.arm_client import ArmClient
+    from clap.worlds.robot.opening import arm_options
+
+    arm = ArmClient(config.arm.kind.value, arm_options(config))
+    try:
+        arm.wait()
+        motion = arm.home_gripper()
+        while not motion.over.wait(0.1):
+            arm.beat()
+        if motion.failure is not None:
+            raise motion.failure
+        print(f"The hand has found its ends: it opens to {1000 * arm.state().widest:.0f} mm.")
+    finally:
+        arm.close()
+
+
 def _print_board(config: RobotConfig, target: Path) -> None:
     from clap.worlds.robot.charuco import Board
 
@@ -64,6 +88,43 @@ def _print_board(config: RobotConfig, target: Path) -> None:
         raise CalibrationError(f"The board cannot be written: {error}.", "Name a .pdf or .png file.") from error
     print(f"{target}: a page of {width} x {height} mm. Print it at 100 %, glue it onto something flat and stiff,")
     print("then measure the line under it (100 mm) and the squares, and correct square_mm if they differ.")
+
+
+def _sample(config: RobotConfig, name: str, folder: Path) -> None:
+    """One sample for every line that comes in, until they end."""
+    from clap.worlds.robot.arm_client import ArmClient
+    from clap.worlds.robot.opening import arm_options
+    from clap.worlds.robot.realsense import RealSenseCamera
+    from clap.worlds.robot.realsense_device import Devices
+    from clap.worlds.robot.sampling import Sampler, in_words
+
+    chosen = next((camera for camera in config.cameras if camera.name == name), None)
+    if chosen is None:
+        names = ", ".join(camera.name for camera in config.cameras)
+        raise CalibrationError(f"There is no camera {name}.", f"There are: {names}.")
+    arm = ArmClient(config.arm.kind.value, arm_options(config))
+    camera = RealSenseCamera(chosen, Devices())
+    try:
+        arm.wait()
+        sampler = Sampler(camera, config.calibration.board, arm.state, folder, config.bounds.workspace)
+        print(
+            "Guide the hand so that the camera sees the whole board straight on, let go, and press Enter. Ctrl+D ends."
+        )
+        taken = 0
+        for _ in sys.stdin:
+            try:
+                image, corners = sampler.take()
+            except ClapError as error:
+                print(error)
+                continue
+            taken += 1
+            print(f"{image}: {corners} corners of the board.")
+            if taken <= len(sampler.suggested):
+                print(f"Next, about: {in_words(arm.state().tool, sampler.suggested[taken - 1])}.")
+        print(f"{taken} samples. Now: python -m clap.worlds.robot calibrate CONFIG {folder}")
+    finally:
+        camera.close()
+        arm.close()
 
 
 def _calibrate(config: RobotConfig, folder: Path, pictures: Path | None) -> None:
@@ -104,11 +165,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m clap.worlds.robot", description="A real robot, from the shell.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="test each part in turn, and say what to do about each failure")
+    homing = commands.add_parser("home-gripper", help="let the hand find its ends; needed once after its power was off")
     board = commands.add_parser("print-board", help="write the ChArUco board to be printed, as .pdf or .png")
+    sampling = commands.add_parser("sample", help="take the samples of a camera's calibration, pose by pose")
     calibration = commands.add_parser("calibrate", help="find out where a camera is, from recorded samples")
-    for command in (check, board, calibration):
+    for command in (check, homing, board, sampling, calibration):
         command.add_argument("config", type=Path, metavar="CONFIG", help="the robot's YAML file")
     board.add_argument("target", type=Path, metavar="FILE")
+    sampling.add_argument("camera", metavar="CAMERA", help="its name in the configuration")
+    sampling.add_argument("samples", type=Path, metavar="SAMPLES", help="a new folder")
     calibration.add_argument("samples", type=Path, metavar="SAMPLES", help="folder with samples.yaml and images")
     calibration.add_argument(
         "--pictures",

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap.geometry import TABLE_TOP, Pose
+from clap.worlds.robot.arm_failures import ArmNotReadyError, ArmReflexError
 
 Array = NDArray[np.floating]
 
@@ -60,6 +61,14 @@ class ArmState:
     def is_still(self) -> bool:
         """True while no joint moves by more than 0.01 rad/s."""
         return bool(np.abs(self.velocities).max() < 0.01)
+
+    def check_mode(self) -> None:
+        """Raise ArmReflexError or ArmNotReadyError where the arm's own controller would not move it."""
+        if self.mode is ArmMode.REFLEX:
+            words = ", ".join(error.replace("_", " ") for error in self.errors)
+            raise ArmReflexError(f"The arm has stopped itself ({words})." if words else "The arm has stopped itself.")
+        if self.mode not in (ArmMode.IDLE, ArmMode.MOVING):
+            raise ArmNotReadyError(f"The arm is {self.mode.value}.")
 
 
 @dataclass(frozen=True)

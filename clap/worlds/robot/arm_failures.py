@@ -54,7 +54,7 @@ class ArmHaltedError(ArmError):
     """The protective state after a stop: nothing moves until a person resumes."""
 
     name = "protective stop"
-    default_next_move = "Make sure that nobody is in reach, then press Recover to go on."
+    default_next_move = "Make sure that nobody is in reach, then press Resume."
 
 
 class ArmTimeoutError(ArmError):

@@ -1,18 +1,15 @@
-"""What runs in the arm's process: it watches for stops, keeps the state in shared memory, and carries out commands.
+"""What runs in the arm's process: it keeps the state in shared memory, and carries out what comes down the pipe.
 
-Two threads: one looks every two milliseconds whether to stop, in shared memory and so past every queue; the other
-carries out what comes down the pipe. The process lives as long as its pipe and its connection to the arm: when either
-ends the arm is stopped, and the process ends.
+Beside it a thread watches for stops (``arm_guard``). The process lives as long as its pipe and its connection to the
+arm: when either ends the arm is stopped, and the process ends.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -28,17 +25,14 @@ from clap.worlds.robot.arm_failures import (
     ArmError,
     ArmHaltedError,
     ArmLostError,
-    ArmNotReadyError,
-    ArmReflexError,
     ArmTimeoutError,
     packed,
 )
+from clap.worlds.robot.arm_guard import ArmGuard
 from clap.worlds.robot.arm_shared import ArmCells
 from clap.worlds.robot.lane import Lane
 
-GUARD_PERIOD_S, STATE_PERIOD_S = 0.002, 0.01
-SOFT_STOP_S = 0.25
-"""A soft stop that has not ended the motion after so long is followed by the brake."""
+STATE_PERIOD_S = 0.01
 
 FASTEST, FASTEST_TURN, MOST_SHARE = 0.25, 1.0, 0.4
 """Metres and radians a second of the tool, and share of the highest joint speeds, that no motion exceeds, whatever the
@@ -47,8 +41,6 @@ command says."""
 HAND_COMMANDS = frozenset({"home gripper", "open", "grasp"})
 
 Json = dict[str, Any]
-
-logger = logging.getLogger(__name__)
 
 
 def main(kind: str, options: ArmOptions, shared: ArmCells, pipe: Connection) -> None:
@@ -82,65 +74,25 @@ class ArmProcess:
         self._arm, self._shared, self._pipe = arm, shared, pipe
         self._joints, self._hand = Lane(), Lane()
         self._starting = False
-        self._over = threading.Event()
-        shared.cells.honoured = shared.cells.stops
+        self._guard = ArmGuard(arm, shared, self._moving, self._joints)
         shared.write(arm.state())
         _tell(pipe, {"type": "up"})
 
-    @property
     def _moving(self) -> bool:
         return self._starting or self._joints.number is not None or self._hand.number is not None
 
     def serve(self) -> None:
         """Carry out commands until there is no owner or no arm any more."""
-        guard = threading.Thread(target=self._guard, name="guard", daemon=True)
-        guard.start()
+        self._guard.start()
         try:
             while self._obey_waiting():
                 self._look()
                 time.sleep(STATE_PERIOD_S)
         except ArmLostError as error:
-            self._halt()  # the hand may be lost and the arm still there
+            self._guard.halt()  # the hand may be lost and the arm still there
             _tell(self._pipe, {"type": "lost", "failure": packed(error)})
         finally:
-            self._over.set()
-            guard.join(1.0)
-            self._halt()
-
-    # The guard's thread
-
-    def _guard(self) -> None:
-        """Stop when told to, and when the owner falls silent during a motion; brake if that was not enough."""
-        since, stopped = None, None
-        while not self._over.wait(GUARD_PERIOD_S):
-            shared = self._shared
-            asked = shared.must_stop()
-            if asked or (self._moving and shared.owner_is_late() and not shared.cells.halted):
-                stop = shared.cells.stops
-                shared.cells.halted = True
-                self._halt()
-                shared.cells.honoured = stop
-                since, stopped = time.monotonic(), self._joints.number
-            elif since is not None and time.monotonic() - since > SOFT_STOP_S:
-                since = None
-                if stopped is not None and self._joints.number == stopped:
-                    self._brake()
-
-    def _halt(self) -> None:
-        """A soft stop; the brake where the adapter fails at it. Raises nothing: the guard has to live on."""
-        try:
-            self._arm.soft_stop()
-        except Exception:
-            logger.exception("The soft stop failed; braking")
-            self._brake()
-
-    def _brake(self) -> None:
-        try:
-            self._arm.brake()
-        except Exception:
-            logger.exception("The brake failed")
-
-    # The main thread
+            self._guard.end()
 
     def _obey_waiting(self) -> bool:
         """Carry out all commands that have come in; False once the owner has ended."""
@@ -166,7 +118,7 @@ class ArmProcess:
     def _begin(self, command: Json) -> None:
         kind, number = command["type"], command["id"]
         if kind == "resume":
-            self._resume()
+            self._guard.resume(command["asked"])
             _tell(self._pipe, {"type": "done", "id": number})
             return
         if kind == "recover":
@@ -175,17 +127,17 @@ class ArmProcess:
             return
         self._check_ready()
         lane = self._hand if kind in HAND_COMMANDS else self._joints
-        if lane.number is not None and kind != "jog":
+        if lane.number is not None and not kind == lane.kind == "jog":
             raise ArmError("The arm is still under way with another command.", "Wait until it has ended.")
         # Before it starts, so that the guard watches the owner from the first millisecond.
         self._starting = True
         try:
             busy = self._start(kind, command)
-            lane.begin(number, busy, command["time_out"])
+            lane.begin(number, kind, busy, command["time_out"])
         finally:
             self._starting = False
         if self._shared.cells.halted:  # a stop came while it was being started
-            self._halt()
+            self._guard.halt()
 
     def _start(self, kind: str, command: Json) -> Callable[[], bool]:
         """Start a motion of the joints or of the hand; the result tells whether it is still under way."""
@@ -209,23 +161,19 @@ class ArmProcess:
     def _check_ready(self) -> None:
         """Raise what stands against a motion now."""
         state = self._shared.read()
+        if state is not None:
+            state.check_mode()
         if self._shared.cells.halted or self._shared.must_stop():
             raise ArmHaltedError("The arm was stopped and holds still.")
         if self._shared.owner_is_late():
             raise ArmHaltedError("The program that drives the arm was silent for too long.")
-        if state is not None and state.mode is ArmMode.REFLEX:
-            raise ArmReflexError(f"The arm has stopped itself{_list(state.errors)}.")
-        if state is not None and state.mode not in (ArmMode.IDLE, ArmMode.MOVING):
-            raise ArmNotReadyError(f"The arm is {state.mode.value}.")
-
-    def _resume(self) -> None:
-        if self._moving:
-            raise ArmHaltedError("The arm has not come to rest yet.", "Wait a moment, then resume.")
-        self._shared.cells.halted = False
 
     def _look(self) -> None:
-        """Publish the state, and tell how commands ended."""
-        self._shared.write(self._arm.state())
+        """Publish the state, and tell how commands ended. An arm that has stopped itself waits for a person."""
+        state = self._arm.state()
+        if state.mode not in (ArmMode.IDLE, ArmMode.MOVING):
+            self._shared.cells.halted = True
+        self._shared.write(state)
         for lane in (self._joints, self._hand):
             if lane.number is None:
                 continue
@@ -236,7 +184,7 @@ class ArmProcess:
                 raise
             except ArmError as error:
                 if isinstance(error, ArmTimeoutError):
-                    self._halt()
+                    self._guard.halt()
                 self._end(lane, {"type": "failed", "failure": packed(error)})
 
     def _end(self, lane: Lane, how: Json) -> None:
@@ -251,7 +199,3 @@ def _at_most(vector: np.ndarray, most: float) -> np.ndarray:
         raise ArmError("A jog needs three finite numbers for each velocity.")
     length = float(np.linalg.norm(vector))
     return vector * (most / length) if length > most else vector
-
-
-def _list(errors: tuple[str, ...]) -> str:
-    return f" ({', '.join(error.replace('_', ' ') for error in errors)})" if errors else ""

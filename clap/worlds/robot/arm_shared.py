@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from clap.geometry import Pose
+from clap.stop_button import StopButton
 from clap.worlds.robot.arm import ArmMode, ArmState
 
 MOST_JOINTS, ERROR_BYTES = 8, 400
@@ -21,10 +22,9 @@ _MODES = tuple(ArmMode)
 
 class _Cells(ctypes.Structure):
     _fields_ = (
-        ("stops", ctypes.c_uint64),  # written by the owner: how often it asked for a stop, ...
-        ("stopped_at", ctypes.c_double),  # ... and when it last did
+        ("stops", ctypes.c_uint64),  # written by the owner: how often it asked for a stop
         ("alive_until", ctypes.c_double),  # written by the owner: motions may go on until then
-        ("honoured", ctypes.c_uint64),  # written by the arm's process: the latest stop that it has carried out
+        ("honoured", ctypes.c_uint64),  # written by the arm's process: the stops that it has carried out
         ("halted", ctypes.c_bool),  # written by the arm's process: nothing moves until a person resumes
         ("sequence", ctypes.c_uint64),  # odd while the state below is being written
         ("time", ctypes.c_double),
@@ -40,16 +40,24 @@ class _Cells(ctypes.Structure):
 
 
 class ArmCells:
-    """The shared memory; it goes to the arm's process as an argument of its start."""
+    """The shared memory; it goes to the arm's process as an argument of its start.
 
-    def __init__(self) -> None:
+    ``button``: Stop as somebody else presses it, the console's server for one; it works without the owner.
+    """
+
+    def __init__(self, button: StopButton) -> None:
         self.cells = multiprocessing.get_context("spawn").RawValue(_Cells)
+        self._button = button
+
+    @property
+    def asked(self) -> int:
+        """How many stops were asked for so far, by the owner or by the button."""
+        return int(self.cells.stops) + self._button.presses
 
     # The owner's side
 
     def stop(self) -> None:
         """Ask for a stop: the arm's process looks here every two milliseconds."""
-        self.cells.stopped_at = time.monotonic()
         self.cells.stops += 1
 
     def beat(self, seconds: float) -> None:
@@ -104,7 +112,7 @@ class ArmCells:
 
     def must_stop(self) -> bool:
         """True while a stop is asked for that was not carried out."""
-        return bool(self.cells.stops != self.cells.honoured)
+        return bool(self.asked != self.cells.honoured)
 
     def owner_is_late(self) -> bool:
         """True once the owner was silent for longer than it may be during a motion."""

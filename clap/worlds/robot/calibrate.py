@@ -12,7 +12,8 @@ from clap.worlds.robot.calibration_samples import SampleIndex, read_image
 from clap.worlds.robot.charuco import Board
 from clap.worlds.robot.config import BoardConfig
 from clap.worlds.robot.failures import CalibrationError
-from clap.worlds.robot.hand_eye import Sample, solve
+from clap.worlds.robot.hand_eye import solve
+from clap.worlds.robot.hand_eye_fit import Sample
 
 
 @dataclass(frozen=True)

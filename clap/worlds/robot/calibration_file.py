@@ -15,21 +15,10 @@ from clap.geometry import Pose
 from clap.worlds.robot.calibration_samples import triple
 from clap.worlds.robot.config import CalibrationConfig, CameraConfig, Mount, RobotConfig, Triple
 from clap.worlds.robot.failures import CalibrationError
-from clap.worlds.robot.hand_eye import HandEye
+from clap.worlds.robot.hand_eye import HandEye, PoseResidual
 from clap.worlds.robot.yaml_reading import read_yaml
 
 Quadruple = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Residual:
-    """One pose of the calibration, as ``hand_eye.PoseResidual``."""
-
-    name: str
-    pixels: float
-    millimetres: float
-    degrees: float
-    outlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Calibration:
     uncertainty_mm: float
     uncertainty_degrees: float
     rms_pixels: float
-    residuals: tuple[Residual, ...] = ()
+    residuals: tuple[PoseResidual, ...] = ()
 
     def __post_init__(self) -> None:
         if abs(float(np.linalg.norm(self.quaternion)) - 1) > 1e-3:
@@ -71,7 +60,7 @@ class Calibration:
             fit.uncertainty_mm,
             fit.uncertainty_degrees,
             fit.rms_pixels,
-            tuple(Residual(**asdict(residual)) for residual in fit.residuals),
+            fit.residuals,
         )
 
     @property

@@ -10,7 +10,8 @@ from clap.geometry import Pose
 from clap.teleoperation import rotation_vector
 from clap.worlds.robot.config import BoardConfig, Mount
 from clap.worlds.robot.failures import CalibrationError
-from clap.worlds.robot.hand_eye import HandEye, Sample, board_poses, solve
+from clap.worlds.robot.hand_eye import HandEye, solve
+from clap.worlds.robot.hand_eye_fit import Sample, board_poses
 
 FEWEST_POSES = 8
 FEWEST_CORNERS = 6

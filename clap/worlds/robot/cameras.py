@@ -22,7 +22,7 @@ Array = NDArray[np.floating]
 FIRST_IMAGE_S = 5.0
 """How long ``wait_for_all`` gives the cameras to open and give their first images."""
 
-LONGEST_LOOK_S = 0.5
+LONGEST_LOOK_S = 1.0
 """The longest that ``frames`` may keep the world's thread waiting, for all cameras together."""
 
 
@@ -63,7 +63,7 @@ class Cameras:
     def frames(self, tool: Pose, after: float | None = None) -> tuple[CameraFrame, ...]:
         """The newest frame of every camera, in the order of the configuration; ``tool``: the tool's pose now.
 
-        Returns at once; with ``after`` (seconds, time.time) it waits for images taken later than that, 0.5 s at most
+        Returns at once; with ``after`` (seconds, time.time) it waits for images taken later than that, 1 s at most
         for all cameras together. Frames of a camera on the hand have the pose that the tool has now: look while it
         rests, and give the time from which it did as ``after``. Raises the CameraError of the first camera that has
         no such image.

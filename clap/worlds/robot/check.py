@@ -12,9 +12,12 @@ import numpy as np
 from clap.failures import ClapError
 from clap.geometry import Pose
 from clap.observation import CameraFrame, Observation, fuse
+from clap.worlds.robot.arm_client import ArmClient
+from clap.worlds.robot.arm_failures import ArmError
 from clap.worlds.robot.calibration_file import Calibration, newest
-from clap.worlds.robot.config import CameraConfig, Mount, RobotConfig
+from clap.worlds.robot.config import ArmKind, CameraConfig, Mount, RobotConfig
 from clap.worlds.robot.failures import CameraError
+from clap.worlds.robot.opening import arm_options, motion_limits
 from clap.worlds.robot.overlay import share_in_view
 from clap.worlds.robot.realsense import RealSenseCamera
 from clap.worlds.robot.realsense_device import Devices
@@ -67,6 +70,37 @@ def inspect(config: RobotConfig, software: Mapping[str, SoftwareCamera] | None =
     inspection = Inspection(config, software or {})
     for part in PARTS:
         yield from part(inspection)
+
+
+def check_arm(inspection: Inspection) -> Iterator[Finding]:
+    """Does the arm answer, may it move, and is its tool where the world's workspace is?"""
+    config = inspection.config
+    if config.arm.kind is ArmKind.NONE:
+        yield Finding("arm", True, "There is none: this world is only looked at.")
+        return
+    arm = ArmClient(config.arm.kind.value, arm_options(config))
+    try:
+        arm.wait()
+        state = arm.check_ready()
+    except ArmError as error:
+        yield Finding.of("arm", error)
+        return
+    finally:
+        arm.close()
+    tool = ", ".join(f"{value:.3f}" for value in state.tool.position)
+    sentence = (
+        f"{config.arm.kind.value} at {config.arm.address}: {state.mode.value}, tool at ({tool}) m, hand open "
+        f"{1000 * state.width:.0f} of {1000 * state.widest:.0f} mm."
+    )
+    objection = motion_limits(config).against_target(np.asarray(state.tool.position))
+    if state.widest <= 0:
+        move = "Home the hand, which moves its fingers: python -m clap.worlds.robot home-gripper CONFIG"
+        yield Finding("arm", False, sentence, move)
+    elif objection is not None:
+        move = "Guide it inside by hand, or correct base_position, base_yaw or the workspace."
+        yield Finding("arm", False, f"{sentence} {objection.sentence}", move, is_warning=True)
+    else:
+        yield Finding("arm", True, sentence)
 
 
 def check_calibration(inspection: Inspection) -> Iterator[Finding]:
@@ -168,5 +202,5 @@ def _called(camera: CameraConfig) -> str:
     return f"{camera.name} ({camera.serial})"
 
 
-PARTS: tuple[Part, ...] = (check_calibration, check_cameras, check_bounds)
+PARTS: tuple[Part, ...] = (check_arm, check_calibration, check_cameras, check_bounds)
 """In this order, as later ones use what earlier ones have found."""

@@ -20,10 +20,11 @@ MOST_CAMERAS = 4
 
 
 class ArmKind(str, Enum):
-    """Which adapter drives the arm."""
+    """Which adapter drives the arm; with none the world is only looked at."""
 
     FRANKA = "franka"
     UR = "ur"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ArmConfig:
     ``grasp_force`` N; ``realtime`` false is for an arm that is simulated on this computer.
     """
 
-    address: str
+    address: str = ""
     kind: ArmKind = ArmKind.FRANKA
     base_position: Triple = (-0.309, 0.0, TABLE_TOP)
     base_yaw: float = 0.0
@@ -44,6 +45,8 @@ class ArmConfig:
     realtime: bool = True
 
     def __post_init__(self) -> None:
+        if (self.kind is not ArmKind.NONE) != bool(self.address):
+            raise ValueError("address is needed, but for an arm of kind: none")
         if not 1 <= self.grasp_force <= 120:
             raise ValueError(f"grasp_force is from 1 to 120 N, not {self.grasp_force:g}")
         if not 0 <= self.tool_length <= 0.5:
@@ -187,13 +190,17 @@ class BoundsConfig:
 
 @dataclass(frozen=True)
 class LimitsConfig:
-    """``tool_speed`` m/s at most, ``longest_step`` of one action and ``lowest_height`` of the tool, world metres."""
+    """``tool_speed`` m/s at most, ``longest_step`` of one action and ``lowest_height`` of the tool, world metres.
+    ``oldest_frame``: seconds after which a prediction is not carried out any more, but has to be made anew."""
 
     tool_speed: float = 0.1
     longest_step: float = 0.8
     lowest_height: float = TABLE_TOP
+    oldest_frame: float = 10.0
 
     def __post_init__(self) -> None:
+        if not 2 <= self.oldest_frame <= 60:
+            raise ValueError(f"oldest_frame is from 2 to 60 s, not {self.oldest_frame:g}")
         if not 0 < self.tool_speed <= 0.25:
             raise ValueError(f"tool_speed is from 0 to 0.25 m/s, not {self.tool_speed:g}")
         if not 0 < self.longest_step <= 2:
@@ -210,8 +217,17 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True)
+class LoopbackConfig:
+    """A scene of the simulated table, served on this computer in the place of an arm and cameras."""
+
+    task: str = "block_in_same_cup"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class RobotConfig:
-    """One robot. ``recordings``: the folder of its demonstrations, None to record nothing."""
+    """One robot. ``recordings``: the folder of its demonstrations, None to record nothing. ``loopback``: what is served
+    in its place, None for a real one."""
 
     arm: ArmConfig
     cameras: tuple[CameraConfig, ...]
@@ -220,8 +236,14 @@ class RobotConfig:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     recordings: Path | None = Path("recordings")
+    loopback: LoopbackConfig | None = None
 
     def __post_init__(self) -> None:
+        served = {camera.source for camera in self.cameras} == {Source.SOFTWARE} and not self.arm.realtime
+        if self.loopback is not None and not (served and self.arm.kind is ArmKind.FRANKA):
+            raise ValueError(
+                "loopback needs an arm of kind: franka with realtime: false, and cameras of source: software"
+            )
         if not 1 <= len(self.cameras) <= MOST_CAMERAS:
             raise ValueError(f"a robot has 1 to {MOST_CAMERAS} cameras, not {len(self.cameras)}")
         for key in ("name", "serial"):
@@ -234,6 +256,13 @@ class RobotConfig:
         return next((camera for camera in self.cameras if camera.serial == serial), None)
 
 
+LOOPBACK = Path(__file__).with_name("loopback.yaml")
+"""The configuration that comes along under the name ``loopback``."""
+
+
 def load(path: Path) -> RobotConfig:
-    """Read and check the file. Raises RobotConfigError, which says which key, what was expected and what to do."""
-    return read_yaml(path, RobotConfig)
+    """Read and check the file; ``loopback`` is the one that comes along.
+
+    Raises RobotConfigError, which says which key, what was expected and what to do.
+    """
+    return read_yaml(LOOPBACK if str(path) == "loopback" else path, RobotConfig)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from clap.failures import ClapError
 from clap.motion_limits import Objection
 from clap.teleoperation import CONTROL_PERIOD
 from clap.worlds.robot.arm import ArmState, Array
@@ -28,21 +30,29 @@ class Stopped(Exception):
 
 
 class Executor:
-    """Moves one arm, motion after motion. ``commanded_opening``: 0 to 1, what the hand was last told."""
+    """Moves one arm, motion after motion, and none that nobody sees. ``commanded_opening``: 0 to 1, what the hand was
+    last told.
 
-    def __init__(self, arm: ArmClient, router: Router, tool_speed: float, grasp_force: float):
-        self.arm, self._router = arm, router
+    ``check_sight``: raises the ClapError that a camera is in, before and during every motion; the arm then halts.
+    """
+
+    def __init__(
+        self,
+        arm: ArmClient,
+        router: Router,
+        tool_speed: float,
+        grasp_force: float,
+        check_sight: Callable[[ArmState], None],
+    ):
+        self.arm, self._router, self._check_sight = arm, router, check_sight
         self._tool_speed, self._grasp_force = tool_speed, grasp_force
         self.commanded_opening = 1.0
-        self._stopped_by_operator = False
 
     def ready(self) -> ArmState:
-        """The state of an arm that may move. Raises the ArmError against it; a stop that the operator pressed is none
-        any more: this is the operator's next command."""
-        if self._stopped_by_operator and self.arm.halted:
-            self._stopped_by_operator = False
-            self.arm.resume()
-        return self.arm.check_ready()
+        """The state of an arm that may move. Raises the ClapError against it."""
+        state = self.arm.check_ready()
+        self._check_sight(state)
+        return state
 
     def execute(self, action: Action, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
         """See ``World.execute``."""
@@ -113,23 +123,29 @@ class Executor:
         if motion.failure is not None:
             raise motion.failure
         if motion.stopped:
-            raise ArmHaltedError("The motion was halted: the console fell silent, or the arm was stopped elsewhere.")
+            self.arm.check_ready()
+            raise ArmHaltedError("The motion was halted.")
 
     def tick(self, should_stop: ShouldStop, on_tick: OnTick | None) -> ArmState:
-        """One control tick of a motion: beat, look, tell. Raises Stopped once the arm has halted, and ArmError."""
+        """One control tick of a motion: beat, look, tell. Raises Stopped once the arm has halted, and ClapError."""
         if should_stop():
             self.halt()
             raise Stopped
         self.arm.beat()
         state = self.arm.state()
+        try:
+            self._check_sight(state)
+        except ClapError:
+            self.halt()
+            raise
         if on_tick is not None:
             on_tick(state.tool, state.opening)
         return state
 
     def halt(self) -> None:
         """Stop, and wait until the arm stands, or the connection to it is gone: then it has stopped by itself."""
-        self.arm.stop()
-        self._stopped_by_operator = True
+        if not self.arm.halted:  # else the button was faster
+            self.arm.stop()
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
             time.sleep(0.005)
@@ -137,7 +153,6 @@ class Executor:
                 if self.arm.halted and self.arm.at_rest and self.arm.state().is_still:
                     return
             except ArmLostError:
-                self._stopped_by_operator = False
                 return
 
     def report(self, outcome: MotionOutcome, action: Action, started: float, reason: str) -> MotionReport:
@@ -170,7 +185,7 @@ class Executor:
             return
         try:
             self.follow(motion, should_stop, on_tick)
-        except (Stopped, ArmError):
+        except (Stopped, ClapError):
             self.commanded_opening = 1.0  # what a closing came to is not known: the next one closes again
             raise
 

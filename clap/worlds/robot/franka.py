@@ -20,11 +20,11 @@ from clap.worlds.robot.arm import Arm, ArmMode, ArmOptions, ArmState, Array
 from clap.worlds.robot.arm_failures import (
     ArmError,
     ArmLostError,
-    ArmReflexError,
     ArmSetupError,
     ArmUnreachableError,
 )
 from clap.worlds.robot.base_frame import BaseFrame
+from clap.worlds.robot.franka_errors import first_line, meaning, preempted
 from clap.worlds.robot.hand_watch import HandWatch
 
 try:
@@ -52,9 +52,6 @@ HELD_WIDTH = 0.003
 
 GRIPPER_SPEED = 0.05
 
-_LOST = ("Net Exception", "UDP receive", "TCP send", "TCP receive", "TCP connection", "Connection closed")
-_PREEMPTED = "preempted"
-
 
 def make(options: ArmOptions) -> Arm:
     """Connect to the arm and its hand. Raises ArmSetupError or ArmUnreachableError; blocks while another client does
@@ -77,7 +74,7 @@ def make(options: ArmOptions) -> Arm:
             f"The arm's software does not fit libfranka's ({error}).", "Update the arm's system."
         ) from error
     except (franky.Exception, RuntimeError) as error:
-        raise ArmUnreachableError(f"No Franka arm answers at {options.address} ({_first_line(error)}).") from error
+        raise ArmUnreachableError(f"No Franka arm answers at {options.address} ({first_line(error)}).") from error
     return FrankaArm(options, robot, gripper)
 
 
@@ -103,7 +100,7 @@ class FrankaArm:
         try:
             state, hand = self._robot.state, self._hand.state()
         except (franky.Exception, RuntimeError) as error:
-            raise self._meaning(error) from error
+            raise meaning(error) from error
         errors = [name for name in self._errors if getattr(state.current_errors, name) is True]
         return ArmState(
             time=time.monotonic(),
@@ -119,7 +116,11 @@ class FrankaArm:
         )
 
     def move_line(self, tool: Pose, speed: float, gentle: bool) -> None:
-        target, here = self._base.to_base(tool), self._base.to_base(self._world(self._robot.state.O_T_EE_d))
+        try:
+            here = self._base.to_base(self._world(self._robot.state.O_T_EE_d))
+        except (franky.Exception, RuntimeError) as error:
+            raise meaning(error) from error
+        target = self._base.to_base(tool)
         metres, radians = here.distance(target)
         seconds = max(metres / speed, radians / self._options.angular_speed, 0.1)
         # All axes take equally long, and the factor limits each by itself: the one that goes furthest decides.
@@ -146,8 +147,8 @@ class FrankaArm:
         try:
             return not self._robot.join_motion(0.0)
         except (franky.Exception, RuntimeError) as error:
-            if _PREEMPTED not in str(error):
-                raise self._meaning(error) from error
+            if not preempted(error):
+                raise meaning(error) from error
             return False
 
     def soft_stop(self) -> None:
@@ -185,7 +186,7 @@ class FrankaArm:
         try:
             self._robot.recover_from_errors()
         except (franky.Exception, RuntimeError) as error:
-            raise self._meaning(error) from error
+            raise meaning(error) from error
         self._gentle = None
 
     def home_gripper(self) -> None:
@@ -207,7 +208,7 @@ class FrankaArm:
         try:
             future.get()  # false where nothing was grasped: the width tells that better
         except (franky.Exception, RuntimeError) as error:
-            raise self._meaning(error) from error
+            raise meaning(error) from error
         return False
 
     def close(self) -> None:
@@ -216,15 +217,17 @@ class FrankaArm:
         del self._robot, self._gripper
 
     def _start(self, motion: Any, gentle: bool | None) -> None:
-        try:
-            if gentle is not None and gentle != self._gentle:
-                self._robot.set_collision_behavior(*self._thresholds(gentle))
-                self._gentle = gentle
-            self._robot.move(motion, asynchronous=True)
-        except (franky.Exception, RuntimeError) as error:
-            if _PREEMPTED not in str(error):
-                raise self._meaning(error) from error
-            self._robot.move(motion, asynchronous=True)
+        for last in (False, True):
+            try:
+                if gentle is not None and gentle != self._gentle:
+                    self._robot.set_collision_behavior(*self._thresholds(gentle))
+                    self._gentle = gentle
+                self._robot.move(motion, asynchronous=True)
+                return
+            except (franky.Exception, RuntimeError) as error:
+                # What a stop ended is told of once, by whichever call comes next.
+                if last or not preempted(error):
+                    raise meaning(error) from error
 
     def _thresholds(self, gentle: bool) -> tuple[float, float]:
         options = self._options
@@ -238,16 +241,3 @@ class FrankaArm:
 
     def _world(self, affine: Any) -> Pose:
         return self._base.to_world(Pose(np.array(affine.translation), np.array(affine.quaternion)))
-
-    def _meaning(self, error: Exception) -> ArmError:
-        """What an exception of franky's means to the operator."""
-        text = _first_line(error)
-        if isinstance(error, franky.NetworkException) or any(words in text for words in _LOST):
-            return ArmLostError(f"The connection to the arm broke ({text}).")
-        if "reflex" in text.lower():
-            return ArmReflexError(f"The arm stopped itself: {text}.")
-        return ArmError(f"The arm's controller refused or ended the motion: {text}.")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].removeprefix("libfranka: ").rstrip(".!") if str(error) else type(error).__name__

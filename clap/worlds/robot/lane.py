@@ -9,16 +9,19 @@ from clap.worlds.robot.arm_failures import ArmTimeoutError
 
 
 class Lane:
-    """What one part of the arm is doing, its joints or its hand: the command's number, None while it rests."""
+    """What one part of the arm is doing, its joints or its hand: the command's ``number``, None while it rests, and its
+    ``kind``."""
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.kind = ""
         self._busy: Callable[[], bool] = lambda: False
         self._deadline = 0.0
 
-    def begin(self, number: int, busy: Callable[[], bool], seconds: float) -> None:
+    def begin(self, number: int, kind: str, busy: Callable[[], bool], seconds: float) -> None:
         """A command was started; ``busy`` tells whether it is under way, and raises the ArmError that ended it."""
-        self.number, self._busy, self._deadline = number, busy, time.monotonic() + seconds
+        self.kind, self._busy, self._deadline = kind, busy, time.monotonic() + seconds
+        self.number = number
 
     def over(self) -> bool:
         """True once the command has ended. Raises the ArmError that ended it, ArmTimeoutError among them."""

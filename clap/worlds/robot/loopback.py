@@ -24,28 +24,42 @@ START_S, ANSWER_S = 60.0, 10.0
 Json = dict[str, Any]
 
 
+class ServedPositions:
+    """The joint positions of the whole served scene, MuJoCo's qpos, in memory that processes share."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._values = context.RawArray(ctypes.c_double, MOST_POSITIONS)
+        self._count = context.RawValue(ctypes.c_uint32)
+
+    def __call__(self) -> NDArray[np.floating]:
+        """(nq,) the positions now."""
+        return np.array(self._values[: self._count.value])
+
+    def set(self, values: NDArray[np.floating]) -> None:
+        """By the process that serves them."""
+        self._values[: len(values)] = values.tolist()
+        self._count.value = len(values)
+
+
 class LoopbackArm:
     """The served arm and table, in a process of its own. Raises WorldError if it cannot start.
 
-    ``address`` is where a libfranka client finds it: the first loopback address whose ports are free.
+    ``address`` is where a libfranka client finds it: the first loopback address whose ports are free. ``positions()``
+    tells where everything is.
     """
 
     def __init__(self, task: str = "block_in_same_cup", seed: int = 0):
         context = multiprocessing.get_context("spawn")
-        self._positions = context.RawArray(ctypes.c_double, MOST_POSITIONS)
+        self.positions = ServedPositions()
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(task, seed, self._positions, theirs), daemon=True)
+        self._process = context.Process(target=_serve, args=(task, seed, self.positions, theirs), daemon=True)
         self._process.start()
         theirs.close()
         answer = self._answer(START_S)
         self.address, self.instruction = str(answer["address"]), str(answer["instruction"])
-        self._count = int(answer["positions"])
 
-    def positions(self) -> NDArray[np.floating]:
-        """(nq,) the joint positions of the whole served scene now, MuJoCo's qpos."""
-        return np.array(self._positions[: self._count])
-
-    def ask(self, question: str, **arguments: float) -> Json:
+    def ask(self, question: str, **arguments: float | str) -> Json:
         """One answer of the process; the questions are the functions of ``loopback_process``. Raises WorldError."""
         try:
             self._pipe.send_bytes(json.dumps({"ask": question, **arguments}).encode())
@@ -65,6 +79,10 @@ class LoopbackArm:
         """True if the physics of the served scene says that the instruction's goal holds."""
         answer = self.ask("success")["success"]
         return None if answer is None else bool(answer)
+
+    def follow(self, instruction: str) -> bool:
+        """Let ``success`` judge this instruction; False if it cannot."""
+        return bool(self.ask("follow", instruction=instruction)["known"])
 
     def kill(self) -> None:
         """End the process at once, as a controller whose power is cut."""
@@ -90,7 +108,7 @@ class LoopbackArm:
         raise WorldError("The served arm does not answer.")
 
 
-def _serve(task: str, seed: int, positions: Any, pipe: Connection) -> None:
+def _serve(task: str, seed: int, positions: ServedPositions, pipe: Connection) -> None:
     """The process: light enough to be named here, its imports come with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from clap.worlds.robot.loopback_process import serve

@@ -15,6 +15,7 @@ from clap.worlds.tabletop.graphics import choose_backend
 
 choose_backend()
 
+from clap.worlds.robot.loopback import ServedPositions  # noqa: E402
 from clap.worlds.robot.loopback_robot import ServedTable  # noqa: E402
 from clap.worlds.robot.loopback_server import FaultyServer  # noqa: E402
 from clap.worlds.tabletop.world import TabletopWorld  # noqa: E402
@@ -52,6 +53,10 @@ class Served:
         self.server.silence(seconds)
         return {}
 
+    def follow(self, instruction: str) -> Json:
+        """Judge this instruction from now on."""
+        return {"known": self.world.follow(instruction)}
+
     def success(self) -> Json:
         """Whether the goal holds."""
         return {"success": self.world.success()}
@@ -66,12 +71,13 @@ class Served:
         return {"at": self.table.robot.still_since(when)}
 
     def commanded(self) -> Json:
-        """The extremes of the tool positions that were commanded since this was last asked, and the rate of ticks."""
+        """The tool positions that were commanded since this was last asked, their extremes, and the rate of ticks."""
         robot = self.table.robot
         moved = bool(np.isfinite(robot.lowest).all())
         answer = {
             "lowest": robot.lowest.tolist() if moved else None,
             "highest": robot.highest.tolist() if moved else None,
+            "path": [point.tolist() for point in robot.path],
             "fastest": robot.fastest,
             "hertz": self._ticks / (time.monotonic() - self._began),
         }
@@ -80,18 +86,18 @@ class Served:
         return answer
 
 
-QUESTIONS = ("reflex", "silence", "success", "scene", "still_since", "commanded")
+QUESTIONS = ("reflex", "silence", "follow", "success", "scene", "still_since", "commanded")
 
 
-def serve(task: str, seed: int, positions: Any, pipe: Connection) -> None:
+def serve(task: str, seed: int, positions: ServedPositions, pipe: Connection) -> None:
     """Serve until the pipe closes."""
     be_prompt(apart=True)
     served = Served(task, seed)
     first = {
         "address": served.server.hostname,
         "instruction": served.instruction,
-        "positions": len(served.world.data.qpos),
     }
+    positions.set(served.world.data.qpos)
     pipe.send_bytes(json.dumps(first).encode())
     while True:
         try:
@@ -103,4 +109,4 @@ def serve(task: str, seed: int, positions: Any, pipe: Connection) -> None:
             return
         for _ in range(LISTEN_TICKS):
             served.tick()
-        positions[: len(served.world.data.qpos)] = served.world.data.qpos.tolist()
+        positions.set(served.world.data.qpos)

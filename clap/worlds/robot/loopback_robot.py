@@ -24,14 +24,15 @@ MOVING = 1e-5
 """Radians a tick (0.01 rad/s) from which the joint angles count in the records."""
 
 REMEMBERED_TICKS, SPEED_TICKS = 8000, 300
+REMEMBERED_POINTS, APART = 100_000, 0.003
 
 
 class ServedRobot(BaseRobot):
     """The arm and hand of a tabletop world, as franky-sim's server wants them; base frame, metres, radians.
 
     ``lowest`` and ``highest`` (3,): the extremes, world metres, of the tool positions that were commanded since
-    ``forget``; ``fastest``: the greatest speed, m/s, over 300 ticks; ``moved``: the times (time.monotonic) at which a
-    client commanded a motion, by what it sent.
+    ``forget``, ``path`` those that lie 3 mm and more apart; ``fastest``: the greatest speed, m/s, over 300 ticks;
+    ``moved``: the times (time.monotonic) at which a client commanded a motion, by what it sent.
     """
 
     def __init__(self, world: TabletopWorld):
@@ -58,6 +59,7 @@ class ServedRobot(BaseRobot):
         """Start the records of what was commanded anew."""
         self.moved: deque[float] = deque(maxlen=REMEMBERED_TICKS)
         self.lowest, self.highest = np.full(3, np.inf), np.full(3, -np.inf)
+        self.path: deque[Array] = deque(maxlen=REMEMBERED_POINTS)
         self.fastest = 0.0
         self._tool: Array | None = None
         self._speeds: deque[float] = deque([0.0] * SPEED_TICKS, maxlen=SPEED_TICKS)
@@ -93,6 +95,8 @@ class ServedRobot(BaseRobot):
         if step > MOVING:
             tool = self.kinematics(joints).translation + self._base
             self.lowest, self.highest = np.minimum(self.lowest, tool), np.maximum(self.highest, tool)
+            if not self.path or np.linalg.norm(tool - self.path[-1]) > APART:
+                self.path.append(tool)
             if self._tool is not None:
                 self._speeds.append(float(np.linalg.norm(tool - self._tool)) / TICK_S)
                 # A late packet makes one tick do the way of several, so the mean over many counts.

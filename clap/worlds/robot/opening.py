@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable
 
 from clap.motion_limits import MotionLimits
+from clap.stop_button import StopButton
 from clap.worlds.robot.adapters import KINEMATICS
 from clap.worlds.robot.arm import ArmOptions
 from clap.worlds.robot.arm_client import ArmClient
-from clap.worlds.robot.config import RobotConfig
+from clap.worlds.robot.config import ArmKind, RobotConfig
+from clap.worlds.robot.failures import CameraError
+from clap.worlds.robot.looking import LookingWorld
 from clap.worlds.robot.reach import Router
-from clap.worlds.robot.world import Cameras, RobotWorld
+from clap.worlds.robot.real_table import Cameras, Judge
+from clap.worlds.robot.world import RobotWorld
 
 
 def arm_options(config: RobotConfig) -> ArmOptions:
@@ -30,18 +36,58 @@ def arm_options(config: RobotConfig) -> ArmOptions:
 def motion_limits(config: RobotConfig) -> MotionLimits:
     """What no motion of this robot may do."""
     bounds, limits = config.bounds, config.limits
-    return MotionLimits(bounds.workspace, bounds.keep_out, limits.lowest_height, limits.longest_step)
+    return MotionLimits(
+        bounds.workspace,
+        bounds.keep_out,
+        limits.lowest_height,
+        limits.longest_step,
+        oldest_frame=limits.oldest_frame,
+    )
 
 
-def open_robot(config: RobotConfig, cameras: Cameras, prompts: tuple[str, ...] = ()) -> RobotWorld:
-    """Connect to the arm of a configuration. Raises the ArmError that says why that fails; nothing moves by it.
+def open_world(config: RobotConfig, button: StopButton | None = None) -> RobotWorld | LookingWorld:
+    """The world of a configuration: its cameras, and its arm if it has one. Nothing moves by that.
+
+    ``button``: Stop as another process presses it. Raises the ClapError that says why it cannot be opened.
+    """
+    from clap.worlds.robot.calibration_file import camera_poses
+    from clap.worlds.robot.cameras import Cameras as RealSenseCameras
+
+    if config.loopback is not None:
+        from clap.worlds.robot.loopback_scene import LoopbackScene
+
+        scene = LoopbackScene(config, config.loopback)
+        try:
+            cameras = scene.cameras()
+            cameras.wait_for_all()
+            return open_robot(scene.config, cameras, (scene.instruction,), button, scene, scene.close)
+        except Exception:
+            scene.close()
+            raise
+    cameras = RealSenseCameras(config.cameras, camera_poses(config))
+    with contextlib.suppress(CameraError):  # the page will say so; it is tried again by itself
+        cameras.wait_for_all()
+    if config.arm.kind is ArmKind.NONE:
+        return LookingWorld(cameras, config.bounds.workspace)
+    return open_robot(config, cameras, button=button)
+
+
+def open_robot(
+    config: RobotConfig,
+    cameras: Cameras,
+    prompts: tuple[str, ...] = (),
+    button: StopButton | None = None,
+    judge: Judge | None = None,
+    on_close: Callable[[], None] = lambda: None,
+) -> RobotWorld:
+    """Connect to the arm of a configuration; see ``RobotWorld``. Raises the ArmError that says why that fails.
 
     The world owns the cameras from then on; they are closed if the arm cannot be connected.
     """
     options = arm_options(config)
     try:
         router = Router(KINEMATICS[config.arm.kind.value](options), motion_limits(config), options)
-        arm = ArmClient(config.arm.kind.value, options)
+        arm = ArmClient(config.arm.kind.value, options, button)
     except Exception:
         cameras.close()
         raise
@@ -51,4 +97,5 @@ def open_robot(config: RobotConfig, cameras: Cameras, prompts: tuple[str, ...] =
         arm.close()
         cameras.close()
         raise
-    return RobotWorld(arm, cameras, router, config.limits.tool_speed, config.arm.grasp_force, prompts)
+    speed, force = config.limits.tool_speed, config.arm.grasp_force
+    return RobotWorld(arm, cameras, router, speed, force, prompts, judge, on_close)

@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
-from clap.failures import ClapError, WorldError
+from clap.failures import ClapError
 from clap.geometry import Pose
+from clap.motion_limits import MotionLimits
 from clap.observation import CameraFrame, Observation
 from clap.teleoperation import DriveCommand
-from clap.worlds.instant import Instant, Onlooker
+from clap.worlds.instant import Instant
 from clap.worlds.robot.arm import ArmState
 from clap.worlds.robot.arm_client import ArmClient
+from clap.worlds.robot.arm_failures import ArmError
 from clap.worlds.robot.driving import drive
 from clap.worlds.robot.executing import Executor
 from clap.worlds.robot.reach import Router
-from clap.worlds.world import Action, MotionReport, OnTick, ShouldStop, TaskInfo
+from clap.worlds.robot.real_table import Cameras, Judge, RealTable
+from clap.worlds.world import Ability, Action, MotionReport, OnTick, ShouldStop
 
 
-class Cameras(Protocol):
-    """What gives the world its images; ``clap.worlds.robot.cameras.Cameras`` does."""
-
-    def frames(self, tool: Pose, after: float | None = None) -> tuple[CameraFrame, ...]:
-        """The newest frame of every camera, with time.time() stamps; ``tool``: the tool's pose now.
-
-        With ``after`` only frames taken later count, and it may wait half a second for them. Raises a ClapError.
-        """
-        ...
-
-    def close(self) -> None:
-        """Release the devices."""
-        ...
-
-
-class RobotWorld:
+class RobotWorld(RealTable):
     """See ``clap.worlds.world.World``. Time is wall time, ``time.time()`` in observations.
 
-    It has no tasks, no success and no way back: a person sets the table. ``prompts``: the instructions to offer.
-    After a stop that the operator pressed, the operator's next command resumes; after the arm stopped by itself, or was
-    lost, commands raise the ArmError that says so until ``recover`` is called.
+    After a stop, and after the arm stopped by itself or was lost, motions raise the ArmError that says so until
+    ``recover`` is called. ``on_close`` is called last.
     """
 
-    is_real = True
+    abilities = frozenset({Ability.MOVE})
+    limits: MotionLimits | None
 
     def __init__(
         self,
@@ -53,22 +39,13 @@ class RobotWorld:
         tool_speed: float = 0.1,
         grasp_force: float = 30.0,
         prompts: tuple[str, ...] = (),
+        judge: Judge | None = None,
+        on_close: Callable[[], None] = lambda: None,
     ):
+        super().__init__(cameras, prompts, judge)
         self.limits, self.workspace, self.tool_speed = router.limits, router.limits.workspace, tool_speed
-        self.arm, self._cameras, self._prompts = arm, cameras, prompts
-        self._router = router
-        self._executor = Executor(arm, router, tool_speed, grasp_force)
-
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        return ()
-
-    def conditions(self) -> tuple[str, ...]:
-        return ("none",)
-
-    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> str:
-        raise WorldError(
-            "A real table is set by hand: there are no tasks.", "Put things on the table, and say what to do."
-        )
+        self.arm, self._router, self._on_close = arm, router, on_close
+        self._executor = Executor(arm, router, tool_speed, grasp_force, self._check_sight)
 
     def observe(self) -> Observation:
         """The present observation, of frames taken from now on. Raises ArmError or CameraError."""
@@ -81,15 +58,8 @@ class RobotWorld:
 
     def instant(self) -> Instant:
         state = self.arm.state()
-        scene: tuple[CameraFrame, ...] | ClapError
-        try:
-            scene = self._cameras.frames(state.tool)
-        except ClapError as error:
-            scene = error
+        scene = self._frames_or_failure(state.tool)
         return Instant(self._observation(state, ()), state.commanded, self._executor.commanded_opening, scene)
-
-    def onlooker(self) -> Onlooker:
-        return RobotOnlooker()
 
     def state(self) -> tuple[Pose, float]:
         state = self.arm.state()
@@ -117,28 +87,25 @@ class RobotWorld:
     ) -> MotionReport:
         return self._executor.home(self._router.kinematics.home, should_stop, on_tick, speed)
 
-    def recover(self) -> None:
-        """Clear the arm's errors, and let it move again; nothing moves by that. Raises the ArmError that remains."""
-        self.arm.recover()
-
-    def examples(self) -> tuple[str, ...]:
-        return self._prompts
-
-    def follow(self, instruction: str) -> bool:
-        return False
-
-    def success(self) -> bool | None:
+    def trouble(self) -> ClapError | None:
+        try:
+            self.arm.check_ready()
+        except ArmError as error:
+            return error
         return None
 
-    def save(self) -> object | None:
-        return None
-
-    def restore(self, saved: object) -> None:
-        raise WorldError("A real robot cannot be set back.", "Put things back by hand.")
+    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
+        asked = self.arm.asked  # before Stop is asked about: one that is pressed in between is not passed over
+        if not should_stop():
+            self.arm.recover(asked)
 
     def close(self) -> None:
         self.arm.close()
         self._cameras.close()
+        self._on_close()
+
+    def _check_sight(self, state: ArmState) -> None:
+        self._cameras.frames(state.tool)
 
     @staticmethod
     def _observation(state: ArmState, frames: tuple[CameraFrame, ...]) -> Observation:
@@ -146,20 +113,3 @@ class RobotWorld:
         age = time.monotonic() - state.time
         stamp = min([time.time() - age, *(frame.timestamp for frame in frames)])
         return Observation(frames, state.tool, state.opening, state.joints, state.velocities, stamp)
-
-
-class RobotOnlooker:
-    """Gives the frames that an instant of a robot carries; where things are, it does not know."""
-
-    def observe(self, instant: Instant) -> Observation:
-        if isinstance(instant.scene, ClapError):
-            raise instant.scene
-        if not isinstance(instant.scene, tuple):
-            raise TypeError(f"an instant of a robot is needed, not of {type(instant.scene).__name__}")
-        return replace(instant.robot, frames=instant.scene)
-
-    def positions(self, instant: Instant) -> Mapping[str, tuple[float, float, float]]:
-        return {}
-
-    def close(self) -> None:
-        """It holds nothing."""

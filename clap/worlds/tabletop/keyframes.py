@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from clap.geometry import Pose
 from clap.worlds.tabletop.objects import BLOCK_HALF, CUP_HEIGHT, SHAPE_HEIGHT, SORTER_HEIGHT
-from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
+from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER, is_block
 from clap.worlds.tabletop.robot import TABLE_HEIGHT
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
@@ -128,7 +128,7 @@ def _release_point(world: TabletopWorld, subtask: Subtask) -> tuple[Array, float
     if subtask.container == DRAWER:
         target[2] = TABLE_HEIGHT + DRAWER_WALL_TOP
         return target, fold(_yaw_of(frame), np.pi / 2)
-    target[2] = TABLE_HEIGHT + CUP_HEIGHT
+    target[2] = TABLE_HEIGHT + (2 * BLOCK_HALF if is_block(subtask.container) else CUP_HEIGHT)
     return target, 0.0
 
 

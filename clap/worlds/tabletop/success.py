@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clap.worlds.tabletop.objects import CABINET_HEIGHT, CUP_HEIGHT, CUP_RADIUS, SORTER_CELL, SORTER_HEIGHT, SORTER_LID
-from clap.worlds.tabletop.phrasing import DRAWER, SORTER
+from clap.worlds.tabletop.objects import (
+    BLOCK_HALF,
+    CABINET_HEIGHT,
+    CUP_HEIGHT,
+    CUP_RADIUS,
+    SORTER_CELL,
+    SORTER_HEIGHT,
+    SORTER_LID,
+)
+from clap.worlds.tabletop.phrasing import DRAWER, SORTER, is_block
 from clap.worlds.tabletop.tasks import OPENED, Subtask
 
 if TYPE_CHECKING:
@@ -20,8 +28,13 @@ FALLEN = 0.02
 the hole may have its middle just below the lid, and sticks out by 4 cm."""
 
 
+STACKED = 0.005
+"""Metres by which the middle of a block that stands on another may be higher or lower than twice the block's half
+height above the other's: less than a block that leans against it."""
+
+
 def holds(world: TabletopWorld, subtask: Subtask) -> bool:
-    """True if the sub-task's goal holds now: the drawer is open, or the thing rests in its container, let go."""
+    """True if the sub-task's goal holds now: the drawer is open, or the thing rests in or on its container, let go."""
     if subtask.opens_drawer:
         return world.drawer_opening() >= OPENED
     if world.arm.gripper_open() < RELEASED:
@@ -29,6 +42,9 @@ def holds(world: TabletopWorld, subtask: Subtask) -> bool:
     point = world.positions()[subtask.thing]
     if subtask.container == DRAWER:
         return _in_drawer(world, point)
+    if is_block(subtask.container):
+        across, up = np.split(point - world.positions()[subtask.container], [2])
+        return bool(np.abs(across).max() < 2 * BLOCK_HALF and abs(up[0] - 2 * BLOCK_HALF) < STACKED)
     frame = world.body_pose(subtask.container)
     local = frame.rotation.T @ (point - np.asarray(frame.position))
     if subtask.container == SORTER:

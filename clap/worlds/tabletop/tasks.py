@@ -1,10 +1,12 @@
-"""The eight tasks of the paper's table 3: what stands on the table, what is asked, and the sub-tasks behind it."""
+"""The eight tasks of the paper's table 3 and one that nobody was ever taught: what stands on the table, what is asked,
+and the sub-tasks behind it."""
 
 from __future__ import annotations
 
 import itertools
 import re
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,7 @@ from clap.worlds.tabletop.phrasing import (
     block,
     cup,
     instruction_templates,
+    is_block,
     pick_and_place_objects,
     pick_and_place_steps,
 )
@@ -39,7 +42,7 @@ LIGHT_STRENGTHS = (0.45, 0.6, 1.35, 1.55)
 
 @dataclass(frozen=True)
 class Subtask:
-    """One skill sequence: opening the drawer (``thing`` empty), or bringing ``thing`` into ``container``."""
+    """One skill sequence: opening the drawer (``thing`` empty), or bringing ``thing`` into ``container``, or on it."""
 
     thing: str = ""
     container: str = DRAWER
@@ -95,6 +98,10 @@ _TITLES: dict[str, tuple[str, bool, int]] = {
 }
 TASK_KEYS = tuple(_TITLES)
 
+STACK = "block_on_block"
+_EXTRA = {STACK: ("Put block on another block", False, len(_PAIRS))}
+"""Beyond the paper: in no data set and no evaluation, so that there is something to teach by demonstrations."""
+_ALL = _TITLES | _EXTRA
 
 MAX_EXAMPLES = 4
 
@@ -111,9 +118,9 @@ def _goal(task: str, variation: int) -> tuple[str, str, str]:
     if task in ("block_in_open_drawer", "block_in_closed_drawer"):
         color = BLOCK_COLORS[variation]
         return block(color), DRAWER, color
-    if task == "block_in_other_cup":
+    if task in ("block_in_other_cup", STACK):
         first, second = _PAIRS[variation]
-        return block(first), cup(second), first
+        return block(first), block(second) if task == STACK else cup(second), first
     if task == "shape_in_open_drawer":
         return SHAPES[variation], DRAWER, ""
     shape, color = _SHAPE_CUPS[variation]
@@ -121,8 +128,13 @@ def _goal(task: str, variation: int) -> tuple[str, str, str]:
 
 
 def task_infos() -> tuple[TaskInfo, ...]:
-    """All tasks, the trained ones first."""
+    """The paper's eight tasks, the trained ones first."""
     return tuple(TaskInfo(key, *facts) for key, facts in _TITLES.items())
+
+
+def all_task_infos() -> tuple[TaskInfo, ...]:
+    """The paper's tasks, then those beyond it."""
+    return tuple(TaskInfo(key, *facts) for key, facts in _ALL.items())
 
 
 def _stream(*words: object) -> np.random.Generator:
@@ -132,7 +144,7 @@ def _stream(*words: object) -> np.random.Generator:
 
 def variation_of(task: str, seed: int) -> int:
     """The variation that an episode of a known task has if none is asked for."""
-    return int(_stream(task, seed, "variation").integers(_TITLES[task][2]))
+    return int(_stream(task, seed, "variation").integers(_ALL[task][2]))
 
 
 def sample_task(task: str, seed: int, variation: int | None = None, condition: str = "none") -> TaskSetup:
@@ -140,11 +152,11 @@ def sample_task(task: str, seed: int, variation: int | None = None, condition: s
 
     Raises WorldError for an unknown task, variation or condition.
     """
-    if task not in _TITLES:
-        raise WorldError(f"There is no task '{task}'. Tasks: {', '.join(_TITLES)}.")
+    if task not in _ALL:
+        raise WorldError(f"There is no task '{task}'. Tasks: {', '.join(_ALL)}.")
     if condition not in CONDITIONS:
         raise WorldError(f"There is no condition '{condition}'. Conditions: {', '.join(CONDITIONS)}.")
-    count = _TITLES[task][2]
+    count = _ALL[task][2]
     if variation is None:
         variation = variation_of(task, seed)
     if not 0 <= variation < count:
@@ -192,7 +204,7 @@ def _furnish(layout: Layout, task: str, variation: int, thing: str, container: s
     elif container == DRAWER:
         handle = HANDLES[variation] if task == "open_drawer" else HANDLES[rng.integers(len(HANDLES))]
         layout.add_cabinet(handle, float(rng.uniform(0.125, 0.15)) if "_open_drawer" in task else 0.0)
-    else:
+    elif task != STACK:
         wanted = container.split()[0]
         others = [c for c in BLOCK_COLORS if c != wanted]
         if task == "block_in_other_cup":
@@ -207,24 +219,26 @@ def _furnish(layout: Layout, task: str, variation: int, thing: str, container: s
         for shape in rng.permutation(SHAPES):
             layout.add_shape(str(shape))
     elif thing:
-        others = [c for c in BLOCK_COLORS if c != thing.split()[0]]
-        for color in rng.permutation([thing.split()[0], *rng.permutation(others)[: rng.integers(1, 3)]]):
+        wanted_blocks = [name.split()[0] for name in (thing, container) if is_block(name)]
+        others = [c for c in BLOCK_COLORS if c not in wanted_blocks]
+        more = rng.permutation(others)[: rng.integers(1, 3)]
+        for color in rng.permutation([*wanted_blocks, *more]):
             layout.add_block(str(color))
     else:
         for color in rng.permutation(BLOCK_COLORS)[: rng.integers(0, 3)]:
             layout.add_block(str(color))
 
 
-def possible_goals(things: tuple[Thing, ...]) -> list[tuple[str, int]]:
-    """The tasks and variations for which everything needed is on the table, in the order of the tasks."""
+def possible_goals(things: tuple[Thing, ...], tasks: Iterable[str] = TASK_KEYS) -> list[tuple[str, int]]:
+    """Those of the tasks and their variations for which everything needed is on the table, in order."""
     names = {name for thing in things for name in (thing.name, *((DRAWER,) if thing.kind == "cabinet" else ()))}
     drawer = next((thing for thing in things if thing.kind == "cabinet"), None)
     is_open = drawer is not None and drawer.opening >= OPENED
     goals = []
-    for task in TASK_KEYS:
+    for task in tasks:
         if is_open != ("_open_drawer" in task) and "drawer" in task:
             continue
-        for variation in range(_TITLES[task][2]):
+        for variation in range(_ALL[task][2]):
             thing, container, _ = _goal(task, variation)
             if not {thing, container} - {""} - names:
                 goals.append((task, variation))
@@ -262,7 +276,7 @@ def understand(instruction: str, things: tuple[Thing, ...]) -> tuple[Subtask, ..
     world's own, or names something that is not on the table.
     """
     words = _canonical(instruction)
-    for task, variation in possible_goals(things):
+    for task, variation in possible_goals(things, _ALL):
         thing, container, color = _goal(task, variation)
         for template in instruction_templates(task):
             if _canonical(template.format(thing=thing, container=container, color=color)) == words:

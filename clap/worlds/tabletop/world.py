@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.failures import WorldError
+from clap.failures import ClapError, WorldError
 from clap.geometry import Pose, Workspace
 from clap.motion_limits import MotionLimits
 from clap.observation import CameraFrame, Observation
@@ -31,13 +31,13 @@ from clap.worlds.tabletop.tasks import (
     OPENED,
     Subtask,
     TaskSetup,
+    all_task_infos,
     examples,
     phrasings,
     sample_task,
-    task_infos,
     understand,
 )
-from clap.worlds.world import Action, MotionReport, OnTick, ShouldStop, TaskInfo
+from clap.worlds.world import Ability, Action, MotionReport, OnTick, ShouldStop, TaskInfo
 
 
 class TabletopWorld:
@@ -50,6 +50,7 @@ class TabletopWorld:
     """
 
     is_real = False
+    abilities = frozenset(Ability)
     tool_speed = LINEAR_SPEED
     limits: MotionLimits | None = None
 
@@ -68,7 +69,7 @@ class TabletopWorld:
         self.reset("block_in_same_cup", seed=0)
 
     def tasks(self) -> tuple[TaskInfo, ...]:
-        return task_infos()
+        return all_task_infos()
 
     def conditions(self) -> tuple[str, ...]:
         return CONDITIONS
@@ -124,6 +125,11 @@ class TabletopWorld:
             frames.append(self._frame(name))
             yield None
         yield self.observation(tuple(frames))
+
+    def show(self, positions: NDArray[np.floating]) -> None:
+        """Put everything where MuJoCo's ``positions`` (nq,) say, without physics: the scene of another table."""
+        self.data.qpos[:] = positions
+        mujoco.mj_forward(self.model, self.data)
 
     def observation(self, frames: tuple[CameraFrame, ...]) -> Observation:
         """The robot's state now, with these frames."""
@@ -205,6 +211,12 @@ class TabletopWorld:
         self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
     ) -> MotionReport:
         return self.arm.home(should_stop, on_tick, speed)
+
+    def trouble(self) -> ClapError | None:
+        return None
+
+    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
+        """Nothing troubles a simulated arm."""
 
     def close(self) -> None:
         self._rig = None

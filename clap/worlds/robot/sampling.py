@@ -1,0 +1,80 @@
+"""Taking the samples of a calibration: a picture with the board in it, and where the arm stands, pose after pose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from clap.geometry import Pose, Workspace
+from clap.teleoperation import rotation_vector
+from clap.worlds.robot.arm import ArmState
+from clap.worlds.robot.calibration_poses import suggest_poses
+from clap.worlds.robot.calibration_quality import FEWEST_CORNERS
+from clap.worlds.robot.calibration_samples import SampleIndex, add_sample
+from clap.worlds.robot.charuco import Board
+from clap.worlds.robot.config import BoardConfig, Mount
+from clap.worlds.robot.failures import CalibrationError
+from clap.worlds.robot.hand_eye_fit import Sample, board_poses
+from clap.worlds.robot.realsense import RealSenseCamera
+
+NEW_IMAGE_S = 2.0
+
+
+class Sampler:
+    """Samples of one camera, into a new ``folder``. ``state`` gives the arm's newest state; nothing here moves it.
+
+    ``suggested``: the poses of the tool inside the ``workspace`` to take the next samples from, once there is a first.
+    """
+
+    def __init__(
+        self,
+        camera: RealSenseCamera,
+        board: BoardConfig,
+        state: Callable[[], ArmState],
+        folder: Path,
+        workspace: Workspace,
+    ):
+        if folder.exists() and any(folder.iterdir()):
+            raise CalibrationError(f"{folder} is not empty.", "Name a new folder: samples of two days do not mix.")
+        self._camera, self._board, self._state, self._folder = camera, Board(board), state, folder
+        self._workspace = workspace
+        self._index: SampleIndex | None = None
+        self.suggested: tuple[Pose, ...] = ()
+
+    def take(self) -> tuple[str, int]:
+        """Take a sample; its file's name, and how many corners of the board it shows.
+
+        Raises CalibrationError if the arm moves or the board is out of view, CameraError and ArmError.
+        """
+        if not self._state().is_still:
+            raise CalibrationError("The arm moves.", "Let go of it, and wait until it stands still.")
+        image = self._camera.newer_than(time.time(), NEW_IMAGE_S)
+        state = self._state()
+        if not state.is_still:
+            raise CalibrationError("The arm moved while the picture was taken.", "Take it again.")
+        view = self._board.find(image.rgb)
+        if view is None or len(view.ids) < FEWEST_CORNERS:
+            raise CalibrationError("The board is out of view.", "Bring all of it into the picture, then take it again.")
+        config, matrix = self._camera.config, image.intrinsics
+        if self._index is None:
+            focal = float(matrix[0, 0]), float(matrix[1, 1])
+            center = float(matrix[0, 2]), float(matrix[1, 2])
+            self._index = SampleIndex(config.serial, config.mount, focal, center)
+            sample = Sample("", state.tool, self._board.corners[view.ids], view.pixels)
+            away = float(np.linalg.norm(board_poses(sample, matrix)[0][:3, 3]))
+            self.suggested = suggest_poses(state.tool, away if config.mount is Mount.HAND else 0.0, self._workspace)
+        joints = state.joints if len(state.joints) == 7 else None
+        self._index = add_sample(self._folder, self._index, image.rgb, state.tool, joints)
+        return self._index.samples[-1].image, len(view.ids)
+
+
+def in_words(start: Pose, target: Pose) -> str:
+    """How to get from one pose of the tool to another along the hand's own axes, for a person who guides it."""
+    ahead = 100 * start.rotation.T @ (np.asarray(target.position) - start.position)
+    turn = np.degrees(rotation_vector(start.rotation.T @ target.rotation))
+    moves = ", ".join(f"{value:+.0f} cm along {axis}" for axis, value in zip("xyz", ahead, strict=True))
+    turns = ", ".join(f"{value:+.0f}° about {axis}" for axis, value in zip("xyz", turn, strict=True))
+    return f"{moves}; {turns}"

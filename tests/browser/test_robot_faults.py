@@ -1,0 +1,144 @@
+"""A robot that fails, as its operator sees it: the test serves its arm, and hurts it; a recording is what it sees."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("franky", reason="franky-control drives a Franka; it is part of requirements-robot.txt")
+pytest.importorskip("pyrealsense2", reason="librealsense is part of requirements-robot.txt")
+
+from clap.checkpoint import default_checkpoint
+from clap.geometry import Pose
+from clap.worlds.robot.calibration_file import Calibration, save
+from clap.worlds.robot.config import Mount
+from clap.worlds.robot.loopback import LoopbackArm
+from tests.browser.operator_page import SCREEN, ConsolePage, sync_api
+from tests.browser.served_console import start
+from tests.robot_cameras import record, tabletop_frame
+
+pytestmark = pytest.mark.browser
+
+PRESSES = int(os.environ.get("CLAP_STOP_PRESSES", "3"))
+WANTED_S, SLACK_S = 0.1, 0.4
+"""What Stop may take: of 100 presses on a machine with nothing else to do, and on one that tests share."""
+
+CONFIG = """
+arm: {{address: "{address}", realtime: false}}
+cameras: [{{name: table, serial: sim1, source: playback, file: table.db3, repeat: true, frozen_after: 5}}]
+calibration: {{folder: .}}
+"""
+
+JOG = """(y) => {
+  let seq = 0;
+  window.__jogging = setInterval(() => window.__clap.console.link.send(
+    { type: "jog", seq: ++seq, linear: [0, y, 0], angular: [0, 0, 0], gripper: null, slow: false }), 50);
+}"""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[LoopbackArm]:
+    arm = LoopbackArm()
+    yield arm
+    arm.close()
+
+
+@pytest.fixture(scope="module")
+def robot(
+    served: LoopbackArm, chromium: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ConsolePage]:
+    if not default_checkpoint().exists():
+        pytest.skip("clap/pretrained/clap-mini is not there: run `make train-mini`")
+    folder = tmp_path_factory.mktemp("robot")
+    record(folder / "table.db3", 30)
+    pose = Pose.from_matrix(tabletop_frame().cam2world)
+    position, quaternion = tuple(map(float, pose.position)), tuple(map(float, pose.quaternion))
+    made = datetime.now(timezone.utc).isoformat()
+    save(Calibration("sim1", Mount.FIXED, made, position, quaternion, 0.5, 0.05, 0.3), folder)
+    (folder / "robot.yaml").write_text(CONFIG.format(address=served.address))
+    process, url = start("clap", "--world", "robot", "--config", str(folder / "robot.yaml"))
+    shots = os.environ.get("CLAP_SCREENSHOTS")
+    page = ConsolePage(chromium.new_page(viewport=SCREEN), Path(shots) if shots else None)
+    try:
+        page.open(url)
+        page.operate()
+        yield page
+        assert page.errors == []
+    finally:
+        page.page.close()
+        process.terminate()
+        process.wait(30)
+
+
+def drive(robot: ConsolePage, along: float, milliseconds: float) -> None:
+    """Hold a direction down for so long, and go on holding it."""
+    robot.tell("drive", on=True)
+    robot.page.wait_for_function("() => window.__clap.status.state === 'driving'", timeout=15_000)
+    robot.page.evaluate(JOG, along)
+    robot.page.wait_for_timeout(milliseconds)
+
+
+def let_go(robot: ConsolePage) -> None:
+    robot.page.evaluate("clearInterval(window.__jogging)")
+
+
+def go_home(robot: ConsolePage) -> None:
+    """The arm moves again. Its button is under the pad that drives it."""
+    robot.tell("home")
+    for state in ("moving", "ready"):
+        robot.page.wait_for_function("state => window.__clap.status.state === state", arg=state, timeout=60_000)
+
+
+def test_from_the_click_on_stop_at_any_moment_to_the_last_commanded_velocity(
+    served: LoopbackArm, robot: ConsolePage
+) -> None:
+    """The clock stops when the served arm was last commanded to move. CLAP_STOP_PRESSES=100 measures."""
+    page, rng, seconds = robot.page, random.Random(1), []
+    for k in range(PRESSES):
+        drive(robot, (-1) ** k, rng.uniform(300, 900))
+        page.click("#c-stop")
+        page.wait_for_function("() => window.__clap.lastStop", timeout=10_000)
+        robot.wait_for_trouble("protective stop")
+        let_go(robot)
+        clicked = page.evaluate("window.__clap.lastStop.at.pressed") / 1000 - time.time() + time.monotonic()
+        seconds.append(served.ask("still_since", when=clicked)["at"] - clicked)
+        page.evaluate("delete window.__clap.lastStop")
+        robot.recover("Resume")
+    p50, p99 = np.percentile(seconds, [50, 99])
+    print(f"\nclick to commanded velocity zero: p50 {1000 * p50:.0f}, p99 {1000 * p99:.0f} ms ({PRESSES} presses)")
+    assert p50 <= WANTED_S and p99 <= SLACK_S
+
+
+def test_a_reflex_is_named_with_what_to_do_by_hand_and_recovered_from(served: LoopbackArm, robot: ConsolePage) -> None:
+    drive(robot, 1.0, 300)
+    served.reflex()
+    robot.wait_for_trouble("arm stopped itself")
+    let_go(robot)
+    said = robot.page.locator("#c-recovery").inner_text()
+    assert "free it if need be" in said and "reflex" in said
+    assert not robot.page.evaluate("window.__clap.status.can.home")
+    robot.screenshot("robot-reflex")
+    robot.recover("Recover")
+    go_home(robot)
+
+
+def test_a_controller_that_dies_is_lost_and_its_restart_is_found(served: LoopbackArm, robot: ConsolePage) -> None:
+    drive(robot, -1.0, 300)
+    served.kill()
+    robot.wait_for_trouble("arm lost")
+    let_go(robot)
+    again = LoopbackArm()
+    try:
+        assert again.address == served.address
+        robot.wait_for_trouble("protective stop", timeout=30_000)
+        robot.recover("Resume")
+        go_home(robot)
+    finally:
+        again.close()
