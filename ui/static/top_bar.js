@@ -34,8 +34,8 @@ export class TopBar {
 
   status(message) {
     this.last = message;
-    setText($("c-policy-pill"), `policy: ${message.policy}`);
-    $("c-policy-pill").title = message.policy;
+    setText($("c-policy-pill"), message.policy);
+    $("c-policy-pill").title = `Policy: ${message.policy}`;
     $("c-policy-pill").classList.toggle("c-expert", message.expert);
     this.state(message.state, TONE[message.state] ?? "busy");
     const { views, planner, plan, predictor } = message.seconds;
