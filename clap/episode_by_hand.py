@@ -8,7 +8,7 @@ from functools import partial
 
 from clap.episode_state import EpisodeState as State
 from clap.episode_turns import Turns
-from clap.events import Driven, Planned, Refused, Undone
+from clap.events import Driven, Planned, Refused, Rehearsed, Undone
 from clap.failures import ClapError
 from clap.geometry import Array, Pose
 from clap.rollout import Decided
@@ -65,6 +65,13 @@ class ByHand:
         verdict = turns.present.judge(pending.prediction, pending.observation, self.stage.speed)
         turns.decided = replace(pending, verdict=verdict)
         self.worker.enter(state, verdict=verdict)
+
+    def rehearse(self, state: State) -> None:
+        """Show the pending step in the arm's twin; it waits on in ``state``."""
+        action = self.turns.pending.prediction.action
+        rehearsal = self.stage.world.rehearse(action, self.stage.speed)
+        self.worker.enter(state)
+        self.worker.tell(Rehearsed, rehearsal=rehearsal)
 
     def undo(self) -> None:
         """Everything as it was before the last step."""

@@ -93,6 +93,12 @@ class Gate:
             return None
         return "This table is set by hand. Put things on it, and say what to do."
 
+    def cannot_rehearse(self) -> str | None:
+        """Against showing the pending step in the arm's twin."""
+        if Ability.REHEARSE not in self._snapshot.abilities:
+            return "This world has no twin of its arm."
+        return None if self.waits() else "No step is predicted: press Predict first."
+
     def no_scene(self) -> str | None:
         """Against acting on an empty table."""
         if self._run.stage.tasks and not self._snapshot.task:

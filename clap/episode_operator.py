@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -73,6 +74,13 @@ class OperatorVerbs:
     def revert(self) -> bool:
         """Take the operator's keypoint or target back: the policy's own prediction waits for approval again."""
         return self._gate.command(EpisodeState.PREDICTING, self._hand.revert, self._gate.cannot_revert, keep=True)
+
+    def rehearse(self) -> bool:
+        """Show the step that waits for approval in the arm's twin; nothing moves, and it waits on."""
+        with self._operator_board.lock:
+            state = self._operator_board.snapshot.state
+            work = partial(self._hand.rehearse, state)
+            return self._gate.command(EpisodeState.PREDICTING, work, self._gate.cannot_rehearse, keep=True)
 
     def undo(self) -> bool:
         """Set the world and the run back to exactly what they were before the last step; simulation only."""

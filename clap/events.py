@@ -9,7 +9,7 @@ from clap.episode_state import EpisodeState, Failure, SceneFrame
 from clap.geometry import Pose
 from clap.prediction import Plan, Prediction
 from clap.safety import Verdict
-from clap.worlds.world import MotionReport
+from clap.worlds.world import MotionReport, Rehearsal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,13 @@ class Predicted(Event):
 
     prediction: Prediction
     verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsed(Event):
+    """The pending step was shown in the arm's twin."""
+
+    rehearsal: Rehearsal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from clap.prediction import LocatedObject, Plan, PlanStatus, Prediction
 from clap.teleoperation import STILL, DriveCommand, Driver
 from clap.views import render_views
 from clap.worlds.instant import Instant
-from clap.worlds.world import Ability, Action, MotionOutcome, MotionReport, OnTick, ShouldStop, TaskInfo
+from clap.worlds.world import Ability, Action, MotionOutcome, MotionReport, OnTick, Rehearsal, ShouldStop, TaskInfo
 
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
 HOME = Pose(np.array([0.2, 0.0, 1.2]), DOWN)
@@ -123,6 +123,9 @@ class KinematicWorld:
 
     def reachable(self, pose: Pose) -> bool:
         return float(np.linalg.norm(pose.position)) < self.reach
+
+    def rehearse(self, action: Action, speed: float = 0.0) -> Rehearsal:
+        return Rehearsal((self.pose, action.pose), 1.0, True, "In the twin the block is touched.")
 
     def execute(
         self,

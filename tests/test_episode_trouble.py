@@ -8,7 +8,7 @@ import pytest
 from staged_episode import Stage, wait_for
 
 from clap.episode import Episode, EpisodeState
-from clap.events import ArmHeld, PoseUpdated, SightLost
+from clap.events import ArmHeld, PoseUpdated, Rehearsed, SightLost
 from clap.failures import ClapError, WorldError
 from clap.worlds.world import Ability
 from tests.kinematic_world import KinematicWorld, TouchPolicy
@@ -133,3 +133,17 @@ def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(stage, abilities
         assert not one.episode.home()
         assert "only be looked at" in one.refusal()
         assert not one.kinds(PoseUpdated)
+
+
+def test_a_step_is_shown_in_the_twin_while_it_waits_and_nothing_moves(stage):
+    one = stage().ready("touch the block")
+    assert not one.episode.rehearse() and "press Predict first" in one.refusal()
+    one.episode.predict()
+    before = one.rest(EpisodeState.AWAITING)
+    assert "rehearse" in possible(before)
+    assert one.episode.rehearse()
+    after = one.rest(EpisodeState.AWAITING)
+    wait_for(lambda: one.kinds(Rehearsed))
+    assert one.kinds(Rehearsed)[0].rehearsal.poses[-1] is before.prediction.action.pose
+    assert (after.prediction, after.verdict) == (before.prediction, before.verdict)
+    assert one.worlds[0].ticks == 0

@@ -27,7 +27,20 @@ MAX_METRES = 10.0
 GRIPPER = ("open", "close")
 LEASE_ACTIONS = ("take", "request", "cancel", "release", "grant", "deny")
 
-PLAIN_VERBS = ("predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo", "recover")
+PLAIN_VERBS = (
+    "predict",
+    "approve",
+    "run",
+    "pause",
+    "redo",
+    "skip",
+    "home",
+    "replan",
+    "revert",
+    "undo",
+    "rehearse",
+    "recover",
+)
 
 RETRAIN_VERBS = ("retrain-start", "retrain-cancel", "retrain-resume", "retrain-use")
 """What is asked of retrainings; the server itself sees to them."""

@@ -39,6 +39,7 @@ def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
     if _pending(snapshot):
         verbs |= {"keypoint"} if snapshot.has_fine_stage else set()
         verbs |= {"revert"} if snapshot.own is not None else set()
+        verbs |= {"rehearse"} if Ability.REHEARSE in snapshot.abilities else set()
     if snapshot.correction is not None or (_pending(snapshot) and _decision(snapshot) is not Decision.REFUSE):
         verbs.add("approve")
     if Ability.MOVE not in snapshot.abilities or snapshot.trouble is not None:

@@ -24,6 +24,8 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
             level = {Decision.ALLOW: "info", Decision.ASK: "warn", Decision.REFUSE: "bad"}[verdict.decision]
             judged = "All safety checks passed." if verdict.decision is Decision.ALLOW else verdict.sentence
             return level, f"Predicted “{prediction.step}”. {judged}"
+        case events.Rehearsed(rehearsal=rehearsal):
+            return ("info" if rehearsal.clear else "warn"), rehearsal.sentence
         case events.Approved(step=step, by=by, prediction=prediction):
             who = "the operator" if by == "operator" else "the safety checks"
             how = ", as the operator corrected it" if prediction.source.startswith("human") else ""

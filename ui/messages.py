@@ -14,7 +14,7 @@ from clap.prediction import Prediction
 from clap.refusals import listed
 from clap.safety import Verdict
 from clap.teleoperation import MAX_ANGULAR, MAX_LINEAR, SLOW
-from clap.worlds.world import Ability, TaskInfo
+from clap.worlds.world import Ability, Rehearsal, TaskInfo
 from ui.guidance import hint, possible
 
 Json = dict[str, Any]
@@ -117,6 +117,18 @@ def status(snapshot: EpisodeSnapshot, look_age: float = 0.0) -> Json:
 def pose(gripper: Pose, opening: float) -> Json:
     """A gripper pose, world metres and xyzw, with its opening from 0 to 1."""
     return {"position": _list(gripper.position), "quaternion": _list(gripper.quaternion), "opening": float(opening)}
+
+
+def rehearsal(shown: Rehearsal) -> Json:
+    """A motion in the arm's twin, for the ghost to go."""
+    poses = [{"position": _list(each.position), "quaternion": _list(each.quaternion)} for each in shown.poses]
+    return {
+        "type": "rehearsal",
+        "poses": poses,
+        "seconds": shown.seconds,
+        "clear": shown.clear,
+        "sentence": shown.sentence,
+    }
 
 
 def _frames(scene: SceneFrame, look_age: float) -> list[Json]:

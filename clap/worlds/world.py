@@ -77,6 +77,20 @@ class Ability(str, Enum):
     HURRY = "hurry"
     """Motions faster than real time."""
 
+    REHEARSE = "rehearse"
+    """Showing a motion in a model of the arm, before the arm makes it."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A motion in the arm's twin: the tool's ``poses`` on the way, evenly spaced in time over ``seconds``, whether all
+    of it is ``clear``, and a ``sentence`` that says so or what is in the way. No poses if there is no way."""
+
+    poses: tuple[Pose, ...]
+    seconds: float
+    clear: bool
+    sentence: str
+
 
 ShouldStop = Callable[[], bool]
 OnTick = Callable[[Pose, float], None]
@@ -135,6 +149,10 @@ class World(Protocol):
 
     def reachable(self, pose: Pose) -> bool:
         """True if inverse kinematics finds joint angles for the pose."""
+        ...
+
+    def rehearse(self, action: Action, speed: float = 0.0) -> Rehearsal:
+        """``execute`` in a model of the arm; nothing moves. Raises WorldError without Ability.REHEARSE."""
         ...
 
     def execute(

@@ -11,18 +11,20 @@ pytestmark = pytest.mark.browser
 
 # Click while the pose of the click before is being checked; the targets that are sent are kept.
 CLICK_ON = """async (times) => {
-  const { cards, link } = window.__clap.console;
-  const correction = cards.find((card) => "checking" in card);
+  const { link } = window.__clap.console;
   const plus = document.querySelector("[data-nudge='x+']");
   window.__sent = [];
   delete link.send; // of a test before
   const send = link.send;
-  link.send = function (message) {
-    if (message.type === "target") window.__sent.push(message.position[0]);
-    return send.call(this, message);
-  };
+  const checking = new Promise((begun) => {
+    link.send = function (message) {
+      if (message.type === "target") window.__sent.push(message.position[0]);
+      if (message.type === "target") begun();
+      return send.call(this, message);
+    };
+  });
   plus.click();
-  while (!correction.checking) await new Promise((wake) => setTimeout(wake, 2));
+  await checking; // goes on once what sends it has returned, long before its answer
   for (let k = 0; k < times; k++) plus.click();
 }"""
 SOURCE = "source => window.__clap.status.prediction?.source === source"

@@ -72,10 +72,24 @@ def test_what_a_robot_cannot_do_is_not_offered_and_every_step_waits_for_approval
     assert page.locator("#c-chips button").count() == 1, "the served scene's own instruction"
 
 
+def test_a_step_is_shown_in_the_twin_before_the_arm_makes_it(robot: ConsolePage) -> None:
+    page = robot.page
+    assert page.locator("#c-do-rehearse").is_disabled()
+    page.click("#c-chips button")
+    assert robot.press_and_wait("plan", "planned", "failed") == "planned", robot.status("failure")
+    predict(robot)
+    robot.press("rehearse")
+    page.wait_for_function("() => window.__clap.scene.rehearsed")
+    page.locator(".c-toast", has_text="In the twin the arm gets there").wait_for()
+    robot.screenshot("robot-twin")
+    page.wait_for_function("() => window.__clap.scene.rehearsed === null", timeout=30_000)
+    assert robot.status("state") == "awaiting approval"
+
+
 def test_the_picture_is_alive_while_nothing_is_done(robot: ConsolePage) -> None:
     scenes = robot.page.evaluate("window.__clap.scenes")
     robot.page.wait_for_function("before => window.__clap.scenes >= before + 2", arg=scenes, timeout=15_000)
-    assert robot.status("state") == "ready"
+    assert robot.status("state") == "awaiting approval"
 
 
 def test_clap_puts_the_block_into_its_cup_step_by_step_and_the_served_physics_says_so(robot: ConsolePage) -> None:

@@ -41,4 +41,5 @@ def build() -> None:
             command("↺ Redo", "redo")
             command("⇥ Skip", "skip")
             command("↶ Undo", "undo")
+            command("◌ Twin", "rehearse")
             command("⌂ Home", "home")

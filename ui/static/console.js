@@ -24,6 +24,7 @@ import { Progress } from "./progress.js";
 import { Queue } from "./queue.js";
 import { Retraining } from "./retraining.js";
 import { Recovery } from "./recovery.js";
+import { RehearsalShow } from "./rehearsal.js";
 import { Record, SHORTCUTS as RECORD_KEYS } from "./record.js";
 import { LiveScene } from "./scene.js";
 import { SHORTCUTS as SCENE_KEYS } from "./scene_camera.js";
@@ -62,7 +63,7 @@ class Console {
     const scene = new LiveScene(permit, correction, cloud);
     this.cards = [this, permit, correction, cloud, this.bar, new Views(permit, correction, cloud), scene,
       new Instruction(permit), new Setup(permit),
-      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), new ReviewPanel(permit), new Record(permit), new Recovery(permit), ...this.operatorCards(permit, scene)];
+      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), new ReviewPanel(permit), new Record(permit), new RehearsalShow(scene), new Recovery(permit), ...this.operatorCards(permit, scene)];
     document.addEventListener("keydown", (event) => this.key(event), { capture: true });
     this.tell("linkChanged", this.link);
   }
@@ -83,7 +84,7 @@ class Console {
 
   /** What this world cannot do is not offered. */
   hello({ abilities }) {
-    for (const ability of ["move", "set-up", "go-back"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
+    for (const ability of ["move", "set-up", "go-back", "rehearse"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
   }
 
   status(message) {

@@ -14,9 +14,10 @@ const REAL_TIME = 1; // the stop beyond which only a simulation goes
 const TIPS = {
   predict: "Look, and show the next step (P)", approve: "Carry the shown step out (Shift+A)", run: "Carry the steps out one after the other (Shift+R)",
   pause: "Rest after the present step (U)", redo: "Predict this step again (N)", skip: "Go on with the step after this one (K)",
+  rehearse: "Let the ghost go the way in the arm's twin, and say what its links would run into; nothing moves (W)",
   undo: "Put everything back to before the last step, in simulation (Shift+Z)", home: "Move the arm to its resting pose (Shift+H)",
 };
-const KEYS = { p: "predict", A: "approve", R: "run", u: "pause", n: "redo", k: "skip", Z: "undo", H: "home" }; // what moves the arm needs Shift
+const KEYS = { p: "predict", A: "approve", R: "run", u: "pause", n: "redo", k: "skip", Z: "undo", w: "rehearse", H: "home" }; // what moves the arm needs Shift
 
 export const SHORTCUTS = Object.values(KEYS).map((verb) => TIPS[verb].match(/(.*) \((.*)\)$/).slice(1)).map(([text, key]) => [key, text]);
 

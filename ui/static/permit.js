@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 
-const NOTHING_PREDICTED = new Set(["approve", "redo", "skip", "keypoint"]);
+const NOTHING_PREDICTED = new Set(["approve", "redo", "skip", "keypoint", "rehearse"]);
 const MOVES = new Set(["approve", "run", "home", "drive"]);
 const NEEDS_PLAN = new Set(["predict", "run", "edit-plan", "replan", "target"]);
 

@@ -80,7 +80,7 @@ export class LiveScene {
       eye: this.eye.eye(),
       cloud: this.fresh,
       now: this.now,
-      target: prediction || moving?.target ? { ...target, opening: target.gripper_open ? 1 : 0 } : null,
+      target: prediction || moving?.target ? { ...target, ...this.rehearsed, opening: target.gripper_open ? 1 : 0 } : null,
       own: isOwn,
       keypoint: prediction ? keypoint : null,
       objects: this.objects().map(({ position, relevant }) => ({ position, relevant })),
@@ -107,6 +107,12 @@ export class LiveScene {
     this.now = pose;
     this.eye.gripper(pose.position);
     this.gizmo.follow();
+    this.changed();
+  }
+
+  /** Where the ghost is on its way {position, quaternion}; null: at its end. */
+  rehearse(pose) {
+    this.rehearsed = pose;
     this.changed();
   }
 

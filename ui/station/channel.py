@@ -19,7 +19,7 @@ NEWEST = ("starting", "hello", "policies", "status", "recording", "review", "pos
 """Kinds of which only the newest matters, in the order in which a page that joins gets them."""
 
 BINARY = frozenset({"scene", "fine"})
-KINDS = (*NEWEST, "log", "refused", "jog-ack", "halted", "up", "cannot-start", "world-lost", "review-done")
+KINDS = (*NEWEST, "log", "refused", "jog-ack", "halted", "up", "cannot-start", "world-lost", "review-done", "rehearsal")
 
 
 @dataclass(frozen=True)

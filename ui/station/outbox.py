@@ -86,6 +86,8 @@ class Outbox:
             self._status = True
         if isinstance(event, events.Refused):
             self.answer(frame({"type": "refused", "sentence": event.sentence, "logged": True}, self.asker))
+        if isinstance(event, events.Rehearsed):
+            self.answer(frame(messages.rehearsal(event.rehearsal)))
         if isinstance(event, events.SceneUpdated):
             self._seen_at = time.monotonic()
         self._changed.set()

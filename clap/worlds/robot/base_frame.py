@@ -28,6 +28,14 @@ class BaseFrame:
         position = self.rotation @ np.asarray(pose.position) + self.position
         return Pose.from_rotation(position, self.rotation @ pose.rotation)
 
+    def points_to_base(self, points: Array) -> Array:
+        """Points (n, 3) of the world, as the arm's base sees them."""
+        return (np.asarray(points, float) - self.position) @ self.rotation
+
+    def points_to_world(self, points: Array) -> Array:
+        """Points (n, 3) in the frame of the arm's base, in the world."""
+        return np.asarray(points, float) @ self.rotation.T + self.position
+
     def turn_to_base(self, vector: Array) -> Array:
         """A velocity or direction (3,) of the world, along the base's axes."""
         return self.rotation.T @ np.asarray(vector, float)

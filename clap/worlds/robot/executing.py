@@ -60,7 +60,7 @@ class Executor:
         if should_stop():
             return self.report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
         state = self.ready()
-        route = self._router.to_pose(action.pose, state.joints, self._speed(speed))
+        route = self._router.to_pose(action.pose, state.joints, self.speed(speed))
         return self._carry_out(action, route, started, should_stop, on_tick, speed)
 
     def home(self, home: Array, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
@@ -77,9 +77,9 @@ class Executor:
             return self.report(MotionOutcome.STOPPED, here, started, "Stopped by the operator.")
         except ArmError as error:
             return self._ended(here, started, error)
-        route = self._router.to_pose(action.pose, state.joints, self._speed(speed))
+        route = self._router.to_pose(action.pose, state.joints, self.speed(speed))
         if isinstance(route, Objection):
-            route = self._router.to_joints(home, state.joints, self._speed(speed))
+            route = self._router.to_joints(home, state.joints, self.speed(speed))
         return self._carry_out(action, route, started, should_stop, on_tick, speed)
 
     def _carry_out(
@@ -96,7 +96,7 @@ class Executor:
         gentle, time_out = not action.ignore_collisions, PATIENCE * route.seconds + 5.0
         try:
             if route.share is None:
-                motion = self.arm.line(action.pose, self._speed(speed), gentle, time_out)
+                motion = self.arm.line(action.pose, self.speed(speed), gentle, time_out)
             else:
                 motion = self.arm.joints(route.goal, route.share, gentle, time_out)
             self.follow(motion, should_stop, on_tick)
@@ -168,7 +168,7 @@ class Executor:
         self.arm.check_ready()
         return self.report(MotionOutcome.FELL_SHORT, action, started, str(error))
 
-    def _speed(self, factor: float) -> float:
+    def speed(self, factor: float) -> float:
         """Metres a second at the operator's pace: on a robot never more than its own."""
         return self._tool_speed * (min(factor, 1.0) if factor > 0 else 1.0)
 

@@ -16,7 +16,7 @@ from clap.worlds.instant import Instant
 from clap.worlds.robot.real_table import Cameras, RealTable
 from clap.worlds.tabletop.kinematics import InverseKinematics
 from clap.worlds.tabletop.robot import HOME_JOINTS
-from clap.worlds.world import Ability, MotionReport, ShouldStop
+from clap.worlds.world import Ability, MotionReport, Rehearsal, ShouldStop
 
 
 class LookingWorld(RealTable):
@@ -53,6 +53,10 @@ class LookingWorld(RealTable):
         raise WorldError("There is no arm here: this world can only be looked at.", "Configure an arm to move one.")
 
     drive = home = execute
+
+    def rehearse(self, *_: Any, **__: Any) -> Rehearsal:
+        """Refused. Raises WorldError."""
+        raise WorldError("There is no arm here that could have a twin.", "Configure an arm.")
 
     def trouble(self) -> ClapError | None:
         return None

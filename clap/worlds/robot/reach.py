@@ -57,6 +57,10 @@ class Kinematics(Protocol):
         """The tool's pose."""
         ...
 
+    def outline(self, joints: Array) -> Array:
+        """(k, 3) points on the moving links but the hand, which the limits look after."""
+        ...
+
 
 class FrankaKinematics:
     """The project's own kinematics of the FR3, with its base wherever it stands."""
@@ -79,6 +83,9 @@ class FrankaKinematics:
     def forward(self, joints: Array) -> Pose:
         return self._here.to_world(self._there.to_base(self._ik.forward(joints)))
 
+    def outline(self, joints: Array) -> Array:
+        return self._here.points_to_world(self._there.points_to_base(self._ik.outline(joints)))
+
     def _moved(self, tool: Pose) -> Pose:
         return self._there.to_world(self._here.to_base(tool))
 
@@ -90,13 +97,19 @@ class FrankaKinematics:
 
 @dataclass(frozen=True)
 class Route:
-    """``goal`` (n,) rad; ``path`` (m, 3) tool positions; ``share`` of the highest joint speeds, for a move of the
-    joints, and None for a straight line of the tool; ``seconds`` that it takes about."""
+    """``joints`` (m, n) rad and ``path`` (m, 3) tool positions on the way, evenly spaced; ``share`` of the highest
+    joint speeds, for a move of the joints, and None for a straight line of the tool; ``seconds`` that it takes about.
+    """
 
-    goal: Array
+    joints: Array
     path: Array
     share: float | None
     seconds: float
+
+    @property
+    def goal(self) -> Array:
+        """(n,) rad: where it ends."""
+        return self.joints[-1]
 
 
 class Router:
@@ -130,7 +143,8 @@ class Router:
         """The straight move of the joints, or what stands against the tool's way by it."""
         change = np.asarray(goal) - joints
         count = max(2, int(np.ceil(np.abs(change).max() / JOINT_SAMPLE)) + 1)
-        path = np.array([self.kinematics.forward(joints + u * change).position for u in np.linspace(0.0, 1.0, count)])
+        way = joints + np.linspace(0.0, 1.0, count)[:, None] * change
+        path = np.array([self.kinematics.forward(posture).position for posture in way])
         objection = self.limits.against_path(path, IK_SLACK)
         if objection is not None:
             return objection
@@ -139,7 +153,7 @@ class Router:
         rate = float(np.min(self.kinematics.top_speeds / np.maximum(np.abs(change), 1e-9)))
         steepest = float(np.linalg.norm(np.diff(path, axis=0), axis=1).max()) * (count - 1)
         share = min(1.0, FASTEST_JOINT / (largest * rate), EVEN * speed / max(steepest * rate, 1e-9))
-        return Route(np.asarray(goal), path, share, 1.0 / (rate * share) + 1.0)
+        return Route(way, path, share, 1.0 / (rate * share) + 1.0)
 
     def _line(self, tool: Pose, joints: Array, speed: float) -> Route | None:
         """The straight line, or None if the joints cannot follow it, or not without haste."""
@@ -149,13 +163,13 @@ class Router:
         metres, radians = float(np.linalg.norm(way)), float(np.linalg.norm(turn))
         seconds = max(metres / speed, radians / self._options.angular_speed, 0.1)
         count = max(2, int(np.ceil(max(metres / SAMPLE_METRES, radians / SAMPLE_RADIANS))))
-        q, path = joints, [np.asarray(start.position)]
+        q, path = [joints], [np.asarray(start.position)]
         for k in range(1, count + 1):
             point = start.position + k / count * way
-            found = self.kinematics.solve(Pose.from_rotation(point, turned(k / count * turn) @ start.rotation), q)
-            if found is None or np.abs(found - q).max() * count / seconds > FASTEST_JOINT:
+            found = self.kinematics.solve(Pose.from_rotation(point, turned(k / count * turn) @ start.rotation), q[-1])
+            if found is None or np.abs(found - q[-1]).max() * count / seconds > FASTEST_JOINT:
                 return None
-            q = found
+            q.append(found)
             path.append(point)
         path[-1] = np.asarray(tool.position)
-        return Route(q, np.array(path), None, seconds + 1.0)
+        return Route(np.array(q), np.array(path), None, seconds + 1.0)

@@ -49,6 +49,13 @@ class UrKinematics:
     def forward(self, joints: Array) -> Pose:
         return self._base.to_world(Pose.from_matrix(self._frames(joints)[-1]))
 
+    def outline(self, joints: Array) -> Array:
+        """Points on the lines from joint to joint: the links have a thickness besides."""
+        joints_at = np.array([frame[:3, 3] for frame in self._frames(joints)[1:-1]])
+        steps = np.linspace(0.0, 1.0, 10)[:, None, None]
+        points = (joints_at[:-1] + steps * np.diff(joints_at, axis=0)).reshape(-1, 3)
+        return self._base.points_to_world(points)
+
     def solve(self, tool: Pose, start: Array) -> Array | None:
         """Damped least squares from ``start`` (6,) rad."""
         target = self._base.to_base(tool)

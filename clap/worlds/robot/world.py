@@ -18,7 +18,8 @@ from clap.worlds.robot.driving import drive
 from clap.worlds.robot.executing import Executor
 from clap.worlds.robot.reach import Router
 from clap.worlds.robot.real_table import Cameras, Judge, RealTable
-from clap.worlds.world import Ability, Action, MotionReport, OnTick, ShouldStop
+from clap.worlds.robot.twin import rehearse
+from clap.worlds.world import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop
 
 
 class RobotWorld(RealTable):
@@ -28,7 +29,7 @@ class RobotWorld(RealTable):
     ``recover`` is called. ``on_close`` is called last.
     """
 
-    abilities = frozenset({Ability.MOVE})
+    abilities = frozenset({Ability.MOVE, Ability.REHEARSE})
     limits: MotionLimits | None
 
     def __init__(
@@ -67,6 +68,9 @@ class RobotWorld(RealTable):
 
     def reachable(self, pose: Pose) -> bool:
         return self._router.reachable(pose, self.arm.state().joints)
+
+    def rehearse(self, action: Action, speed: float = 0.0) -> Rehearsal:
+        return rehearse(self._router, action.pose, self.arm.state().joints, self._executor.speed(speed))
 
     def execute(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from clap.geometry import Pose
 from clap.worlds.tabletop.robot import HOME_JOINTS, robot_only_model
 
 Array = NDArray[np.floating]
+
+OUTLINE_POINTS = 60
+"""Of each mesh of a link."""
 
 
 class InverseKinematics:
@@ -72,6 +77,29 @@ class InverseKinematics:
         self._data.qpos[:7] = joints
         mujoco.mj_kinematics(self._model, self._data)
         return Pose.from_rotation(self._data.site_xpos[self._site], self._data.site_xmat[self._site].reshape(3, 3))
+
+    def outline(self, joints: Array) -> Array:
+        """(k, 3) world metres: points on the moving links but the hand, at the joint angles (7,) rad."""
+        data, model = self._data, self._model
+        data.qpos[:7] = joints
+        mujoco.mj_kinematics(model, data)
+        out = []
+        for geom, vertices in self._link_vertices:
+            out.append(vertices @ data.geom_xmat[geom].reshape(3, 3).T + data.geom_xpos[geom])
+        return np.concatenate(out)
+
+    @functools.cached_property
+    def _link_vertices(self) -> list[tuple[int, Array]]:
+        """Each mesh of links 1 to 7, with some of its vertices in the geom's frame."""
+        model, found = self._model, []
+        links = {model.body(f"fr3_link{k}").id for k in range(1, 8)}
+        for geom in range(model.ngeom):
+            mesh = model.geom_dataid[geom]
+            if model.geom_bodyid[geom] in links and model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_MESH and mesh >= 0:
+                first, count = model.mesh_vertadr[mesh], model.mesh_vertnum[mesh]
+                every = max(1, count // OUTLINE_POINTS)
+                found.append((geom, model.mesh_vert[first : first + count : every].astype(float)))
+        return found
 
     def solve_from_anywhere(self, pose: Pose, start: Array) -> Array | None:
         """As solve, and tries again from the home posture turned towards the target."""

@@ -37,7 +37,7 @@ from clap.worlds.tabletop.tasks import (
     sample_task,
     understand,
 )
-from clap.worlds.world import Ability, Action, MotionReport, OnTick, ShouldStop, TaskInfo
+from clap.worlds.world import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop, TaskInfo
 
 
 class TabletopWorld:
@@ -50,7 +50,7 @@ class TabletopWorld:
     """
 
     is_real = False
-    abilities = frozenset(Ability)
+    abilities = frozenset(Ability) - {Ability.REHEARSE}  # a step can be undone here
     tool_speed = LINEAR_SPEED
     limits: MotionLimits | None = None
 
@@ -177,6 +177,9 @@ class TabletopWorld:
 
     def reachable(self, pose: Pose) -> bool:
         return self._kinematics.solve_from_anywhere(pose, self.arm.commanded) is not None
+
+    def rehearse(self, action: Action, speed: float = 0.0) -> Rehearsal:
+        raise WorldError("The simulated table has no twin.", "Carry the step out, and undo it if need be.")
 
     def execute(
         self,
