@@ -16,7 +16,7 @@ export class SceneLabels {
   /** `entries`: [name, position in metres, class]. */
   show(entries) {
     this.labels = entries.map(([name, position, kind]) =>
-      ({ node: el("div", { class: `c-label ${kind}` }, name), position: new T.Vector3(position[0], position[1], position[2] + 0.05) }));
+      ({ node: el("div", { class: `c-label ${kind}`, hidden: true }, name), position: new T.Vector3(position[0], position[1], position[2] + 0.05) }));
     this.layer.replaceChildren(...this.labels.map((label) => label.node));
   }
 
