@@ -50,7 +50,7 @@ class TabletopWorld:
     """
 
     is_real = False
-    abilities = frozenset(Ability)
+    abilities = frozenset(Ability) - {Ability.CALIBRATE}
     tool_speed = LINEAR_SPEED
     limits: MotionLimits | None = None
 
