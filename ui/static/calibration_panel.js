@@ -111,8 +111,9 @@ export class CalibrationPanel {
     setText(this.seen, sentence || (this.permit.mine ? "Waiting for a picture …" : "The picture is live while whoever operates has this panel open."));
     this.seen.dataset.tone = ready ? "good" : this.live ? "warn" : "";
     const more = way ? `Next, about: ${way} (the hand's own axes).` : this.told?.samples.length ? "Next, any pose that differs from those before." : "First, let the camera see the whole board straight on, in the middle of its picture.";
-    setText(this.next, near ? "The suggested pose is reached: take a sample." : more);
-    this.next.dataset.tone = near ? "good" : "";
+    const saved = this.told?.result?.saved;
+    setText(this.next, saved ? "It is saved: the next sample begins another calibration." : near ? "The suggested pose is reached: take a sample." : more);
+    this.next.dataset.tone = near && !saved ? "good" : "";
   }
 
   /** Why nothing can be asked for now; empty if it can. */
@@ -130,7 +131,7 @@ export class CalibrationPanel {
       save: !result ? "Calibrate first." : result.saved ? "It is saved." : "",
       clear: samples.length ? "" : "There are no samples.",
     };
-    const next = result && !result.saved ? "save" : !lacks && !result && samples.length ? "solve" : "sample";
+    const next = result?.saved ? "" : result ? "save" : !lacks && !result && samples.length ? "solve" : "sample";
     for (const [verb, button] of Object.entries(this.buttons)) {
       const why = this.refusal || whys[verb];
       button.disabled = why !== "";

@@ -22,7 +22,7 @@ export class CalibrationSamples {
     if (this.shown !== shown) {
       this.shown = shown;
       this.body.replaceChildren(...samples.map((sample) => this.row(sample)));
-      if (!samples.length) this.body.append(el("tr", {}, el("td", { colspan: COLUMNS.length, class: "c-dim" }, "None yet. What is left of each after the calibration is shown here.")));
+      if (!samples.length) this.body.append(el("tr", {}, el("td", { colspan: COLUMNS.length, class: "c-dim" }, "None yet.")));
       else if (samples.length > (this.count ?? 0)) this.list.scrollTop = this.list.scrollHeight;
       this.count = samples.length;
     }
