@@ -14,6 +14,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import hypothesis
 import pytest
 
+from clap.worlds.tabletop.graphics import choose_backend
+
+choose_backend()  # before the first import of mujoco, whichever test it is in
+
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")

@@ -56,7 +56,7 @@ class KinematicWorld:
         tick_seconds: float = 0.0,
         reach: float = 5.0,
         clock: Callable[[], float] | None = None,
-        abilities: frozenset[Ability] = frozenset(Ability),
+        abilities: frozenset[Ability] = frozenset(Ability) - {Ability.CALIBRATE},
     ):
         self.abilities = abilities
         self.workspace = Workspace()

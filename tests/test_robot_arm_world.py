@@ -154,8 +154,9 @@ def test_a_real_table_has_no_tasks_no_judge_and_no_way_back(world):
 
 
 def test_an_arm_that_is_not_there_or_not_usable_says_so():
-    with pytest.raises(ArmUnreachableError, match="No Franka arm answers"):
+    with pytest.raises(ArmUnreachableError, match="No Franka arm answers") as caught:
         open_robot(config("127.9.9.9"), DarkCamera())
+    assert caught.value.next_move.endswith("check the address. Then start again."), "nothing goes on that could try it"
 
 
 def test_the_check_tells_how_the_arm_is_and_the_hand_is_homed_without_a_console(served, world, tmp_path, capsys):

@@ -18,7 +18,6 @@ from clap.worlds.robot import realsense
 from clap.worlds.robot.cameras import Cameras
 from clap.worlds.robot.config import CameraConfig, FilterConfig, Mount, Source
 from clap.worlds.robot.failures import (
-    CalibrationError,
     CameraBusyError,
     CameraError,
     CameraModeError,
@@ -196,11 +195,6 @@ def test_failures_keep_no_frame_of_the_library_alive(fed, opened):
         assert caught.value.__cause__ is None and caught.value.__context__ is None
         lengths.append(len(traceback.extract_tb(caught.value.__traceback__)))
     assert lengths[0] == lengths[1] == lengths[2]
-
-
-def test_a_camera_without_a_calibration_is_refused():
-    with pytest.raises(CalibrationError, match=r"front \(sim1\) has no calibration"):
-        Cameras((CONFIG,), {})
 
 
 def test_an_absent_camera_names_those_that_are_there_and_comes_when_it_is_plugged_in(fed, opened):

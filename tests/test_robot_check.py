@@ -145,7 +145,7 @@ def test_the_check_plays_a_recording_and_prints_what_to_do(tmp_path, capsys):
     assert main(["check", str(path)]) == 1
     out = capsys.readouterr().out
     assert "FAILED   calibration  There is no calibration of camera front (sim1)" in out
-    assert "-> Calibrate the camera: python -m clap.worlds.robot calibrate --help" in out
+    assert "-> Calibrate the camera, on the page's Calibration panel or by python -m clap.worlds.robot sample" in out
     assert "ok       cameras      front (sim1): 640 x 360" in out
     assert "1 failed." in out
     save(

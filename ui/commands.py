@@ -235,6 +235,12 @@ FORMS: dict[str, dict[str, Field]] = {
     "retrain-cancel": {"run": text(MAX_ID)},
     "retrain-resume": {"run": text(MAX_ID)},
     "retrain-use": {"run": text(MAX_ID)},
+    "calibrate-look": {"camera": text(MAX_NAME)},
+    "calibrate-sample": {"camera": text(MAX_NAME)},
+    "calibrate-remove": {"camera": text(MAX_NAME), "sample": text(MAX_ID)},
+    "calibrate-clear": {"camera": text(MAX_NAME)},
+    "calibrate-solve": {"camera": text(MAX_NAME)},
+    "calibrate-save": {"camera": text(MAX_NAME)},
     "lease": {"action": choice(*LEASE_ACTIONS), "to": maybe(text(MAX_NAME))},
     "name": {"name": text(MAX_NAME)},
 }

@@ -24,7 +24,7 @@ MAX_LINES = 300
 MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 60.0, 120.0
 COMPLAINTS_PER_SECOND, COMPLAINTS_AT_ONCE = 5.0, 20.0
 
-PICTURES = ("pose", "scene", "fine")
+PICTURES = ("pose", "scene", "fine", "board")
 """Kinds that wait while a page is not seen, the newest of each: they are most of what is sent."""
 
 TOO_SLOW = 1013

@@ -76,6 +76,8 @@ class Ability(str, Enum):
     GO_BACK = "go-back"
     HURRY = "hurry"
     """Motions faster than real time."""
+    CALIBRATE = "calibrate"
+    """Find out where its own cameras are."""
 
     REHEARSE = "rehearse"
     """Showing a motion in a model of the arm, before the arm makes it."""

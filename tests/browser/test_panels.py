@@ -123,8 +123,18 @@ def test_panels_are_chosen_by_click_arrow_keys_and_address(console: ConsolePage)
     page.wait_for_function("() => document.body.dataset.panel === 'evaluation'")
     page.evaluate("location.hash = 'no-such-panel'")
     page.wait_for_function("() => document.body.dataset.panel === 'operate'")
-    tabs = page.locator("#c-panels [role=tab]")
+    tabs = page.locator("#c-panels [role=tab]:visible")
     assert [tab.get_attribute("tabindex") for tab in tabs.all()] == ["0", "-1", "-1", "-1"]
+
+
+def test_calibration_is_not_offered_where_no_camera_is_the_worlds_own(console: ConsolePage) -> None:
+    page = console.page
+    page.evaluate("location.hash = 'calibration'")
+    page.wait_for_timeout(100)
+    assert page.evaluate(SHOWN)[0] == "operate"
+    assert not page.locator("#c-tab-calibration").is_visible()
+    console.tell("calibrate-sample", camera="d435i")
+    page.get_by_text("no cameras of its own to calibrate").first.wait_for()
 
 
 def test_an_address_with_a_panels_name_opens_it_and_plotly_is_fetched_only_then(visit: Visit) -> None:

@@ -2,6 +2,7 @@
 // A card is a class; a message of type "status" goes to the `status` method of every card that has one, and so on.
 // "linkChanged" (connected or lost) and "pose" (also made from a status at rest) are handed on in the same way.
 
+import { CalibrationPanel } from "./calibration_panel.js";
 import { Cloud } from "./cloud.js";
 import { Correction } from "./correction.js";
 import { Details } from "./details.js";
@@ -16,7 +17,7 @@ import { Lease } from "./lease.js";
 import { Link } from "./link.js";
 import { Nudge } from "./nudge.js";
 import { Pace } from "./pace.js";
-import { startPanels } from "./panels.js";
+import { offerPanel, startPanels } from "./panels.js";
 import { Permit } from "./permit.js";
 import { Plan } from "./plan.js";
 import { SHORTCUTS as PLAN_KEYS } from "./plan_line_editor.js";
@@ -43,7 +44,7 @@ window.__clap ??= {}; // also what the browser tests look at
 
 const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-setup", "#c-plan-steps", "#c-hint", "#c-speed", "#c-nudge",
   "#c-history", "#c-explain", "#c-do-approve", "#c-do-plan", "#c-do-home", "#c-instruction textarea, #c-instruction input", "#c-chips", "#c-text-reason",
-  "#c-fine", "#c-cameras", "#c-record", "#c-log", "#c-drive", "#c-training", "#c-demonstrations-body"];
+  "#c-fine", "#c-cameras", "#c-record", "#c-log", "#c-drive", "#c-training", "#c-demonstrations-body", "#c-calibration-body"];
 
 const PACED = new Set(["pose", "scene"]);
 
@@ -73,7 +74,7 @@ class Console {
     const tour = new Tour();
     const retraining = new Retraining(permit);
     return [new Lease(this.link), new Drive(this.link, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
-      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS], tour), new EvaluationPanel(), retraining, new TrainingPanel(retraining), tour];
+      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS], tour), new EvaluationPanel(), retraining, new TrainingPanel(retraining), new CalibrationPanel(permit), tour];
   }
 
   tell(kind, message) {
@@ -85,6 +86,7 @@ class Console {
   /** What this world cannot do is not offered. */
   hello({ abilities }) {
     for (const ability of ["move", "set-up", "go-back", "rehearse"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
+    offerPanel("calibration", abilities.includes("calibrate"));
   }
 
   status(message) {

@@ -1,9 +1,9 @@
-// The panels below the top bar: Operate, Evaluation, Training. One is shown at a time; the address's hash names it, so
+// The panels below the top bar: Operate, Evaluation, Training … One is shown at a time; the address's hash names it, so
 // that it can be linked. Operate stays in the page while it is hidden: its canvas and its state are never made anew.
 
 const FIRST = "operate";
 const $ = (id) => document.getElementById(id);
-const tabs = () => [...document.querySelectorAll("#c-panels [role=tab]")];
+const tabs = () => [...document.querySelectorAll("#c-panels [role=tab]:not([hidden])")];
 const named = () => {
   const name = location.hash.slice(1);
   return tabs().some((tab) => tab.dataset.panel === name) ? name : FIRST;
@@ -15,6 +15,13 @@ export function showPanel(name) {
   show(name);
 }
 
+/** Offer a panel that not every world can fill, or no longer. */
+export function offerPanel(name, offered) {
+  $(`c-tab-${name}`).hidden = !offered;
+  if (!offered) $(`c-${name}`).hidden = true;
+  show(named());
+}
+
 /** True while Operate is shown: its keys act in no other panel. */
 export const operating = () => document.body.dataset.panel === FIRST;
 
@@ -22,7 +29,7 @@ export const operating = () => document.body.dataset.panel === FIRST;
 export function startPanels() {
   $("c-main").setAttribute("role", "tabpanel");
   $("c-main").setAttribute("aria-labelledby", "c-tab-operate");
-  for (const tab of tabs()) tab.addEventListener("click", () => showPanel(tab.dataset.panel));
+  for (const tab of $("c-panels").children) tab.addEventListener("click", () => showPanel(tab.dataset.panel));
   $("c-panels").addEventListener("keydown", (event) => walk(event));
   addEventListener("hashchange", () => show(named()));
   show(named());

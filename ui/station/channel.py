@@ -15,10 +15,11 @@ Json = dict[str, Any]
 EVERY_PAGE = 0
 _HEAD = struct.Struct("<BI")
 
-NEWEST = ("starting", "hello", "policies", "status", "recording", "review", "pose", "scene", "fine")
+STATES = ("starting", "hello", "policies", "status", "recording", "review", "calibration")
+NEWEST = (*STATES, "pose", "scene", "fine", "board")
 """Kinds of which only the newest matters, in the order in which a page that joins gets them."""
 
-BINARY = frozenset({"scene", "fine"})
+BINARY = frozenset({"scene", "fine", "board"})
 KINDS = (*NEWEST, "log", "refused", "jog-ack", "halted", "up", "cannot-start", "world-lost", "review-done", "rehearsal")
 
 

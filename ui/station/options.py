@@ -12,6 +12,7 @@ from clap.stop_button import StopButton
 
 if TYPE_CHECKING:  # the server holds these options and must stay light
     from clap.policy import Policy
+    from clap.worlds.robot.calibration_bench import CalibrationBench
     from clap.worlds.world import World
     from ui.messages import ConsoleInfo
 
@@ -55,7 +56,8 @@ class StationOptions:
 class Setup:
     """A world to make, the policies on offer by name, the one to begin with, and the scene to begin with.
 
-    ``recorded_as``: what recordings call the world.
+    ``recorded_as``: what recordings call the world. ``calibration``: what calibrates its cameras, to be called once the
+    world is there; None for what has no cameras of its own.
     """
 
     world: Callable[[], World]
@@ -65,3 +67,4 @@ class Setup:
     scene: tuple[str, int, int | None] | None = None
     speed: float = 1.0
     recorded_as: str = "tabletop"
+    calibration: Callable[[], CalibrationBench | None] = lambda: None

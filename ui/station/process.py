@@ -21,6 +21,7 @@ from clap.failures import ClapError
 from clap.promptness import be_prompt
 from ui import messages
 from ui.commands import BadCommandError
+from ui.station.calibrating import Calibrating
 from ui.station.channel import EVERY_PAGE, Frame, Json, frame
 from ui.station.checkpoints import Checkpoints
 from ui.station.editing import Editing
@@ -62,6 +63,7 @@ class StationProcess:
         self.recording = Recording(options.recordings, options.why_not, self._outbox)
         self._editing = Editing(self.recording, self._outbox)
         self._checkpoints = Checkpoints(self._outbox)
+        self._calibrating = Calibrating(self.recording, self._outbox)
         self._driver = EVERY_PAGE
 
     # Starting
@@ -114,6 +116,7 @@ class StationProcess:
         self._outbox.follow(episode)
         self.recording.follow(episode, setup.recorded_as)
         self._editing.follow(episode)
+        self._calibrating.follow(episode, setup.calibration())
 
     def _settled(self, episode: Episode) -> EpisodeSnapshot:
         try:
@@ -166,6 +169,9 @@ class StationProcess:
             self._outbox.asker = command["page"]
         if command["type"].startswith("demo-"):
             self._editing.obey(command)
+            return
+        if command["type"].startswith("calibrate-"):
+            self._calibrating.obey(command)
             return
         try:
             if command["type"] == "checkpoint":

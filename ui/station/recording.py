@@ -54,7 +54,7 @@ class Recording:
 
     @property
     def is_recording(self) -> bool:
-        """A take is being recorded; for the thread of this object alone."""
+        """A take is being recorded. Any thread may ask; a take may begin right after."""
         status = None if self._recorder is None else self._recorder.status()
         return status is not None and status.take is not None and not status.ended
 

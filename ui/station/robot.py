@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clap.checkpoint import open_checkpoint
 from clap.failures import CheckpointError, WorldError
 from clap.stop_button import StopButton
 from clap.worlds.robot.config import ArmKind, RobotConfig
-from clap.worlds.world import World
+from clap.worlds.world import Ability, World
 from ui.messages import ConsoleInfo, PolicyChoice
 from ui.station.clap_policy import load_clap
 from ui.station.options import CannotStartError, Progress, Setup
+
+if TYPE_CHECKING:
+    from clap.worlds.robot.calibration_bench import CalibrationBench
 
 
 def make(
@@ -34,9 +39,10 @@ def make(
     clap = load_clap(opened.folder, url, model, config.bounds.workspace)
     world, mode = _names(config)
     progress("Connecting to the arm and the cameras …")
-    info = ConsoleInfo(world, mode, (PolicyChoice(name),))
+    info = ConsoleInfo(world, mode, (PolicyChoice(name),), _old_calibrations(config))
     policies = {name: lambda world: clap}
-    return Setup(lambda: _open(config, button), policies, name, info, recorded_as=mode.lower())
+    opening = Opening(config, button)
+    return Setup(opening.open, policies, name, info, recorded_as=mode.lower(), calibration=opening.calibration)
 
 
 def _names(config: RobotConfig) -> tuple[str, str]:
@@ -48,8 +54,39 @@ def _names(config: RobotConfig) -> tuple[str, str]:
     return "Franka" if config.arm.kind is ArmKind.FRANKA else config.arm.model.upper(), "REAL"
 
 
+class Opening:
+    """Opens the world of a configuration, and then gives what calibrates its cameras."""
+
+    def __init__(self, config: RobotConfig, button: StopButton):
+        self._config, self._button = config, button
+        self._world: World | None = None
+
+    def open(self) -> World:
+        """The world, made on the thread that will own it. Raises ClapError."""
+        self._world = _open(self._config, self._button)
+        return self._world
+
+    def calibration(self) -> CalibrationBench | None:
+        """For one thread, whichever it is; None for a world that cannot calibrate."""
+        if self._world is None or Ability.CALIBRATE not in self._world.abilities:
+            return None
+        from clap.worlds.robot.opening import open_bench
+
+        return open_bench(self._config, self._world)
+
+
+def _old_calibrations(config: RobotConfig) -> str:
+    """A warning where calibrations have grown old; a scene that is served here knows where its cameras are."""
+    if config.loopback is not None:
+        return ""
+    try:
+        from clap.worlds.robot.calibration_file import age_warnings
+    except ImportError:  # opening the world will say what is missing
+        return ""
+    return age_warnings(config, datetime.now(timezone.utc))
+
+
 def _open(config: RobotConfig, button: StopButton) -> World:
-    """The world, made on the thread that will own it. Raises ClapError."""
     try:
         if config.loopback is not None:
             from clap.worlds.tabletop.graphics import choose_backend

@@ -119,8 +119,8 @@ def _sample(config: RobotConfig, name: str, folder: Path) -> None:
                 continue
             taken += 1
             print(f"{image}: {corners} corners of the board.")
-            if taken <= len(sampler.suggested):
-                print(f"Next, about: {in_words(arm.state().tool, sampler.suggested[taken - 1])}.")
+            if sampler.suggestion is not None:
+                print(f"Next, about: {in_words(arm.state().tool, sampler.suggestion)}.")
         print(f"{taken} samples. Now: python -m clap.worlds.robot calibrate CONFIG {folder}")
     finally:
         camera.close()

@@ -10,7 +10,13 @@ from clap.geometry import Pose
 from clap.stop_button import StopButton
 from clap.worlds.robot.arm import ArmMode, ArmOptions, ArmState, Array
 from clap.worlds.robot.arm_connection import ArmConnection, Json
-from clap.worlds.robot.arm_failures import ArmHaltedError, ArmLostError, ArmReflexError
+from clap.worlds.robot.arm_failures import (
+    ArmError,
+    ArmHaltedError,
+    ArmLostError,
+    ArmReflexError,
+    given_up,
+)
 from clap.worlds.robot.arm_shared import ArmCells
 from clap.worlds.robot.motion import Motion
 
@@ -37,9 +43,12 @@ class ArmClient:
     # State
 
     def wait(self) -> None:
-        """Wait until the arm is connected, or cannot be for now. Raises the ArmError that says why not."""
+        """Wait until the arm is connected. Raises the ArmError that says why it cannot be: who waits then gives up."""
         self._connection.wait()
-        self.state()
+        try:
+            self.state()
+        except ArmError as error:
+            raise given_up(error) from error
 
     def state(self) -> ArmState:
         """The newest state. Raises the ArmError that says why there is none."""

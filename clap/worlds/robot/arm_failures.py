@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from clap.failures import ClapError
 
+TRIED_AGAIN = "It is tried again by itself."
+START_AGAIN = "Then start again."
+
 
 class ArmError(ClapError):
     """The arm cannot do what was asked; this one stands for what its controller reports beside the states below."""
@@ -18,7 +21,7 @@ class ArmUnreachableError(ArmError):
     name = "arm not reachable"
     default_next_move = (
         "Switch the controller on, activate its interface for programs (Franka: unlock the joints and activate FCI in "
-        "Desk), and check the address. It is tried again by itself."
+        f"Desk), and check the address. {TRIED_AGAIN}"
     )
 
 
@@ -26,7 +29,7 @@ class ArmBusyError(ArmError):
     """The controller is there and does not answer: as a rule another program holds it."""
 
     name = "arm in use"
-    default_next_move = "End the other program that drives the arm. It is tried again by itself."
+    default_next_move = f"End the other program that drives the arm. {TRIED_AGAIN}"
 
 
 class ArmLostError(ArmError):
@@ -83,6 +86,11 @@ KINDS = (
     ArmSetupError,
 )
 _BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def given_up(error: ArmError) -> ArmError:
+    """The same for who tries no more: it does not say that anything is tried again, but to start again."""
+    return type(error)(error.sentence, error.next_move.replace(TRIED_AGAIN, START_AGAIN))
 
 
 def packed(error: ClapError) -> dict[str, str]:

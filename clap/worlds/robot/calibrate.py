@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -32,6 +33,17 @@ def calibrate(folder: Path, index: SampleIndex, board: BoardConfig, now: datetim
     size, images and poses that contradict each other.
     """
     samples, without = find_board(folder, index, Board(board))
+    return calibrate_from(samples, index, board, without, now)
+
+
+def calibrate_from(
+    samples: Sequence[Sample],
+    index: SampleIndex,
+    board: BoardConfig,
+    without: tuple[str, ...] = (),
+    now: datetime | None = None,
+) -> CalibrationReport:
+    """The same from boards that were found already, ``without`` the images that show none."""
     check_samples(samples, index.intrinsics, board)
     fit = solve(samples, index.intrinsics, index.mount)
     check_fit(fit, samples, index.intrinsics, board)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -126,6 +127,24 @@ def newest(folder: Path, camera: CameraConfig) -> Calibration:
             "Correct the key mount, or calibrate it where it is now.",
         )
     return last
+
+
+def known_poses(config: RobotConfig) -> dict[str, NDArray[np.floating]]:
+    """As ``camera_poses``, without the cameras that have no calibration that can be used."""
+    poses = {}
+    for camera in config.cameras:
+        with contextlib.suppress(CalibrationError):
+            poses[camera.serial] = newest(config.calibration.folder, camera).matrix
+    return poses
+
+
+def age_warnings(config: RobotConfig, now: datetime) -> str:
+    """A sentence for each camera whose calibration is older than the configuration allows."""
+    said = []
+    for camera in config.cameras:
+        with contextlib.suppress(CalibrationError):
+            said.append(newest(config.calibration.folder, camera).age_warning(config.calibration, now))
+    return " ".join(sentence for sentence in said if sentence)
 
 
 def camera_poses(config: RobotConfig) -> dict[str, NDArray[np.floating]]:

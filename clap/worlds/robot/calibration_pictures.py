@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clap.geometry import Pose
 from clap.worlds.robot.calibration_file import Calibration
 from clap.worlds.robot.calibration_samples import SampleIndex, read_image
 from clap.worlds.robot.config import Mount, RobotConfig
@@ -17,8 +16,6 @@ from clap.worlds.robot.overlay import bounds_overlay, laid_over, robot_overlay
 def save_pictures(target: Path, folder: Path, index: SampleIndex, calibration: Calibration, config: RobotConfig) -> int:
     """Write one PNG for each sample into ``target``, the model only where joints are known; returns how many."""
     target.mkdir(parents=True, exist_ok=True)
-    half = np.radians(config.arm.base_yaw) / 2
-    base = Pose(np.array(config.arm.base_position), np.array([0, 0, np.sin(half), np.cos(half)]))
     for entry in index.samples:
         grey = read_image(folder, entry)
         size = (grey.shape[1], grey.shape[0])
@@ -28,6 +25,6 @@ def save_pictures(target: Path, folder: Path, index: SampleIndex, calibration: C
         overlays = [bounds_overlay(config.bounds, cam2world, index.intrinsics, size)]
         if entry.joints is not None:
             joints = np.array(entry.joints)
-            overlays.append(robot_overlay(joints, 0.0, cam2world, index.intrinsics, size, base))
+            overlays.append(robot_overlay(joints, 0.0, cam2world, index.intrinsics, size, config.arm.base))
         Image.fromarray(laid_over(np.stack([grey] * 3, -1), *overlays)).save(target / entry.image)
     return len(index.samples)

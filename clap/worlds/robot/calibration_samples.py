@@ -93,16 +93,28 @@ def add_sample(
     if len(index.samples) >= MOST_SAMPLES:
         raise CalibrationError(f"There are {MOST_SAMPLES} samples already.", "Calibrate with these.")
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{len(index.samples):03d}.png"
+    last = int(Path(index.samples[-1].image).stem) if index.samples else -1
+    name = f"{last + 1:03d}.png"
     x, y, z, w = map(float, tool.quaternion)
     entry = SampleEntry(name, triple(tool.position), (x, y, z, w), None if joints is None else _joints(joints))
     longer = replace(index, samples=(*index.samples, entry))
     Image.fromarray(rgb).save(folder / name)
-    content = {**asdict(longer), "mount": longer.mount.value, "samples": [_plain(asdict(s)) for s in longer.samples]}
+    _write(folder, longer)
+    return longer
+
+
+def without_sample(folder: Path, index: SampleIndex, image: str) -> SampleIndex:
+    """Take the sample with this image out of the index, and write that; the image stays in the folder."""
+    shorter = replace(index, samples=tuple(entry for entry in index.samples if entry.image != image))
+    _write(folder, shorter)
+    return shorter
+
+
+def _write(folder: Path, index: SampleIndex) -> None:
+    content = {**asdict(index), "mount": index.mount.value, "samples": [_plain(asdict(s)) for s in index.samples]}
     unfinished = folder / (INDEX + ".part")
     unfinished.write_text(yaml.safe_dump(_plain(content), sort_keys=False), "utf-8")
     os.replace(unfinished, folder / INDEX)
-    return longer
 
 
 def triple(values: NDArray[np.floating]) -> Triple:

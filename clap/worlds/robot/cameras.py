@@ -29,8 +29,8 @@ LONGEST_LOOK_S = 1.0
 class Cameras:
     """One to four cameras, captured by threads of their own from now until ``close``.
 
-    ``poses``: for each serial number the calibrated (4, 4) pose of the camera, in the world for a fixed one, in the
-    frame of the tool centre point for one on the hand. ``software``: the devices of the source ``software``.
+    ``poses``: by serial number the calibrated (4, 4) poses of the cameras, in the world for a fixed one, in the frame
+    of the tool centre point for one on the hand. ``software``: the devices of the source ``software``.
     """
 
     def __init__(
@@ -39,12 +39,21 @@ class Cameras:
         poses: Mapping[str, Array],
         software: Mapping[str, SoftwareCamera] | None = None,
     ):
-        for config in configs:
-            if config.serial not in poses:
-                raise CalibrationError(f"Camera {config.name} ({config.serial}) has no calibration.")
         self._poses = {serial: np.asarray(pose, float) for serial, pose in poses.items()}
         devices = Devices(software)
         self._cameras = tuple(RealSenseCamera(config, devices) for config in configs)
+
+    def camera(self, name: str) -> RealSenseCamera | None:
+        """The camera of this name, or None."""
+        return next((camera for camera in self._cameras if camera.config.name == name), None)
+
+    def pose(self, serial: str) -> Array | None:
+        """(4, 4) where this camera counts as being; None if it has no calibration."""
+        return self._poses.get(serial)
+
+    def place(self, serial: str, pose: Array) -> None:
+        """From the next frame on this camera counts as being there: it was calibrated anew."""
+        self._poses = {**self._poses, serial: np.asarray(pose, float)}
 
     def wait_for_all(self, seconds: float = FIRST_IMAGE_S) -> None:
         """Wait until every camera has given an image. Raises the CameraError of the first that has not."""
@@ -66,7 +75,7 @@ class Cameras:
         Returns at once; with ``after`` (seconds, time.time) it waits for images taken later than that, 1 s at most
         for all cameras together. Frames of a camera on the hand have the pose that the tool has now: look while it
         rests, and give the time from which it did as ``after``. Raises the CameraError of the first camera that has
-        no such image.
+        no such image, and CalibrationError for one that has no calibration.
         """
         deadline = time.monotonic() + LONGEST_LOOK_S
         images = []
@@ -91,6 +100,8 @@ class Cameras:
             camera.close()
 
     def _frame(self, config: CameraConfig, image: RgbdImage, tool: Pose) -> CameraFrame:
-        pose = self._poses[config.serial]
+        pose = self.pose(config.serial)
+        if pose is None:
+            raise CalibrationError(f"Camera {config.name} ({config.serial}) has no calibration.")
         cam2world = pose if config.mount is Mount.FIXED else tool.matrix @ pose
         return CameraFrame(config.name, image.rgb, image.depth, image.intrinsics, cam2world, image.captured)

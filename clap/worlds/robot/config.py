@@ -7,11 +7,14 @@ x away from the robot, y to its left, z up, the table top at z = 0.752.
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from clap.geometry import TABLE_TOP, Workspace
+import numpy as np
+
+from clap.geometry import TABLE_TOP, Pose, Workspace
 from clap.worlds.robot.yaml_reading import read_yaml
 
 Triple = tuple[float, float, float]
@@ -51,6 +54,12 @@ class ArmConfig:
             raise ValueError(f"grasp_force is from 1 to 120 N, not {self.grasp_force:g}")
         if not 0 <= self.tool_length <= 0.5:
             raise ValueError(f"tool_length is from 0 to 0.5 m, not {self.tool_length:g}")
+
+    @property
+    def base(self) -> Pose:
+        """The world pose of the base."""
+        half = math.radians(self.base_yaw) / 2
+        return Pose(np.array(self.base_position), np.array([0, 0, math.sin(half), math.cos(half)]))
 
 
 class Source(str, Enum):
@@ -218,10 +227,14 @@ class PolicyConfig:
 
 @dataclass(frozen=True)
 class LoopbackConfig:
-    """A scene of the simulated table, served on this computer in the place of an arm and cameras."""
+    """A scene of the simulated table, served on this computer in the place of an arm and cameras.
+
+    ``board``: the hand holds the calibration board, so that the cameras can be calibrated.
+    """
 
     task: str = "block_in_same_cup"
     seed: int = 0
+    board: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,6 +257,8 @@ class RobotConfig:
             raise ValueError(
                 "loopback needs an arm of kind: franka with realtime: false, and cameras of source: software"
             )
+        if self.loopback is not None and self.loopback.board and any(c.mount is Mount.HAND for c in self.cameras):
+            raise ValueError("loopback.board is on the hand: it needs cameras of mount: fixed")
         if not 1 <= len(self.cameras) <= MOST_CAMERAS:
             raise ValueError(f"a robot has 1 to {MOST_CAMERAS} cameras, not {len(self.cameras)}")
         for key in ("name", "serial"):

@@ -72,4 +72,6 @@ class CalibrationError(ClapError):
     """A calibration cannot be made from these samples, or there is none that can be used."""
 
     name = "calibration not usable"
-    default_next_move = "Calibrate the camera: python -m clap.worlds.robot calibrate --help"
+    default_next_move = (
+        "Calibrate the camera, on the page's Calibration panel or by python -m clap.worlds.robot sample and calibrate."
+    )

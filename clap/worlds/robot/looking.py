@@ -33,7 +33,7 @@ class LookingWorld(RealTable):
         self._tool = self._kinematics.forward(HOME_JOINTS)
 
     def observe(self) -> Observation:
-        frames = self._cameras.frames(self._tool)
+        frames = self.cameras.frames(self._tool)
         return self._observation(frames, min(frame.timestamp for frame in frames))
 
     def observe_in_parts(self) -> Iterator[Observation | None]:
@@ -65,7 +65,7 @@ class LookingWorld(RealTable):
         """Nothing troubles an arm that is not there."""
 
     def close(self) -> None:
-        self._cameras.close()
+        self.cameras.close()
 
     def _observation(self, frames: tuple[CameraFrame, ...], stamp: float) -> Observation:
         return Observation(frames, self._tool, 1.0, HOME_JOINTS, np.zeros(len(HOME_JOINTS)), stamp)

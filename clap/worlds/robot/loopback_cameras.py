@@ -6,14 +6,13 @@ import contextlib
 import json
 import multiprocessing
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clap.failures import WorldError
-from clap.worlds.robot.config import CameraConfig, LoopbackConfig
+from clap.worlds.robot.config import LoopbackConfig, RobotConfig
 from clap.worlds.robot.loopback import ServedPositions
 from clap.worlds.robot.software_camera import SoftwareCamera
 
@@ -27,18 +26,18 @@ class LoopbackCameras:
     number. Raises WorldError if they cannot be drawn.
     """
 
-    def __init__(self, scene: LoopbackConfig, configs: Sequence[CameraConfig], positions: ServedPositions):
+    def __init__(self, config: RobotConfig, scene: LoopbackConfig, positions: ServedPositions):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_draw, args=(scene, tuple(configs), positions, theirs), daemon=True)
+        self._process = context.Process(target=_draw, args=(config, scene, positions, theirs), daemon=True)
         self._process.start()
         theirs.close()
         self.software: dict[str, SoftwareCamera] = {}
         self.poses: dict[str, NDArray[np.floating]] = {}
-        for config, told in zip(configs, self._told(), strict=True):
+        for camera, told in zip(config.cameras, self._told(), strict=True):
             size = (int(told["size"][0]), int(told["size"][1]))
-            self.software[config.serial] = SoftwareCamera(config.serial, np.array(told["intrinsics"]), size, config.fps)
-            self.poses[config.serial] = np.array(told["pose"])
+            self.software[camera.serial] = SoftwareCamera(camera.serial, np.array(told["intrinsics"]), size, camera.fps)
+            self.poses[camera.serial] = np.array(told["pose"])
         self._thread = threading.Thread(target=self._feed, name="loopback cameras", daemon=True)
         self._thread.start()
 

@@ -22,7 +22,7 @@ class LoopbackScene:
         self.instruction = self._arm.instruction
         self.config = replace(config, arm=replace(config.arm, address=self._arm.address))
         try:
-            self._drawn = LoopbackCameras(scene, config.cameras, self._arm.positions)
+            self._drawn = LoopbackCameras(config, scene, self._arm.positions)
         except Exception:
             self._arm.close()
             raise

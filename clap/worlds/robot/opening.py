@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from clap.geometry import Pose
 from clap.motion_limits import MotionLimits
 from clap.stop_button import StopButton
 from clap.worlds.robot.adapters import KINEMATICS
@@ -17,6 +19,10 @@ from clap.worlds.robot.looking import LookingWorld
 from clap.worlds.robot.reach import Router
 from clap.worlds.robot.real_table import Cameras, Judge
 from clap.worlds.robot.world import RobotWorld
+from clap.worlds.world import World
+
+if TYPE_CHECKING:
+    from clap.worlds.robot.calibration_bench import CalibrationBench
 
 
 def arm_options(config: RobotConfig) -> ArmOptions:
@@ -50,7 +56,7 @@ def open_world(config: RobotConfig, button: StopButton | None = None) -> RobotWo
 
     ``button``: Stop as another process presses it. Raises the ClapError that says why it cannot be opened.
     """
-    from clap.worlds.robot.calibration_file import camera_poses
+    from clap.worlds.robot.calibration_file import camera_poses, known_poses
     from clap.worlds.robot.cameras import Cameras as RealSenseCameras
 
     if config.loopback is not None:
@@ -64,7 +70,9 @@ def open_world(config: RobotConfig, button: StopButton | None = None) -> RobotWo
         except Exception:
             scene.close()
             raise
-    cameras = RealSenseCameras(config.cameras, camera_poses(config))
+    # Where there is an arm, a camera without a calibration can get one here; until then nothing moves.
+    poses = camera_poses(config) if config.arm.kind is ArmKind.NONE else known_poses(config)
+    cameras = RealSenseCameras(config.cameras, poses)
     with contextlib.suppress(CameraError):  # the page will say so; it is tried again by itself
         cameras.wait_for_all()
     if config.arm.kind is ArmKind.NONE:
@@ -99,3 +107,19 @@ def open_robot(
         raise
     speed, force = config.limits.tool_speed, config.arm.grasp_force
     return RobotWorld(arm, cameras, router, speed, force, prompts, judge, on_close)
+
+
+def open_bench(config: RobotConfig, world: World) -> CalibrationBench | None:
+    """What calibrates the cameras of a world that ``open_world`` opened; None for one without an arm."""
+    from clap.worlds.robot.calibration_bench import CalibrationBench
+    from clap.worlds.robot.cameras import Cameras as RealSenseCameras
+
+    if not isinstance(world, RobotWorld) or not isinstance(world.cameras, RealSenseCameras):
+        return None
+    # Kinematics of its own: the world's belong to the world's thread.
+    kinematics, arm = KINEMATICS[config.arm.kind.value](arm_options(config)), world.arm
+
+    def reachable(tool: Pose) -> bool:
+        return kinematics.solve_from_anywhere(tool, arm.state().joints) is not None
+
+    return CalibrationBench(config, world.cameras, arm.state, reachable)

@@ -43,7 +43,7 @@ class RealTable:
     is_real = True
 
     def __init__(self, cameras: Cameras, prompts: tuple[str, ...] = (), judge: Judge | None = None):
-        self._cameras, self._prompts, self._judge = cameras, prompts, judge
+        self.cameras, self._prompts, self._judge = cameras, prompts, judge
 
     def tasks(self) -> tuple[TaskInfo, ...]:
         return ()
@@ -77,7 +77,7 @@ class RealTable:
     def _frames_or_failure(self, tool: Pose) -> Frames | ClapError:
         """What an instant carries: the frames, or why there are none."""
         try:
-            return self._cameras.frames(tool)
+            return self.cameras.frames(tool)
         except ClapError as error:
             return error
 

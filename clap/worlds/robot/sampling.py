@@ -13,20 +13,22 @@ from clap.teleoperation import rotation_vector
 from clap.worlds.robot.arm import ArmState
 from clap.worlds.robot.calibration_poses import suggest_poses
 from clap.worlds.robot.calibration_quality import FEWEST_CORNERS
-from clap.worlds.robot.calibration_samples import SampleIndex, add_sample
+from clap.worlds.robot.calibration_samples import SampleIndex, add_sample, without_sample
 from clap.worlds.robot.charuco import Board
 from clap.worlds.robot.config import BoardConfig, Mount
 from clap.worlds.robot.failures import CalibrationError
 from clap.worlds.robot.hand_eye_fit import Sample, board_poses
 from clap.worlds.robot.realsense import RealSenseCamera
 
-NEW_IMAGE_S = 2.0
+NEW_IMAGE_S = 5.0
+"""A served scene on a busy machine takes its time to be drawn."""
 
 
 class Sampler:
     """Samples of one camera, into a new ``folder``. ``state`` gives the arm's newest state; nothing here moves it.
 
-    ``suggested``: the poses of the tool inside the ``workspace`` to take the next samples from, once there is a first.
+    ``index``: what is in the folder, None before the first; ``samples``: the board in each of them. The poses that are
+    suggested lie inside the ``workspace`` and are ``reachable``.
     """
 
     def __init__(
@@ -36,13 +38,21 @@ class Sampler:
         state: Callable[[], ArmState],
         folder: Path,
         workspace: Workspace,
+        reachable: Callable[[Pose], bool] = lambda pose: True,
     ):
         if folder.exists() and any(folder.iterdir()):
             raise CalibrationError(f"{folder} is not empty.", "Name a new folder: samples of two days do not mix.")
         self._camera, self._board, self._state, self._folder = camera, Board(board), state, folder
-        self._workspace = workspace
-        self._index: SampleIndex | None = None
-        self.suggested: tuple[Pose, ...] = ()
+        self._workspace, self._reachable = workspace, reachable
+        self._suggested: tuple[Pose, ...] = ()
+        self.index: SampleIndex | None = None
+        self.samples: list[Sample] = []
+
+    @property
+    def suggestion(self) -> Pose | None:
+        """The pose of the tool to take the next sample at; None before the first, and after the last."""
+        turn = len(self.samples) - 1
+        return self._suggested[turn] if 0 <= turn < len(self._suggested) else None
 
     def take(self) -> tuple[str, int]:
         """Take a sample; its file's name, and how many corners of the board it shows.
@@ -59,16 +69,28 @@ class Sampler:
         if view is None or len(view.ids) < FEWEST_CORNERS:
             raise CalibrationError("The board is out of view.", "Bring all of it into the picture, then take it again.")
         config, matrix = self._camera.config, image.intrinsics
-        if self._index is None:
+        index = self.index
+        if index is None:
             focal = float(matrix[0, 0]), float(matrix[1, 1])
             center = float(matrix[0, 2]), float(matrix[1, 2])
-            self._index = SampleIndex(config.serial, config.mount, focal, center)
-            sample = Sample("", state.tool, self._board.corners[view.ids], view.pixels)
-            away = float(np.linalg.norm(board_poses(sample, matrix)[0][:3, 3]))
-            self.suggested = suggest_poses(state.tool, away if config.mount is Mount.HAND else 0.0, self._workspace)
+            index = SampleIndex(config.serial, config.mount, focal, center)
         joints = state.joints if len(state.joints) == 7 else None
-        self._index = add_sample(self._folder, self._index, image.rgb, state.tool, joints)
-        return self._index.samples[-1].image, len(view.ids)
+        self.index = add_sample(self._folder, index, image.rgb, state.tool, joints)
+        name = self.index.samples[-1].image
+        sample = Sample(name, state.tool, self._board.corners[view.ids], view.pixels)
+        if not self.samples:
+            away = float(np.linalg.norm(board_poses(sample, matrix)[0][:3, 3]))
+            pivot = away if config.mount is Mount.HAND else 0.0
+            self._suggested = suggest_poses(state.tool, pivot, self._workspace, self._reachable)
+        self.samples.append(sample)
+        return name, len(view.ids)
+
+    def remove(self, name: str) -> None:
+        """Take the sample of this name out again. Raises CalibrationError if there is none."""
+        if self.index is None or name not in {sample.name for sample in self.samples}:
+            raise CalibrationError(f"There is no sample {name}.", "Look at the list: it may be removed already.")
+        self.index = without_sample(self._folder, self.index, name)
+        self.samples = [sample for sample in self.samples if sample.name != name]
 
 
 def in_words(start: Pose, target: Pose) -> str:

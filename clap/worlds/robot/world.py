@@ -29,7 +29,7 @@ class RobotWorld(RealTable):
     ``recover`` is called. ``on_close`` is called last.
     """
 
-    abilities = frozenset({Ability.MOVE, Ability.REHEARSE})
+    abilities = frozenset({Ability.MOVE, Ability.REHEARSE, Ability.CALIBRATE})
     limits: MotionLimits | None
 
     def __init__(
@@ -51,11 +51,11 @@ class RobotWorld(RealTable):
     def observe(self) -> Observation:
         """The present observation, of frames taken from now on. Raises ArmError or CameraError."""
         state = self.arm.state()
-        return self._observation(state, self._cameras.frames(state.tool, after=time.time()))
+        return self._observation(state, self.cameras.frames(state.tool, after=time.time()))
 
     def observe_in_parts(self) -> Iterator[Observation | None]:
         state = self.arm.state()
-        yield self._observation(state, self._cameras.frames(state.tool))
+        yield self._observation(state, self.cameras.frames(state.tool))
 
     def instant(self) -> Instant:
         state = self.arm.state()
@@ -105,11 +105,11 @@ class RobotWorld(RealTable):
 
     def close(self) -> None:
         self.arm.close()
-        self._cameras.close()
+        self.cameras.close()
         self._on_close()
 
     def _check_sight(self, state: ArmState) -> None:
-        self._cameras.frames(state.tool)
+        self.cameras.frames(state.tool)
 
     @staticmethod
     def _observation(state: ArmState, frames: tuple[CameraFrame, ...]) -> Observation:

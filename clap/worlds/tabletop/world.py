@@ -50,7 +50,7 @@ class TabletopWorld:
     """
 
     is_real = False
-    abilities = frozenset(Ability) - {Ability.REHEARSE}  # a step can be undone here
+    abilities = frozenset(Ability) - {Ability.REHEARSE, Ability.CALIBRATE}  # steps can be undone, cameras are known
     tool_speed = LINEAR_SPEED
     limits: MotionLimits | None = None
 

@@ -1,0 +1,144 @@
+"""The Calibration panel's work, in the station's process: one thing after the other on a thread of its own.
+
+The picture is live while somebody who operates looks at it; all pages are shown the same. Nothing moves by any of this.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from clap.episode import Episode
+from clap.failures import ClapError
+from ui import calibration_messages as messages
+from ui.pictures import envelope, jpeg
+from ui.station.channel import Frame, Json, frame
+from ui.station.outbox import Outbox
+from ui.station.recording import Recording
+
+if TYPE_CHECKING:
+    from clap.worlds.robot.calibration_bench import CalibrationBench
+
+WATCHED_S = 3.0
+"""The picture stays live for so long after a page has asked for it; pages ask every second."""
+
+PERIOD_S, SHARE = 0.2, 0.25
+"""Looks are so far apart, and take no more than this share of the time: the arm's loop runs in this process too."""
+
+MOST_WAITING = 4
+
+logger = logging.getLogger(__name__)
+
+
+class Calibrating:
+    """Obeys the commands whose names begin with "calibrate-". Without a bench all of them are refused."""
+
+    def __init__(self, recording: Recording, outbox: Outbox):
+        self._recording, self._outbox = recording, outbox
+        self._jobs: queue.Queue[Json] = queue.Queue(MOST_WAITING)
+        self._bench: CalibrationBench | None = None
+        self._episode: Episode | None = None
+        self._camera, self._watched_until = "", 0.0
+        self._answered = 0
+        self._told: Json | None = None
+
+    def follow(self, episode: Episode, bench: CalibrationBench | None) -> None:
+        """Calibrate on this bench from now on; an episode that is under way keeps a calibration from being saved."""
+        if bench is not None:
+            self._episode, self._bench = episode, bench
+            self._camera = bench.config.cameras[0].name
+            threading.Thread(target=self._run, args=(bench,), name="calibration", daemon=True).start()
+
+    def obey(self, command: Json) -> None:
+        """Carry a checked command out soon, and return at once; its page is told if it is refused."""
+        if self._bench is None:
+            self._refuse(command, "This world has no cameras of its own to calibrate.")
+            return
+        try:
+            self._jobs.put_nowait(command)
+        except queue.Full:
+            if command["type"] != "calibrate-look":
+                self._refuse(command, "The calibration is busy. Wait until it has answered, then press again.")
+
+    # On the calibration's own thread
+
+    def _run(self, bench: CalibrationBench) -> None:
+        with suppress(BrokenPipeError):  # the server has ended, and so will this process
+            pause = PERIOD_S
+            self._tell(bench)
+            while True:
+                with suppress(queue.Empty):
+                    self._carry_out(bench, self._jobs.get(timeout=pause if self._is_watched else None))
+                if self._is_watched:
+                    began = time.monotonic()
+                    self._look(bench)
+                    pause = max(PERIOD_S, (time.monotonic() - began) * (1 / SHARE - 1))
+
+    @property
+    def _is_watched(self) -> bool:
+        return time.monotonic() < self._watched_until
+
+    def _carry_out(self, bench: CalibrationBench, command: Json) -> None:
+        verb, camera = command["type"], command["camera"]
+        try:
+            bench.camera(camera)  # before anything else remembers a name that there is not
+            if verb == "calibrate-look":
+                self._camera, self._watched_until = camera, time.monotonic() + WATCHED_S
+            elif verb == "calibrate-sample":
+                self._outbox.log("info", f"Calibration of {camera}: {bench.take(camera)}")
+            elif verb == "calibrate-remove":
+                bench.remove(camera, command["sample"])
+            elif verb == "calibrate-clear":
+                bench.clear(camera)
+            elif verb == "calibrate-solve":
+                bench.solve(camera)
+            elif verb == "calibrate-save":
+                self._require_rest()
+                self._outbox.log("good", f"The calibration of {camera} was saved: {bench.save(camera)}")
+        except ClapError as error:
+            self._refuse(command, str(error))
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            logger.exception("The calibration failed")
+            self._refuse(command, f"That failed ({type(error).__name__}: {error}). Look at the terminal.")
+        self._answered += verb != "calibrate-look"
+        self._tell(bench)
+
+    def _require_rest(self) -> None:
+        """What was predicted or is recorded was seen by the calibration so far."""
+        now = self._episode.snapshot() if self._episode is not None else None
+        if now is not None and (now.state.busy or now.prediction is not None):
+            raise ClapError(
+                "A step is predicted or under way, by the calibration so far.", "Press Stop, then save it again."
+            )
+        if self._recording.is_recording:
+            raise ClapError("A take is being recorded, by the calibration so far.", "End it, then save it again.")
+
+    def _look(self, bench: CalibrationBench) -> None:
+        """Show all pages what the camera sees, or why it sees nothing."""
+        parts: dict[str, bytes] = {}
+        try:
+            look = bench.look(self._camera)
+            header, parts = messages.look(look), {"picture": jpeg(look.picture)}
+        except ClapError as error:
+            header = {"sentence": str(error), "ready": False}
+        self._outbox.tell(Frame("board", envelope({"type": "board", "camera": self._camera, **header}, parts)))
+
+    def _tell(self, bench: CalibrationBench) -> None:
+        """Tell all pages how it stands, if that has changed: also when another command was carried out."""
+        try:
+            state = {**messages.state(bench, self._camera), "answered": self._answered}
+        except ClapError as error:
+            logger.warning("The calibration cannot be told: %s", error)
+            return
+        if state != self._told:
+            self._told = state
+            self._outbox.tell(frame(state))
+
+    def _refuse(self, command: Json, sentence: str) -> None:
+        self._outbox.answer(frame({"type": "refused", "sentence": sentence}, command["page"]))
