@@ -299,7 +299,7 @@ def test_what_the_start_up_check_found_is_in_the_log(stage, tmp_path: Path) -> N
     pages.recording.close(5)
 
 
-def test_a_disk_that_fills_ends_the_take_and_lets_the_arm_rest_and_the_take_can_be_kept(
+def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_kept(
     stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = tmp_path / "disk"
@@ -317,7 +317,8 @@ def test_a_disk_that_fills_ends_the_take_and_lets_the_arm_rest_and_the_take_can_
         one.episode.run()
         wait_for(lambda: pages.recording._recorder.status().take.frames >= 5)
         ballast = fill(disk, 2_000_000)
-        assert one.rest(EpisodeState.PAUSED).running is False
+        assert one.rest(EpisodeState.STOPPED).running is False
+        halted = one.worlds[0].pose
         while (told := pages.next("recording"))["state"] != "ended":
             pass
         assert "disk is nearly full" in told["take"]["ended"]
@@ -326,6 +327,7 @@ def test_a_disk_that_fills_ends_the_take_and_lets_the_arm_rest_and_the_take_can_
         while (told := pages.next("recording"))["state"] != "idle":
             pass
         assert told["note"].startswith("The take is kept")
+        assert one.worlds[0].pose is halted
         assert one.episode.run()
         one.rest(EpisodeState.DONE)
     finally:

@@ -189,15 +189,18 @@ class Recording:
         if self._was_recording and status.ended:
             self._outbox.log("info", f"Recording has ended. {status.ended} The take waits to be kept or discarded.")
             if status.failed:
-                self._let_the_arm_rest()
+                self._halt_the_arm()
         self._was_recording = recording
         self._tell_state("recording" if recording else "ended" if status.take is not None else "idle", status)
         return recording
 
-    def _let_the_arm_rest(self) -> None:
-        """What nobody records any more is not to go on by itself."""
-        if self._episode is not None and (now := self._episode.snapshot()).state.busy and now.running:
-            self._episode.pause()
+    def _halt_the_arm(self) -> None:
+        """What was to be recorded and no longer is does not go on unseen."""
+        assert self._episode is not None
+        now = self._episode.snapshot()
+        if now.state.in_motion or (now.state.busy and now.running):
+            self._outbox.log("warn", "The arm was halted, because what it does is recorded no longer.")
+            self._episode.stop()
 
     def _tell_state(self, state: str, status: RecorderStatus | None = None) -> None:
         message: Json = {"type": "recording", "state": state, "note": self._note}
