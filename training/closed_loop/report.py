@@ -22,7 +22,7 @@ def loop_report(comparison: Path, recordings: Path, command: str) -> str:
 
 
 def _verdict(sums: Mapping[str, Any]) -> str:
-    rise, loss = sums[NEW]["difference"][0], -sums[OLD]["difference"][0]
+    rise, loss = sums[NEW]["difference"][0], 0.0 - sums[OLD]["difference"][0]
     closes = rise >= ENOUGH and loss <= TOO_MUCH
     return (
         f"The loop {'closes' if closes else 'does not close'}: what was shown rises by {100 * rise:.0f} points (asked "
