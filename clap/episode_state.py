@@ -104,10 +104,10 @@ class EpisodeSnapshot:
     from the seed. ``seconds`` holds the latest wall time by stage (look, plan, views, planner, predictor, motion).
     ``correction``: what self-correction would do about the failure, once it is approved; ``corrections``: how many it
     has made since the instruction began. ``success`` is None until the instruction is finished, and stays None where
-    the world cannot tell. ``own``: the policy's own prediction, while
-    the one shown is the operator's. ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``:
-    a run waits for approval of every step. ``undo``: how many steps can be undone. ``abilities``: of the world.
-    ``trouble``: what keeps the arm from moving until a person has seen to it, ``blind`` why the scene cannot be seen.
+    the world cannot tell. ``own``: the policy's own prediction, while the one shown is the operator's.
+    ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``: a run waits for approval of every
+    step. ``undo``: how many steps can be undone. ``abilities``: of the world. ``trouble``: what keeps the arm from
+    moving until a person has seen to it, ``blind`` why the scene cannot be seen.
     """
 
     state: EpisodeState = EpisodeState.STARTING

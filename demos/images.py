@@ -7,19 +7,18 @@ depth exact. Level 1 of the compression: on our scenes level 6 saves a quarter o
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from demos.failures import DamagedFileError
 
-LEVEL = 1
-SIGNATURE, GREY, COLOUR, UP = b"\x89PNG\r\n\x1a\n", 0, 2, 2
-"""Of the PNG specification: how a file begins, two kinds of image, and a filter."""
+LINES_AND_LEVEL = [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP, cv2.IMWRITE_PNG_COMPRESSION, 1]
+"""Each line as its difference from the one above. Trying all five filters on every line, as Pillow does, takes 11 ms of
+CPU time for four cameras instead of 6, and saves no bytes. Recording shares two cores with the simulation."""
 
 MILLIMETRE = 1000.0
 FARTHEST = 65535
@@ -27,7 +26,7 @@ FARTHEST = 65535
 
 def encode_rgb(rgb: NDArray[np.uint8]) -> bytes:
     """PNG of a colour image (H, W, 3) uint8."""
-    return _png(np.ascontiguousarray(rgb))
+    return _png(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8))
 
 
 def encode_depth(depth: NDArray[np.floating]) -> bytes:
@@ -49,25 +48,10 @@ def decode_depth(png: bytes, height: int, width: int) -> NDArray[np.float32]:
     return np.asarray(image).astype(np.float32) / np.float32(MILLIMETRE)
 
 
-def _png(array: NDArray[np.unsignedinteger]) -> bytes:
-    """PNG of (H, W, 3) uint8 or (H, W) uint16.
-
-    Each line is stored as its difference from the one above. Pillow and OpenCV try all five filters on every line:
-    13 ms of CPU time for four cameras instead of 4, and no fewer bytes. Recording shares two cores with the simulation.
-    """
-    height, width = array.shape[:2]
-    depth, kind = (16, GREY) if array.dtype == np.uint16 else (8, COLOUR)
-    lines = array.astype(array.dtype.newbyteorder(">"), copy=False).view(np.uint8).reshape(height, -1)
-    filtered = np.full((height, lines.shape[1] + 1), UP, np.uint8)
-    filtered[0, 1:] = lines[0]
-    np.subtract(lines[1:], lines[:-1], out=filtered[1:, 1:])
-    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
-    packed = zlib.compress(filtered.tobytes(), LEVEL)
-    return SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+def _png(image: NDArray[np.unsignedinteger]) -> bytes:
+    """PNG of an image as OpenCV has it: (H, W, 3) uint8 BGR or (H, W) uint16."""
+    _, encoded = cv2.imencode(".png", image, LINES_AND_LEVEL)
+    return encoded.tobytes()
 
 
 def _opened(png: bytes, height: int, width: int, modes: tuple[str, ...]) -> Image.Image:

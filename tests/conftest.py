@@ -40,6 +40,16 @@ def stage():
         assert all(world.closed for world in one.worlds)
 
 
+@pytest.fixture(scope="module")
+def served():
+    """An arm of the tabletop scene, served on this machine over libfranka's protocol."""
+    from clap.worlds.robot.loopback import LoopbackArm
+
+    arm = LoopbackArm()
+    yield arm
+    arm.close()
+
+
 @pytest.fixture
 def store(tmp_path):
     """An empty set of demonstrations, open for writing."""

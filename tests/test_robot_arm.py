@@ -38,13 +38,6 @@ PROMPT_S, SLACK_S = 0.1, 0.3
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[LoopbackArm]:
-    arm = LoopbackArm("block_in_same_cup", seed=0)
-    yield arm
-    arm.close()
-
-
-@pytest.fixture(scope="module")
 def world(served: LoopbackArm) -> Iterator[RobotWorld]:
     made = robot_world(served, button=BUTTON)
     yield made

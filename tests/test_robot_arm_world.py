@@ -64,13 +64,6 @@ CAMERA = FailingCamera()
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[LoopbackArm]:
-    arm = LoopbackArm()
-    yield arm
-    arm.close()
-
-
-@pytest.fixture(scope="module")
 def world(served: LoopbackArm) -> Iterator[RobotWorld]:
     made = open_robot(config(served.address), CAMERA, ("put the red block in the red cup",))
     yield made

@@ -54,6 +54,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "demo-split": {"id": 1, "episode": "a", "frame": 2},
     **{f"demo-{verb}": {"id": 1, "episodes": ["a"]} for verb in ("delete", "restore")},
     **{f"demo-{verb}": {"id": 1} for verb in ("empty-trash", "undo", "copy-sample")},
+    **{f"calibrate-{verb}": {"camera": "front"} for verb in ("look", "sample", "clear", "solve", "save")},
+    "calibrate-remove": {"camera": "front", "sample": "1"},
     "demo-replay": {"id": 1, "episode": "a", "set": "recordings", "every_frame": False},
     **{verb: {} for verb in PLAIN_VERBS},
 }

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from clap.checkpoint import default_checkpoint
 from tests.browser.operator_page import SCREEN, USUAL, ConsolePage, OpenPage
-from tests.browser.served_console import start
+from tests.browser.served_console import Started, end, start
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
-
-Started = tuple["subprocess.Popen[str]", str]
-"""A console's process and its address."""
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -51,8 +44,7 @@ def started() -> Iterator[dict[str, Started]]:
     running: dict[str, Started] = {}
     yield running
     for process, _ in running.values():
-        process.terminate()
-        process.wait(20)
+        end(process)
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +52,6 @@ def console_url(started: dict[str, Started], tmp_path_factory: pytest.TempPathFa
     """Gives the address of a console that began with the policy "expert" or "clap"; each is started once."""
 
     def url_for(policy: str) -> str:
-        if policy == "clap" and not default_checkpoint().exists():
-            pytest.skip("clap/pretrained/clap-mini is not there: run `make train-mini`")
         if policy not in started:
             started[policy] = start(policy, recordings=str(tmp_path_factory.mktemp("recordings")))
         return started[policy][1]
@@ -72,13 +62,9 @@ def console_url(started: dict[str, Started], tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def opener(chromium: sync_api.Browser, console_url: Callable[[str], str]) -> OpenPage:
     """Opens pages of the console."""
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    shots = Path(folder) if folder else None
-    if shots is not None:
-        shots.mkdir(parents=True, exist_ok=True)
 
     def open_one(policy: str) -> ConsolePage:
-        page = ConsolePage(chromium.new_page(viewport=SCREEN), shots)
+        page = ConsolePage(chromium.new_page(viewport=SCREEN))
         page.open(console_url(policy))
         page.operate()
         return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +14,9 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 
 SCREEN = {"width": 1440, "height": 900}
 SMALL = {"width": 1024, "height": 768}
+
+SHOTS = Path(os.environ["CLAP_SCREENSHOTS"]) if os.environ.get("CLAP_SCREENSHOTS") else None
+"""Where screenshots go, if anywhere."""
 
 Look = tuple[dict[str, int], str]
 """A window's size and its theme."""
@@ -41,10 +45,9 @@ class ConsolePage:
 
     everyone: ClassVar[list[ConsolePage]] = []
 
-    def __init__(self, page: sync_api.Page, shots: Path | None, tour: bool = False):
+    def __init__(self, page: sync_api.Page, tour: bool = False):
         self.page = page
         self.errors: list[str] = []
-        self._shots = shots
         self._look = USUAL
         self.everyone.append(self)
         if not tour:  # a first visit would begin with it
@@ -140,8 +143,9 @@ class ConsolePage:
 
     def screenshot(self, name: str) -> None:
         """Save what is seen, if CLAP_SCREENSHOTS names a folder."""
-        if self._shots is not None:
+        if SHOTS is not None:
+            SHOTS.mkdir(parents=True, exist_ok=True)
             self.page.wait_for_timeout(400)  # let the last picture be decoded and drawn
             size, theme = self._look
             look = "" if self._look == USUAL else f"-{size['width']}-{theme}"
-            self.page.screenshot(path=self._shots / f"{name}{look}.png")
+            self.page.screenshot(path=SHOTS / f"{name}{look}.png")

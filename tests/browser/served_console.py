@@ -6,14 +6,26 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from clap.checkpoint import default_checkpoint
+
 ROOT = Path(__file__).parents[2]
+Started = tuple["subprocess.Popen[str]", str]
+"""A console's process and its address."""
+
 DEAD_MAN_S = 8
 """Taking a screenshot stops a page for longer than the console waits otherwise: drawing without a GPU is slow."""
 
 
-def start(policy: str, *options: str, recordings: str = "off") -> tuple[subprocess.Popen[str], str]:
+def start(policy: str, *options: str, recordings: str = "off") -> Started:
+    """Start one; the test is skipped where the policy "clap" has no checkpoint."""
+    if policy == "clap" and not default_checkpoint().exists():
+        pytest.skip("clap/pretrained/clap-mini is not there: run `make train-mini`")
     errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the console runs; a pipe nobody reads fills up)
     command = [sys.executable, "app.py", "--port", "0", "--policy", policy, "--dead-man", str(DEAD_MAN_S)]
     command += ["--recordings", recordings, *options]
@@ -24,3 +36,19 @@ def start(policy: str, *options: str, recordings: str = "off") -> tuple[subproce
             return process, found.group()
     errors.seek(0)
     raise AssertionError(f"the console did not start:\n{errors.read()}")
+
+
+@contextmanager
+def serving(policy: str, *options: str, recordings: str = "off") -> Iterator[Started]:
+    """The same, which ends with the test."""
+    process, url = start(policy, *options, recordings=recordings)
+    try:
+        yield process, url
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a console, and wait until it has."""
+    process.terminate()
+    process.wait(30)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +13,13 @@ pytest.importorskip("pyrealsense2", reason="librealsense is part of requirements
 
 import mujoco
 
-from clap.checkpoint import default_checkpoint
 from clap.geometry import Pose
 from clap.teleoperation import turned
 from clap.worlds.robot.config import LOOPBACK, CameraConfig, Source
 from clap.worlds.tabletop.robot import SINGLE_CAMERA, Lighting, table_spec
-from tests.browser.operator_page import LET_GO, SCREEN, SMALL, ConsolePage, sync_api
-from tests.browser.served_console import start
+from tests.browser.operator_page import LET_GO, SCREEN, SHOTS, SMALL, ConsolePage, sync_api
+from tests.browser.served_console import serving
+from tests.browser.visitors import operator
 from tests.robot_boards import error_of
 
 pytestmark = pytest.mark.browser
@@ -72,26 +71,15 @@ class Panel:
 
 @pytest.fixture(scope="module")
 def panel(chromium: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    if not default_checkpoint().exists():
-        pytest.skip("clap/pretrained/clap-mini is not there: run `make train-mini`")
     folder = tmp_path_factory.mktemp("robot")
     shipped = LOOPBACK.read_text("utf-8")
     assert "board: false" in shipped
     config = folder / "robot.yaml"
     config.write_text(shipped.replace("board: false", "board: true ") + "\ncalibration:\n  folder: calibration\n")
-    process, url = start("clap", "--world", "robot", "--config", str(config), "--dead-man", "8")
-    shots = os.environ.get("CLAP_SCREENSHOTS")
-    page = ConsolePage(chromium.new_page(viewport=SCREEN), Path(shots) if shots else None)
-    try:
-        page.open(url)
-        page.operate()
+    options = ("--world", "robot", "--config", str(config), "--dead-man", "8")
+    with serving("clap", *options) as (_, url), operator(chromium, url) as page:
         page.page.click("#c-tab-calibration")
         yield Panel(page, folder / "calibration")
-        assert page.errors == []
-    finally:
-        page.page.close()
-        process.terminate()
-        process.wait(30)
 
 
 def true_pose() -> np.ndarray:
@@ -137,7 +125,7 @@ def test_a_camera_is_calibrated_to_two_millimetres_and_the_file_is_dated(panel: 
     page.wait_for_function("() => window.__clap.calibration.result", timeout=20_000)
     assert page.locator("#c-calibration-result").is_visible()
     for look in ((SCREEN, "dark"), (SMALL, "light"), (SCREEN, "light"), (SMALL, "dark")):
-        if panel.console._shots:
+        if SHOTS is not None:
             panel.console.look(look)
             panel.console.screenshot("calibration-result")
     assert not list(panel.folder.glob("*.yaml")), "saved by the button alone"

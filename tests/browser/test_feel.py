@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,8 +31,7 @@ DIALOGS = {"settings": "#c-open-settings", "help": "#c-open-help"}
 
 @pytest.fixture(scope="module")
 def visit(chromium: Browser, console_url: Callable[[str], str]) -> Iterator[Visit]:
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    with visitors(chromium, console_url("expert"), Path(folder) if folder else None) as opened:
+    with visitors(chromium, console_url("expert")) as opened:
         yield opened
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.operator_page import ConsolePage
-from tests.browser.served_console import start
+from tests.browser.served_console import serving
 
 pytestmark = pytest.mark.browser
 PASSWORD = "correct horse"
@@ -17,12 +17,8 @@ PASSWORD = "correct horse"
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
-    process, url = start("expert", "--auth", f"ada:{PASSWORD}")
-    try:
+    with serving("expert", "--auth", f"ada:{PASSWORD}") as (_, url):
         yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def log_in(console: ConsolePage) -> None:
@@ -35,7 +31,7 @@ def test_a_login_leads_to_the_panel_and_logging_out_ends_every_tab(chromium: Bro
     context = chromium.new_context()
     context.add_init_script("localStorage.setItem('clap-tour', 'seen')")
     try:
-        console, other = (ConsolePage(context.new_page(), None) for _ in range(2))
+        console, other = (ConsolePage(context.new_page()) for _ in range(2))
         console.page.goto(f"{guarded}/#evaluation")
         assert urlsplit(console.page.url).path == "/clap/login"
         log_in(console)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser
 from clap.checkpoint import default_checkpoint
 from tests.browser.by_hand import moved, position, rests, switch_on
 from tests.browser.operator_page import SCREEN, ConsolePage
-from tests.browser.served_console import start
+from tests.browser.served_console import serving
 from tests.browser.test_feel import UNDER_STOP
 from tests.browser.visitors import TABLET, Visit, violations, visitors
 from tests.evaluation_files import write_evaluation
@@ -46,14 +45,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def visit(chromium: Browser, checkpoint: Path) -> Iterator[Visit]:
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    process, url = start("expert", "--checkpoint", str(checkpoint))
-    try:
-        with visitors(chromium, url, Path(folder) if folder else None) as opened:
-            yield opened
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving("expert", "--checkpoint", str(checkpoint)) as (_, url), visitors(chromium, url) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

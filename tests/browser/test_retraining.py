@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 
 from demos.sample import SAMPLE
 from tests.browser.operator_page import ConsolePage
-from tests.browser.served_console import start
+from tests.browser.served_console import end, start
 from tests.browser.visitors import Visit, violations, visitors
 from tests.rehearsal_shards import write_rehearsal
 from tests.tiny_checkpoint import save_tiny_checkpoint
@@ -65,8 +65,7 @@ class Consoles:
         self.process, self.url = start("expert", *self._options, recordings=self._recordings)
 
     def end(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
+        end(self.process)
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +77,7 @@ def consoles(runs: Path, recordings: Path) -> Iterator[Consoles]:
 
 @pytest.fixture(scope="module")
 def visit(chromium: Browser, consoles: Consoles) -> Iterator[Visit]:
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    shots = Path(folder) if folder else None
-    with visitors(chromium, consoles.url, shots) as opened:
+    with visitors(chromium, consoles.url) as opened:
         yield opened
 
 
@@ -131,7 +128,7 @@ def test_a_run_is_begun_survives_the_console_and_is_cancelled_and_resumed(
     consoles.end()
     assert run.is_running and run.group() == group
     consoles.start()
-    with visitors(chromium, consoles.url, console._shots) as anew:
+    with visitors(chromium, consoles.url) as anew:
         again = anew()
         again.operate()
         training(again)
@@ -173,8 +170,7 @@ def test_a_comparison_of_a_real_size_can_be_read(chromium: Browser, consoles: Co
         row["difference"] = [0.65 - 0.2 * k, 0.3 - 0.2 * k, 0.82 - 0.2 * k]
     sums = {"new": first, "old": others[0]}
     finished.comparison.write_text(comparison_text({**comparison, "rows": [first, *others], "sums": sums}))
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    with visitors(chromium, consoles.url, Path(folder) if folder else None) as visit:
+    with visitors(chromium, consoles.url) as visit:
         console = visit(theme=theme)
         training(console)
         page = console.page

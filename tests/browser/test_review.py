@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser
 from demos.frames import Outcome
 from demos.store import DemonstrationStore
 from tests.browser.operator_page import SCREEN, ConsolePage
-from tests.browser.served_console import start
+from tests.browser.served_console import serving
 from tests.browser.test_feel import UNDER_STOP
 from tests.browser.visitors import TABLET, Visit, violations, visitors
 
@@ -36,14 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def visit(chromium: Browser, folder: Path) -> Iterator[Visit]:
-    shots = os.environ.get("CLAP_SCREENSHOTS")
-    process, url = start("expert", recordings=str(folder))
-    try:
-        with visitors(chromium, url, Path(shots) if shots else None) as opened:
-            yield opened
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving("expert", recordings=str(folder)) as (_, url), visitors(chromium, url) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +49,7 @@ def gallery(console: ConsolePage, cards: int | None = None) -> None:
     page = console.page
     page.set_default_timeout(PATIENCE_MS)
     page.click("#c-tab-demonstrations")
-    if page.locator("#r-back").is_visible():
-        page.click("#r-back")
+    page.evaluate("document.querySelector('#r-back')?.click()")  # it goes by itself once what it shows is deleted
     page.wait_for_selector("#c-demonstrations-body[aria-busy=false]")
     if cards is not None:
         page.wait_for_function(CARDS, arg=cards)

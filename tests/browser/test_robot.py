@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -15,9 +13,9 @@ from websockets.sync.client import connect
 pytest.importorskip("franky", reason="franky-control drives a Franka; it is part of requirements-robot.txt")
 pytest.importorskip("pyrealsense2", reason="librealsense is part of requirements-robot.txt")
 
-from clap.checkpoint import default_checkpoint
-from tests.browser.operator_page import LET_GO, SCREEN, ConsolePage, sync_api
-from tests.browser.served_console import start
+from tests.browser.operator_page import LET_GO, ConsolePage, sync_api
+from tests.browser.served_console import serving
+from tests.browser.visitors import operator
 
 pytestmark = pytest.mark.browser
 
@@ -37,21 +35,9 @@ TRIES = 8
 
 @pytest.fixture(scope="module")
 def robot(chromium: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsolePage]:
-    if not default_checkpoint().exists():
-        pytest.skip("clap/pretrained/clap-mini is not there: run `make train-mini`")
     recordings = str(tmp_path_factory.mktemp("recordings"))
-    process, url = start("clap", *LOOPBACK, recordings=recordings)
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    page = ConsolePage(chromium.new_page(viewport=SCREEN), Path(folder) if folder else None)
-    try:
-        page.open(url)
-        page.operate()
+    with serving("clap", *LOOPBACK, recordings=recordings) as (_, url), operator(chromium, url) as page:
         yield page
-        assert page.errors == []
-    finally:
-        page.page.close()
-        process.terminate()
-        process.wait(30)
 
 
 def predict(page: ConsolePage) -> None:

@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,13 +14,13 @@ import pytest
 pytest.importorskip("franky", reason="franky-control drives a Franka; it is part of requirements-robot.txt")
 pytest.importorskip("pyrealsense2", reason="librealsense is part of requirements-robot.txt")
 
-from clap.checkpoint import default_checkpoint
 from clap.geometry import Pose
 from clap.worlds.robot.calibration_file import Calibration, save
 from clap.worlds.robot.config import Mount
 from clap.worlds.robot.loopback import LoopbackArm
-from tests.browser.operator_page import SCREEN, ConsolePage, sync_api
-from tests.browser.served_console import start
+from tests.browser.operator_page import ConsolePage, sync_api
+from tests.browser.served_console import serving
+from tests.browser.visitors import operator
 from tests.robot_cameras import record, tabletop_frame
 
 pytestmark = pytest.mark.browser
@@ -44,18 +43,9 @@ JOG = """(y) => {
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[LoopbackArm]:
-    arm = LoopbackArm()
-    yield arm
-    arm.close()
-
-
-@pytest.fixture(scope="module")
 def robot(
     served: LoopbackArm, chromium: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ConsolePage]:
-    if not default_checkpoint().exists():
-        pytest.skip("clap/pretrained/clap-mini is not there: run `make train-mini`")
     folder = tmp_path_factory.mktemp("robot")
     record(folder / "table.db3", 30)
     pose = Pose.from_matrix(tabletop_frame().cam2world)
@@ -63,18 +53,9 @@ def robot(
     made = datetime.now(timezone.utc).isoformat()
     save(Calibration("sim1", Mount.FIXED, made, position, quaternion, 0.5, 0.05, 0.3), folder)
     (folder / "robot.yaml").write_text(CONFIG.format(address=served.address))
-    process, url = start("clap", "--world", "robot", "--config", str(folder / "robot.yaml"))
-    shots = os.environ.get("CLAP_SCREENSHOTS")
-    page = ConsolePage(chromium.new_page(viewport=SCREEN), Path(shots) if shots else None)
-    try:
-        page.open(url)
-        page.operate()
+    options = ("--world", "robot", "--config", str(folder / "robot.yaml"))
+    with serving("clap", *options) as (_, url), operator(chromium, url) as page:
         yield page
-        assert page.errors == []
-    finally:
-        page.page.close()
-        process.terminate()
-        process.wait(30)
 
 
 def drive(robot: ConsolePage, along: float, milliseconds: float) -> None:

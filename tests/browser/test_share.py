@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -19,8 +17,7 @@ Two = tuple[ConsolePage, ConsolePage]
 
 @pytest.fixture(scope="module")
 def two(chromium: Browser, console_url: Callable[[str], str]) -> Iterator[Two]:
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    with visitors(chromium, console_url("expert"), Path(folder) if folder else None) as visit:
+    with visitors(chromium, console_url("expert")) as visit:
         yield _pair(visit)
 
 

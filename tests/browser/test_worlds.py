@@ -7,13 +7,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.operator_page import ConsolePage
-from tests.browser.served_console import start
+from tests.browser.served_console import serving
 from tests.browser.visitors import Visit, violations, visitors
 
 pytestmark = pytest.mark.browser
@@ -25,14 +24,8 @@ BUSY = "window.__busy = setInterval(() => window.__clap.console.link.send({ type
 @pytest.fixture(scope="module")
 def crowd(chromium: Browser) -> Iterator[Crowd]:
     """A console with two worlds, where ten seconds without a command count as rest."""
-    folder = os.environ.get("CLAP_SCREENSHOTS")
-    process, url = start("expert", "--worlds", "2", "--idle", "10")
-    try:
-        with visitors(chromium, url, Path(folder) if folder else None) as visit:
-            yield visit, process
-    finally:
-        process.terminate()
-        process.wait(30)
+    with serving("expert", "--worlds", "2", "--idle", "10") as (process, url), visitors(chromium, url) as visit:
+        yield visit, process
 
 
 @pytest.fixture(scope="module")

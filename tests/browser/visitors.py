@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
@@ -18,7 +17,7 @@ Visit = Callable[..., ConsolePage]
 
 
 @contextmanager
-def visitors(browser: Browser, url: str, shots: Path | None) -> Iterator[Visit]:
+def visitors(browser: Browser, url: str) -> Iterator[Visit]:
     """Opens pages in browsers of their own; at the end none of them may have reported an error."""
     opened: list[ConsolePage] = []
 
@@ -37,7 +36,7 @@ def visitors(browser: Browser, url: str, shots: Path | None) -> Iterator[Visit]:
         context.add_init_script(
             f"localStorage.setItem('clap-theme', '{theme}'); localStorage.setItem('clap-name', '{name}')"
         )
-        console = ConsolePage(context.new_page(), shots, tour=tour)
+        console = ConsolePage(context.new_page(), tour=tour)
         console.page.goto(url) if waits else console.open(url)
         opened.append(console)
         return console
@@ -49,6 +48,19 @@ def visitors(browser: Browser, url: str, shots: Path | None) -> Iterator[Visit]:
             console.page.context.close()
     errors = [error for console in opened for error in console.errors]
     assert not errors, errors
+
+
+@contextmanager
+def operator(browser: Browser, url: str) -> Iterator[ConsolePage]:
+    """A page that operates; at the end it may not have reported an error."""
+    console = ConsolePage(browser.new_page(viewport=SCREEN))  # type: ignore[arg-type]
+    try:
+        console.open(url)
+        console.operate()
+        yield console
+        assert console.errors == []
+    finally:
+        console.page.close()
 
 
 def violations(console: ConsolePage, part: str | None = None) -> list[str]:

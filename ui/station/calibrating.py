@@ -5,6 +5,7 @@ The picture is live while somebody who operates looks at it; all pages are shown
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import threading
@@ -56,13 +57,14 @@ class Calibrating:
     def obey(self, command: Json) -> None:
         """Carry a checked command out soon, and return at once; its page is told if it is refused."""
         if self._bench is None:
-            self._refuse(command, "This world has no cameras of its own to calibrate.")
+            self._outbox.refuse(command["page"], "This world has no cameras of its own to calibrate.")
             return
         try:
             self._jobs.put_nowait(command)
         except queue.Full:
             if command["type"] != "calibrate-look":
-                self._refuse(command, "The calibration is busy. Wait until it has answered, then press again.")
+                busy = "The calibration is busy. Wait until it has answered, then press again."
+                self._outbox.refuse(command["page"], busy)
 
     # On the calibration's own thread
 
@@ -72,7 +74,10 @@ class Calibrating:
             self._tell(bench)
             while True:
                 with suppress(queue.Empty):
-                    self._carry_out(bench, self._jobs.get(timeout=pause if self._is_watched else None))
+                    command = self._jobs.get(timeout=pause if self._is_watched else None)
+                    self._outbox.attempt(command["page"], functools.partial(self._carry_out, bench, command))
+                    self._answered += command["type"] != "calibrate-look"
+                    self._tell(bench)
                 if self._is_watched:
                     began = time.monotonic()
                     self._look(bench)
@@ -84,30 +89,20 @@ class Calibrating:
 
     def _carry_out(self, bench: CalibrationBench, command: Json) -> None:
         verb, camera = command["type"], command["camera"]
-        try:
-            bench.camera(camera)  # before anything else remembers a name that there is not
-            if verb == "calibrate-look":
-                self._camera, self._watched_until = camera, time.monotonic() + WATCHED_S
-            elif verb == "calibrate-sample":
-                self._outbox.log("info", f"Calibration of {camera}: {bench.take(camera)}")
-            elif verb == "calibrate-remove":
-                bench.remove(camera, command["sample"])
-            elif verb == "calibrate-clear":
-                bench.clear(camera)
-            elif verb == "calibrate-solve":
-                bench.solve(camera)
-            elif verb == "calibrate-save":
-                self._require_rest()
-                self._outbox.log("good", f"The calibration of {camera} was saved: {bench.save(camera)}")
-        except ClapError as error:
-            self._refuse(command, str(error))
-        except BrokenPipeError:
-            raise
-        except Exception as error:
-            logger.exception("The calibration failed")
-            self._refuse(command, f"That failed ({type(error).__name__}: {error}). Look at the terminal.")
-        self._answered += verb != "calibrate-look"
-        self._tell(bench)
+        bench.camera(camera)  # before anything else remembers a name that there is not
+        if verb == "calibrate-look":
+            self._camera, self._watched_until = camera, time.monotonic() + WATCHED_S
+        elif verb == "calibrate-sample":
+            self._outbox.log("info", f"Calibration of {camera}: {bench.take(camera)}")
+        elif verb == "calibrate-remove":
+            bench.remove(camera, command["sample"])
+        elif verb == "calibrate-clear":
+            bench.clear(camera)
+        elif verb == "calibrate-solve":
+            bench.solve(camera)
+        elif verb == "calibrate-save":
+            self._require_rest()
+            self._outbox.log("good", f"The calibration of {camera} was saved: {bench.save(camera)}")
 
     def _require_rest(self) -> None:
         """What was predicted or is recorded was seen by the calibration so far."""
@@ -139,6 +134,3 @@ class Calibrating:
         if state != self._told:
             self._told = state
             self._outbox.tell(frame(state))
-
-    def _refuse(self, command: Json, sentence: str) -> None:
-        self._outbox.answer(frame({"type": "refused", "sentence": sentence}, command["page"]))

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from clap import events
 from clap.episode import Episode
 from clap.episode_state import SceneFrame
+from clap.failures import ClapError
 from clap.prediction import Prediction
 from ui import log, messages, pictures
 from ui.station.channel import Frame, Json, frame
@@ -53,6 +54,22 @@ class Outbox:
     def answer(self, answer: Frame) -> None:
         """Send soon, past all that is being encoded; never blocks."""
         self._answers.put(answer)
+
+    def refuse(self, page: int, sentence: str) -> None:
+        """Tell the page of this number soon why its command is not obeyed; never blocks."""
+        self.answer(frame({"type": "refused", "sentence": sentence}, page))
+
+    def attempt(self, page: int, job: Callable[[], None]) -> None:
+        """Do what this page commanded; if it fails, the page is told why, and the thread goes on."""
+        try:
+            job()
+        except ClapError as error:
+            self.refuse(page, str(error))
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            logger.exception("A command failed")
+            self.refuse(page, f"That failed ({type(error).__name__}: {error}). Look at the terminal.")
 
     def _tell_answers(self) -> None:
         with suppress(BrokenPipeError):  # the server has ended, and so will this process

@@ -152,7 +152,7 @@ class StationProcess:
             if command["type"] == "stop":
                 self._stop(command["number"])
             elif self._episode is None:
-                self._refuse(command, "The world is still starting. Wait until it is there.")
+                self._outbox.refuse(command["page"], "The world is still starting. Wait until it is there.")
             else:
                 self._obey(self._episode, command)
 
@@ -179,7 +179,7 @@ class StationProcess:
                 return
             obey(episode, self.recording, command)
         except BadCommandError as error:
-            self._refuse(command, str(error))
+            self._outbox.refuse(command["page"], str(error))
         if command["type"] not in ("jog", "jog-target"):
             self._outbox.refresh()
 
@@ -193,9 +193,6 @@ class StationProcess:
         stop, seconds = self._guard.motion_halted(when)
         at = time.time() - time.monotonic() + when
         self._outbox.answer(frame({"type": "halted", "stop": stop, "seconds": seconds, "at": at}))
-
-    def _refuse(self, command: Json, sentence: str) -> None:
-        self._outbox.answer(frame({"type": "refused", "sentence": sentence}, command["page"]))
 
     def _moving(self) -> bool:
         return self._episode is not None and self._episode.snapshot().state.in_motion

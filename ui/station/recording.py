@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from clap.episode import Episode
-from clap.failures import ClapError
 from demos.failures import DemonstrationError, InUseError, ReadOnlyError
 from demos.frames import Outcome
 from demos.recorder import Recorder, RecorderStatus
@@ -72,7 +71,7 @@ class Recording:
 
         If ``job`` raises a ClapError, the page of this number is told its sentences.
         """
-        self._jobs.put(functools.partial(self._attempt, page, job))
+        self._jobs.put(functools.partial(self._outbox.attempt, page, job))
 
     def close(self, timeout: float) -> None:
         """Leave a take that is open to be resumed, and let others write the set; waits at most so many seconds."""
@@ -99,20 +98,6 @@ class Recording:
             self._recorder.close()
         if self.store is not None:
             self.store.close()
-
-    def _attempt(self, page: int, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except ClapError as error:
-            self._refuse(page, str(error))
-        except BrokenPipeError:
-            raise
-        except Exception as error:
-            logger.exception("The recording failed")
-            self._refuse(page, f"That failed ({type(error).__name__}: {error}). Look at the terminal.")
-
-    def _refuse(self, page: int, sentence: str) -> None:
-        self._outbox.answer(frame({"type": "refused", "sentence": sentence}, page))
 
     def _open(self, episode: Episode, world: str) -> None:
         """Open the set for writing, or else for viewing only, or else say why it cannot be."""
