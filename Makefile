@@ -18,8 +18,14 @@ help: ## list the commands
 run: install ## serve the console; ARGS='--help' lists its options
 	$(PY) app.py $(ARGS)
 
+# Two processes halve the time of most tests; then the pages, which draw without a GPU, have the machine to themselves.
 test: install-tests lint ## lint, then all tests; ARGS='-k geometry' takes some
+ifeq ($(strip $(ARGS)),)
+	$(PY) -m pytest -m "not browser" --numprocesses 2 --dist loadfile
+	$(PY) -m pytest -m browser
+else
 	$(PY) -m pytest $(ARGS)
+endif
 
 lint: install-tests ## style, types, and the direction of the imports
 	$(PY) -m ruff check .

@@ -37,6 +37,9 @@ LET_GO = """() => {
 }"""
 
 
+PATIENCE_MS = 120_000
+"""Drawing without a GPU, beside other work, is slow."""
+
 OpenPage = Callable[[str], "ConsolePage"]
 
 
@@ -50,6 +53,7 @@ class ConsolePage:
         self.errors: list[str] = []
         self._look = USUAL
         self.everyone.append(self)
+        page.set_default_timeout(PATIENCE_MS)
         if not tour:  # a first visit would begin with it
             page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
         page.on("pageerror", lambda error: self.errors.append(str(error)))

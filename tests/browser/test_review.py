@@ -18,9 +18,6 @@ from tests.browser.visitors import TABLET, Visit, violations, visitors
 
 pytestmark = pytest.mark.browser
 
-PATIENCE_MS = 120_000
-"""Drawing without a GPU, beside other work, is slow."""
-
 SHOWN = "() => window.__clap.review && window.__clap.review.shown === window.__clap.review.frame"
 STRIPS = "() => [...document.querySelectorAll('.r-strip img')].every((image) => image.complete && image.naturalWidth)"
 CARDS = "count => document.querySelectorAll('.r-card').length === count"
@@ -47,7 +44,6 @@ def shared(visit: Visit) -> ConsolePage:
 def gallery(console: ConsolePage, cards: int | None = None) -> None:
     """Show the gallery, as it is once the list has come."""
     page = console.page
-    page.set_default_timeout(PATIENCE_MS)
     page.click("#c-tab-demonstrations")
     page.evaluate("document.querySelector('#r-back')?.click()")  # it goes by itself once what it shows is deleted
     page.wait_for_selector("#c-demonstrations-body[aria-busy=false]")

@@ -14,9 +14,12 @@ import numpy as np
 from clap.geometry import Pose
 from clap.stop_button import StopButton
 from clap.worlds.robot.arm import ArmMode, ArmState
+from clap.worlds.robot.arm_failures import ArmLostError
 
 MOST_JOINTS, ERROR_BYTES = 8, 400
-READ_TRIES = 1000
+READ_AGAIN_S, WRITTEN_S = 0.0005, 0.5
+"""Longer than a busy machine keeps the arm's process from going on in the middle of writing a state."""
+
 _MODES = tuple(ArmMode)
 
 
@@ -65,9 +68,10 @@ class ArmCells:
         self.cells.alive_until = time.monotonic() + seconds
 
     def read(self) -> ArmState | None:
-        """The newest state; None before the first one."""
+        """The newest state; None before the first one. Raises ArmLostError if who writes it does not go on."""
         cells = self.cells
-        for _ in range(READ_TRIES):
+        deadline = time.monotonic() + WRITTEN_S
+        while time.monotonic() < deadline:
             before = cells.sequence
             if before == 0:
                 return None
@@ -75,7 +79,8 @@ class ArmCells:
                 state = self._state()
                 if cells.sequence == before:
                     return state
-        raise RuntimeError("the arm's state could not be read: it was being written all the time")
+            time.sleep(READ_AGAIN_S)
+        raise ArmLostError("The arm's process stands still in the middle of telling its state.")
 
     def _state(self) -> ArmState:
         cells = self.cells
