@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
-from tests.browser.operator_page import SCREEN, ConsolePage, OpenPage
+from tests.browser.operator_page import SCREEN, ConsolePage, OpenPage, sync_api
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +30,20 @@ def test_everything_fits_on_the_screen_without_scrolling(console: ConsolePage) -
             assert box["y"] + box["height"] <= 900
         console.screenshot(f"page-{theme}")
         page.click("#c-theme")
+
+
+def test_where_no_worker_can_draw_the_page_draws_the_scene_itself(
+    chromium: sync_api.Browser, console_url: Callable[[str], str]
+) -> None:
+    console = ConsolePage(chromium.new_page(viewport=SCREEN))
+    console.page.add_init_script("delete HTMLCanvasElement.prototype.transferControlToOffscreen")
+    try:
+        console.open(console_url("expert"))
+        console.page.wait_for_function("() => window.__clap.scene.isDrawn")
+        console.screenshot("page-without-worker")
+        assert console.errors == []
+    finally:
+        console.page.close()
 
 
 def test_labels_in_the_views_do_not_cover_each_other(console: ConsolePage) -> None:
