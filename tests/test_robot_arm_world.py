@@ -89,7 +89,7 @@ def allowed(point: np.ndarray) -> bool:
 
 
 def test_nothing_that_the_server_is_sent_leaves_the_limits(served, world):
-    """CLAP_RANDOM_POSES=10000 tries so many: some 40 minutes."""
+    """CLAP_RANDOM_POSES=10000 tries so many: 25 minutes."""
     served.ask("commanded")
     rng = np.random.default_rng(4)
     sent = refused = late = 0
