@@ -16,6 +16,8 @@ from training.recordings.steps import recorded_steps
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
 
+pytestmark = pytest.mark.browser
+
 
 def test_an_operator_shows_what_the_policy_refuses(tmp_path: Path) -> None:
     scene = (STACK, 0, range(5000, 5001))
