@@ -32,6 +32,11 @@ def looks(*others: Look) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("console", every, ids=ids, indirect=True)
 
 
+EXTENT = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const { scrollWidth, scrollHeight } = document.documentElement;
+  done([scrollWidth, scrollHeight]);
+})))"""
+
 LET_GO = """() => {
   if (window.__clap.lease?.mine) window.__clap.console.link.send({ type: "lease", action: "release" });
 }"""
@@ -144,6 +149,11 @@ class ConsolePage:
 
     def banner(self) -> str:
         return self.page.locator("#c-banner").inner_text()
+
+    def extent(self) -> tuple[int, int]:
+        """Width and height of all that could be scrolled to, once the page has been laid out and drawn as it is now."""
+        width, height = self.page.evaluate(EXTENT)
+        return width, height
 
     def screenshot(self, name: str) -> None:
         """Save what is seen, if CLAP_SCREENSHOTS names a folder."""

@@ -195,7 +195,7 @@ def test_a_gamepad_button_stops(driving: ConsolePage) -> None:
 
 def test_the_arm_follows_the_handle_in_the_scene_while_it_is_dragged(driving: ConsolePage) -> None:
     page = driving.page
-    page.wait_for_function("() => window.__clap.scene.gizmo.helper.visible && window.__clap.scene.isDrawn")  # drawn
+    page.wait_for_function("() => window.__clap.scene.gizmo.shown() !== null")
     before = position(driving)
     x, y = page.evaluate(ARROW_UP)
     page.mouse.move(x, y)

@@ -87,7 +87,7 @@ def test_every_state_fits_shows_stop_and_has_no_grave_fault(visit: Visit, size: 
     found: dict[str, list[str]] = {}
     for state, part in states(console):
         console.screenshot(f"feel-{size['width']}-{theme}-{state}")
-        width, height = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+        width, height = console.extent()
         assert width <= size["width"], state
         assert size is TABLET or height == size["height"], state
         assert page.evaluate(UNDER_STOP), f"Stop is covered: {state}"

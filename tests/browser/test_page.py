@@ -20,8 +20,7 @@ def test_everything_fits_on_the_screen_without_scrolling(console: ConsolePage) -
     console.press_and_wait("predict", "awaiting approval")
     page = console.page
     for theme in ("dark", "light"):
-        size = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
-        assert size == [1440, 900]
+        assert console.extent() == (1440, 900)
         for button in page.locator("button:visible").all():
             box = button.bounding_box()
             assert box is not None
@@ -98,7 +97,7 @@ def test_an_instruction_that_cannot_be_planned_is_a_clear_sentence_and_the_conso
     for part in ("sentence", "next_move"):
         assert failure[part] in console.banner()
     console.screenshot(f"page-failure-{request.node.callspec.id.replace(' ', '-')}")
-    assert console.page.evaluate("document.documentElement.scrollHeight") == 900
+    assert console.extent()[1] == 900
     console.type(INSTRUCTION)
     assert console.press_and_wait("plan", "planned", "failed") == "planned"
 
@@ -180,7 +179,7 @@ def test_a_narrow_screen_stacks_the_columns(console: ConsolePage) -> None:
     assert left is not None
     assert right is not None
     assert right["y"] >= left["y"] + left["height"]
-    assert console.page.evaluate("document.documentElement.scrollWidth") <= 800
+    assert console.extent()[0] <= 800
     console.screenshot("page-narrow")
     console.page.set_viewport_size(SCREEN)
 

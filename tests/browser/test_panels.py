@@ -81,7 +81,7 @@ def test_every_panel_fits_shows_stop_and_has_no_grave_fault(visit: Visit, size: 
         for k, summary in enumerate(page.locator(f"#c-{name} summary").all()):
             if k in (0, 4):
                 summary.evaluate("node => node.parentElement.open = true")
-        wide, tall = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+        wide, tall = console.extent()
         inside = page.evaluate(
             f"(({{ scrollWidth, clientWidth }}) => scrollWidth - clientWidth)(document.querySelector('#c-{name}'))"
         )

@@ -124,7 +124,7 @@ def test_gallery_and_episode_fit_show_stop_and_have_no_grave_fault(
         inside = (
             "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('#c-demonstrations'))"
         )
-        wide = page.evaluate("document.documentElement.scrollWidth")
+        wide, _ = console.extent()
         assert (wide, page.evaluate(inside)) == (size["width"], 0), name
         assert page.evaluate(UNDER_STOP), f"Stop is covered: {name}"
         for part, top in enumerate((0, size["height"] - 80)):
