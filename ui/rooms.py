@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -124,7 +125,7 @@ class Rooms:
                     self._open(visitor)
                 else:
                     await socket.send_text(compact(self._place(ticket)))
-                    await self._answer(socket)
+                    await self._answer_for(LOOK_S, socket)
             return live
         finally:
             self._queue.remove(ticket)
@@ -140,12 +141,19 @@ class Rooms:
             "sentence": sentence,
         }
 
+    async def _answer_for(self, seconds: float, socket: WebSocket) -> None:
+        """Answer all that comes from a page that waits, for so long."""
+        with suppress(asyncio.TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._answer(socket, await socket.receive_text())
+
     @staticmethod
-    async def _answer(socket: WebSocket) -> None:
-        """Answer what comes from a page that waits, for a moment: it has nothing to stop."""
+    async def _answer(socket: WebSocket, text: str) -> None:
+        """Answer a page that waits: it has nothing to stop."""
         try:
-            message = parse(await asyncio.wait_for(socket.receive_text(), LOOK_S))
-        except (asyncio.TimeoutError, BadCommandError):
+            message = parse(text)
+        except BadCommandError:
             return
         if message["type"] == "ping":
             await socket.send_text(compact({"type": "pong", "t": echo(message.get("t"))}))

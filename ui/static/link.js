@@ -49,7 +49,7 @@ export class Link {
     if (message.type === "stop-ack") return this.stopper.acknowledged(message.id);
     if (message.type === "lease") this.seat = message.seat; // a link made anew comes back as the same visitor
     if (message.type === "pong") message.roundTrip = this.roundTrip = performance.now() - message.t;
-    if (message.type === "hello" || message.type === "queue") this.opened(message.type === "hello");
+    if (message.type === "hello" || (message.type === "queue" && !this.waiting)) this.opened(message.type === "hello");
     this.handlers.message(message);
     if (message.type === "world-lost") {
       this.worldLost = true;
