@@ -6,40 +6,18 @@ For tests and for trying the robot's side of the console. It can fail on demand,
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import multiprocessing
 import signal
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from clap.failures import WorldError
+from clap.worlds.robot.loopback_positions import ServedPositions
 
-MOST_POSITIONS = 256
 START_S, ANSWER_S = 60.0, 10.0
 
 Json = dict[str, Any]
-
-
-class ServedPositions:
-    """The joint positions of the whole served scene, MuJoCo's qpos, in memory that processes share."""
-
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._values = context.RawArray(ctypes.c_double, MOST_POSITIONS)
-        self._count = context.RawValue(ctypes.c_uint32)
-
-    def __call__(self) -> NDArray[np.floating]:
-        """(nq,) the positions now."""
-        return np.array(self._values[: self._count.value])
-
-    def set(self, values: NDArray[np.floating]) -> None:
-        """By the process that serves them."""
-        self._values[: len(values)] = values.tolist()
-        self._count.value = len(values)
 
 
 class LoopbackArm:

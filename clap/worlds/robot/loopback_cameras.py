@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clap.failures import WorldError
 from clap.worlds.robot.config import LoopbackConfig, RobotConfig
-from clap.worlds.robot.loopback import ServedPositions
+from clap.worlds.robot.loopback_positions import ServedPositions
 from clap.worlds.robot.software_camera import SoftwareCamera
 
 START_S, CLOSE_S = 60.0, 2.0

@@ -15,7 +15,7 @@ from clap.worlds.tabletop.graphics import choose_backend
 
 choose_backend()
 
-from clap.worlds.robot.loopback import ServedPositions  # noqa: E402
+from clap.worlds.robot.loopback_positions import ServedPositions  # noqa: E402
 from clap.worlds.robot.loopback_robot import ServedTable  # noqa: E402
 from clap.worlds.robot.loopback_server import FaultyServer  # noqa: E402
 from clap.worlds.tabletop.world import TabletopWorld  # noqa: E402

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
+from clap.geometry import Pose
 from clap.worlds.tabletop.objects import (
     BLOCK_HALF,
     CABINET_HEIGHT,
@@ -17,9 +20,6 @@ from clap.worlds.tabletop.objects import (
 )
 from clap.worlds.tabletop.phrasing import DRAWER, SORTER, is_block
 from clap.worlds.tabletop.tasks import OPENED, Subtask
-
-if TYPE_CHECKING:
-    from clap.worlds.tabletop.world import TabletopWorld
 
 RELEASED = 0.5
 """The gripper counts as open above this opening."""
@@ -33,7 +33,31 @@ STACKED = 0.005
 height above the other's: less than a block that leans against it."""
 
 
-def holds(world: TabletopWorld, subtask: Subtask) -> bool:
+class Gripper(Protocol):
+    """What of the arm a judge looks at."""
+
+    def gripper_open(self) -> float: ...
+
+
+class Table(Protocol):
+    """What a judge of goals is told of the physics; see ``TabletopWorld``."""
+
+    @property
+    def data(self) -> mujoco.MjData: ...
+
+    @property
+    def arm(self) -> Gripper: ...
+
+    def positions(self) -> dict[str, NDArray[np.floating]]: ...
+
+    def body_pose(self, name: str) -> Pose: ...
+
+    def drawer_opening(self) -> float: ...
+
+    def hole(self, shape: str) -> NDArray[np.floating]: ...
+
+
+def holds(world: Table, subtask: Subtask) -> bool:
     """True if the sub-task's goal holds now: the drawer is open, or the thing rests in or on its container, let go."""
     if subtask.opens_drawer:
         return world.drawer_opening() >= OPENED
@@ -54,7 +78,7 @@ def holds(world: TabletopWorld, subtask: Subtask) -> bool:
     return bool(np.hypot(local[0], local[1]) < CUP_RADIUS and 0 < local[2] < CUP_HEIGHT)
 
 
-def _in_drawer(world: TabletopWorld, point: np.ndarray) -> bool:
+def _in_drawer(world: Table, point: np.ndarray) -> bool:
     tray = world.data.body("drawer")
     local = tray.xmat.reshape(3, 3).T @ (point - tray.xpos)
     return bool(abs(local[0]) < 0.09 and abs(local[1]) < 0.085 and 0 < local[2] < CABINET_HEIGHT - 0.03)
