@@ -139,6 +139,27 @@ def test_the_runs_of_a_written_report_can_be_chosen_with_their_film_strips(sever
     assert films[0]["cause"] == "wrong object" and films[0]["instruction"] == "put <it> there & then"
 
 
+def test_a_checkpoint_without_figures_is_not_shown_with_those_of_the_report(several: Path) -> None:
+    out = several.parent / "evaluation"
+    assert report([str(several / "evaluation.json"), "--out", str(out)]) == 0
+    for path in several.glob("*.json"):
+        path.unlink()
+    found = panel(several, reported=out / "runs")
+    assert "has not been evaluated yet" in found["empty"]["sentence"] and found["sections"] == []
+    assert [choice["chosen"] for choice in found["choices"]] == [False], "they can be chosen"
+
+
+def test_what_the_report_has_too_is_shown_once_with_the_reports_film_strips(several: Path) -> None:
+    out = several.parent / "evaluation"
+    assert report([str(several / "evaluation.json"), "--out", str(out)]) == 0
+    shutil.rmtree(several / "evaluation.strips")
+    before = panel(several)
+    found = panel(several, reported=out / "runs")
+    assert [choice["key"] for choice in found["choices"]] == [choice["key"] for choice in before["choices"]]
+    assert "Film strips of failures" not in sections(before)
+    assert "Film strips of failures" in sections(found)
+
+
 def test_a_running_evaluations_files_are_left_as_they_are(several: Path) -> None:
     records = several / "evaluation.jsonl"
     records.write_text(records.read_text("utf-8") + '{"policy": "cl', "utf-8")

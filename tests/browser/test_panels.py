@@ -221,7 +221,7 @@ def test_evaluations_are_compared_side_by_side(console: ConsolePage) -> None:
     panel = page.locator("#c-evaluation")
     titles = panel.locator("h3").all_inner_texts()
     assert titles[:3] == ["Averages", "Success by task and condition", "Failures by cause"]
-    panel.get_by_role("checkbox", name="RVT-2").check()
+    panel.locator("input[value=checkpoint-rvt2]").check()
     page.wait_for_function("() => document.querySelectorAll('#c-evaluation .heatmaplayer .hm').length === 2")
     page.wait_for_selector("#c-evaluation-body[aria-busy=false]")
     assert page.evaluate("document.activeElement.value") == "checkpoint-rvt2"
@@ -234,7 +234,7 @@ def test_evaluations_are_compared_side_by_side(console: ConsolePage) -> None:
     image = panel.locator(".c-film img").first
     image.scroll_into_view_if_needed()
     page.wait_for_function("() => document.querySelector('.c-film img').naturalWidth === 480")
-    panel.get_by_role("checkbox", name="RVT-2").uncheck()
+    panel.locator("input[value=checkpoint-rvt2]").uncheck()
     page.wait_for_function("() => document.querySelectorAll('#c-evaluation .heatmaplayer .hm').length === 1")
 
 

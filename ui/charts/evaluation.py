@@ -24,10 +24,11 @@ PAPER = {"CLAP": "CLAP, the paper", "RVT2": "RVT-2, the paper"}
 
 
 def evaluation_panel(evaluations: Evaluations, wanted: Sequence[str] | None) -> Json:
-    """The panel's content for the evaluations of these keys; without any, for the first one that is found."""
+    """The panel's content for the evaluations of these keys; without any, for the checkpoint's own first one."""
     found, problems = evaluations.found()
     known = [key for key in dict.fromkeys(wanted or ()) if key in found][:MAX_SIDE_BY_SIDE]
-    chosen = [found[key] for key in known or list(found)[:1]]
+    own = [key for key, evaluation in found.items() if evaluation.place == "checkpoint"]
+    chosen = [found[key] for key in known or own[:1]]
     return {
         "checkpoint": evaluations.checkpoint.name,
         "problems": problems,

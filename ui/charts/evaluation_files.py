@@ -51,8 +51,12 @@ class Evaluations:
         self._folders = {"checkpoint": checkpoint, "report": report}
 
     def found(self) -> tuple[dict[str, Evaluation], list[str]]:
-        """The evaluations by key, the checkpoint's own first, and a sentence for each file that cannot be used."""
-        out, problems = {}, []
+        """The evaluations by key, the checkpoint's own first, and a sentence for each file that cannot be used.
+
+        One that the report has too is the checkpoint's own, shown with the report's film strips.
+        """
+        out: dict[str, Evaluation] = {}
+        problems = []
         for place, folder in self._folders.items():
             for path in _candidates(folder):
                 try:
@@ -60,7 +64,12 @@ class Evaluations:
                 except ResultsError as error:
                     problems.append(error.sentence)
                     continue
-                if run is not None:
+                if run is None:
+                    continue
+                same = next((one for one in out.values() if one.run.summary == run.summary), None)
+                if same is not None and place != same.place:
+                    out[same.key] = replace(same, path=path, run=run)
+                else:
                     key = f"{place}-{path.stem}"
                     out[key] = Evaluation(key, place, path, run)
         return _told_apart(out), problems
