@@ -10,7 +10,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -142,11 +141,14 @@ class Rooms:
         }
 
     async def _answer_for(self, seconds: float, socket: WebSocket) -> None:
-        """Answer all that comes from a page that waits, for so long."""
-        with suppress(asyncio.TimeoutError):
-            async with asyncio.timeout(seconds):
-                while True:
-                    await self._answer(socket, await socket.receive_text())
+        """Answer all that comes from a page that waits, for so long; an answer that is begun is sent whole."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                text = await asyncio.wait_for(socket.receive_text(), left)
+            except asyncio.TimeoutError:
+                return
+            await self._answer(socket, text)
 
     @staticmethod
     async def _answer(socket: WebSocket, text: str) -> None:

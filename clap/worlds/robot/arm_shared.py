@@ -17,7 +17,8 @@ from clap.worlds.robot.arm import ArmMode, ArmState
 from clap.worlds.robot.arm_failures import ArmLostError
 
 MOST_JOINTS, ERROR_BYTES = 8, 400
-READ_AGAIN_S, WRITTEN_S = 0.0005, 0.5
+READ_AGAIN_S = 0.0005
+WRITTEN_S = 0.5
 """Longer than a busy machine keeps the arm's process from going on in the middle of writing a state."""
 
 _MODES = tuple(ArmMode)
