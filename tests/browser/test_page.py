@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.operator_page import SCREEN, ConsolePage, OpenPage, sync_api
 
@@ -40,6 +43,10 @@ def test_where_no_worker_can_draw_the_page_draws_the_scene_itself(
         console.open(console_url("expert"))
         console.page.wait_for_function("() => window.__clap.scene.isDrawn")
         console.screenshot("page-without-worker")
+        seen = np.asarray(
+            Image.open(io.BytesIO(console.page.locator("canvas[aria-label^='3D scene:']").screenshot())).convert("RGB")
+        )
+        assert (seen.max(axis=2) > 100).mean() > 0.05, "the table and the arm are bright before a dark ground"
         assert console.errors == []
     finally:
         console.page.close()
