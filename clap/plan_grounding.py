@@ -1,7 +1,8 @@
-"""Whether a plan and what the planner saw agree: round one may neither use what is not there nor deny what is.
+"""Whether a plan agrees with what the planner knows: what it saw, and the step that was carried out last.
 
-A small planner's text follows its habits now and then (a cup that most plans speak of); both kinds of slip show when
-its answer is held against its own list of what it sees, and are mended without any other knowledge of the table.
+A small planner's text follows its habits now and then (a cup that most plans speak of, the part of a task that it has
+just done); such slips show when its answer is held against its own list of what it sees and against the last step,
+and are mended without any other knowledge of the table.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from clap.language import mentioned_objects
+from clap.language import mentioned_objects, normalise
 
 _PART = re.compile(r"\bthe (?:[a-z]+ ){1,4}?of (?=the\b)")
 """A part that is named with its whole, "the cylinder hole of the shape sorter": the whole is what has to be there."""
@@ -31,6 +32,12 @@ def denies_what_is_there(reason: str, seen: Sequence[str]) -> bool:
         # None at all: "shapes" and "things" are no last words of names, and say nothing that could be counted.
         return sum(name.split()[-1].rstrip("e") == several.group(1).rstrip("e") for name in seen) == 1
     return False
+
+
+def ends_with_what_is_done(steps: Sequence[str], last_step: str) -> bool:
+    """True if the plan's last step is the one just carried out, and comes once: nothing of this plan is left to do."""
+    done = normalise(last_step)
+    return bool(steps) and steps[-1] == done and steps.count(done) == 1
 
 
 def _is(thing: str, name: str) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from clap import language
 from clap.geometry import VIEW_NAMES
 from clap.instruction_words import read_instruction
-from clap.plan_grounding import denies_what_is_there, missing_thing
+from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing
 from clap.planner_model import PlannerSettings
 from clap.policy import OnText
 from clap.prediction import Plan, PlanStatus
@@ -69,8 +69,9 @@ class PlannerRounds(ABC):
     ) -> Plan:
         """Round one: the plan of the current sub-task, from the instruction, the last step, and what was ``seen``.
 
-        A planner without round one passes the instruction on as the plan. Raises InvalidInstructionError (empty, too
-        long, unknown words) or InvalidPlannerTextError.
+        A planner without round one passes the instruction on as the plan; a plan of which nothing is left to do is
+        read as the end of the task. Raises InvalidInstructionError (empty, too long, unknown words) or
+        InvalidPlannerTextError.
         """
         instruction = self.check_instruction(instruction)
         if not self.settings.reason_plan:
@@ -79,6 +80,8 @@ class PlannerRounds(ABC):
         plan = self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
         if seen is not None and plan.status is PlanStatus.REFUSED and denies_what_is_there(plan.reason, seen):
             plan = self._ask(question, self.format.steps_grammar, language.parse_plan, on_text)
+        if self.settings.last_step and ends_with_what_is_done(plan.steps, last_step):
+            return Plan(PlanStatus.COMPLETE, raw=plan.raw)
         missing = None if seen is None else missing_thing(plan.steps, seen)
         return plan if missing is None else Plan(PlanStatus.REFUSED, raw=plan.raw, reason=f"there is no {missing}")
 

@@ -1,11 +1,11 @@
-"""Plans are held against what was seen: nothing absent is used, nothing present is denied."""
+"""Plans are held against what is known: nothing absent is used, nothing present denied, nothing done again."""
 
 from __future__ import annotations
 
 import pytest
 
 from clap import language
-from clap.plan_grounding import denies_what_is_there, missing_thing
+from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing
 from clap.planner_model import PlannerSettings
 from clap.planner_rounds import PlannerRounds
 from clap.policy import INITIAL_STEP
@@ -86,3 +86,34 @@ def test_a_denial_of_what_is_there_is_asked_again_without_refusals():
 def test_without_a_look_nothing_is_checked():
     plan = Scripted("refuse : there is no blue cup").plan("put it there", INITIAL_STEP)
     assert plan.reason == "there is no blue cup"
+
+
+TWICE = ("the robot presses the bell", "the robot lifts the hand", "the robot presses the bell")
+
+
+@pytest.mark.parametrize(
+    ("steps", "last_step", "done"),
+    [
+        (TO_THE_BLUE_CUP, TO_THE_BLUE_CUP[-1], True),
+        (TO_THE_BLUE_CUP, "The robot places the red block into the blue cup.", True),
+        (TO_THE_BLUE_CUP, TO_THE_BLUE_CUP[-2], False),
+        (TO_THE_BLUE_CUP, phrasing.pick_and_place_steps("cylinder", "blue cup")[-1], False),
+        (TO_THE_BLUE_CUP, INITIAL_STEP, False),
+        (TWICE, TWICE[-1], False),
+        ((), INITIAL_STEP, False),
+    ],
+)
+def test_a_plan_is_done_when_its_last_step_is(steps, last_step, done):
+    assert ends_with_what_is_done(steps, last_step) == done
+
+
+def test_a_part_that_was_just_done_is_not_begun_again():
+    raw = language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP)
+    plan = Scripted(raw).plan("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN)
+    assert (plan.status, plan.steps, plan.raw) == (PlanStatus.COMPLETE, (), raw)
+
+
+def test_a_planner_that_is_not_told_the_last_step_plans_the_whole_task_again():
+    planner = Scripted(language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP))
+    planner.settings = PlannerSettings(last_step=False)
+    assert planner.plan("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN).steps == TO_THE_BLUE_CUP
