@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from clap.failures import ClapError
 from clap.promptness import be_prompt
 from ui.login import Login, credentials
 from ui.ports import PortError, listen
+from ui.space import space_options
 from ui.station.channel import Frame
 from ui.station.options import DEAD_MAN_S, NOT_RECORDING, CannotStartError, StationOptions
 from ui.station.station import Station
@@ -122,7 +124,20 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="a further name of this machine under which the page may be opened, such as that of a proxy",
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="whoever comes may use it, without a login: in simulation, with --worlds of their own",
+    )
+    parser.add_argument(
+        "--embed-in",
+        action="append",
+        default=[],
+        type=_origin,
+        metavar="ORIGIN",
+        help="a site whose pages may show the console in a frame, such as https://huggingface.co (default: none)",
+    )
+    return parser.parse_args([*space_options(os.environ), *(sys.argv[1:] if argv is None else argv)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -144,7 +159,14 @@ def serve(options: argparse.Namespace) -> None:
     is_real = WORLDS[options.world].is_real
     if is_real and options.worlds > 1:
         raise CannotStartError("There is one real robot: --worlds is for simulation.")
-    wanted, generated = credentials(options.host, options.auth, os.environ, is_real)
+    wanted, generated = None, ""
+    if not options.public:
+        wanted, generated = credentials(options.host, options.auth, os.environ, is_real)
+    elif is_real or options.worlds < 2 or options.auth:
+        raise CannotStartError(
+            "--public is for simulation without a login, where each visitor has a world: add --worlds 2 or more, and "
+            "leave out --auth and --world robot."
+        )
     with listen(options.host, options.port) as listener:
         made = station_options(options)
         station = Station(made)
@@ -158,7 +180,7 @@ def serve(options: argparse.Namespace) -> None:
             from ui.rooms import Rooms
             from ui.server import Server, make_app
 
-            access = Access(options.host, options.allow_host)
+            access = Access(options.host, options.allow_host, options.embed_in)
             sets = {"sample": SAMPLE} | ({} if made.recordings is None else {"recordings": made.recordings})
             checkpoint = options.checkpoint or default_checkpoint()
             retrainings = None if options.worlds > 1 else Retrainings(sets, checkpoint, options.retraining)
@@ -223,6 +245,12 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?", text):
+        raise argparse.ArgumentTypeError(f"an origin is like https://huggingface.co, without a path, not {text!r}")
+    return text
 
 
 def _recordings(text: str) -> Path | None:

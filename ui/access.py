@@ -1,7 +1,8 @@
 """Who may talk to the console: known hosts, the page's own origin, and one-time tokens for the live link.
 
 Without this, any web page open in a browser on the same network could drive the robot: a WebSocket is not bound by
-the same-origin policy, and a hostile name that resolves to 127.0.0.1 would pass an origin check alone.
+the same-origin policy, and a hostile name that resolves to 127.0.0.1 would pass an origin check alone. Nor may other
+sites show the page in a frame, unless they are named.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN_LIFETIME_S = 60.0
 MAX_TOKENS = 256
@@ -36,6 +37,9 @@ WRITABLE = frozenset(
 )
 """Where requests that are no mere reading may go: the page's own, and Gradio's for the event of stop_event.py."""
 
+NOBODY = "'none'"
+"""Nobody, as Content-Security-Policy writes it."""
+
 POLICY_VIOLATION = 1008
 """The WebSocket close code for a refused caller."""
 
@@ -51,8 +55,16 @@ def host_name(netloc: str) -> str:
 class Access:
     """Decides which hosts, origins and tokens the console accepts."""
 
-    def __init__(self, host: str, names: Iterable[str] = (), clock: Callable[[], float] = time.monotonic):
-        """``names``: further names of this machine, beside its own and ``host``, under which it is reached."""
+    def __init__(
+        self,
+        host: str,
+        names: Iterable[str] = (),
+        embed_in: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """``names``: further names of this machine, beside its own and ``host``, under which it is reached.
+        ``embed_in``: origins of pages that may show the console in a frame."""
+        self.embed_in = tuple(embed_in)
         own = socket.gethostname().lower()
         self._names = {"localhost", host.lower(), own, f"{own}.local", *(name.lower() for name in names)}
         self._clock = clock
@@ -72,6 +84,12 @@ class Access:
     def origin_allowed(self, origin: str | None, netloc: str) -> bool:
         """True if a page with this origin was served by this very host and port."""
         return bool(origin) and urlsplit(origin or "").netloc.lower() == netloc.lower()
+
+    @property
+    def framing(self) -> str:
+        """The header that tells browsers who may show the page in a frame: whoever else did could lay a page of its own
+        over the buttons and have the operator approve a motion unawares."""
+        return f"frame-ancestors {' '.join(self.embed_in or (NOBODY,))}"
 
     def issue(self) -> str:
         """A token that opens one live link within a minute."""
@@ -102,12 +120,20 @@ class SameHostOnly:
             return
         reason = self._refusal(scope)
         if reason is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._framed(send))
         elif scope["type"] == "http":
             await JSONResponse({"error": reason}, HTTPStatus.FORBIDDEN)(scope, receive, send)
         else:
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+
+    def _framed(self, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("content-security-policy", self._access.framing)
+            await send(message)
+
+        return sent
 
     def _refusal(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)

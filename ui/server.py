@@ -43,6 +43,13 @@ class FreshFiles(StaticFiles):
         return response
 
 
+def visitor_cookie(visitor: str, embedded: bool) -> str:
+    """The header that has a browser remember a visitor. In another site's frame it is sent only if it says so, over
+    HTTPS, and then belongs to that site and this one together (Partitioned, which http.cookies lacks before 3.14)."""
+    sent = "SameSite=None; Secure; Partitioned" if embedded else "SameSite=Strict"
+    return f"{COOKIE}={visitor}; Path=/; HttpOnly; {sent}"
+
+
 def make_app(
     rooms: Rooms,
     access: Access,
@@ -66,7 +73,7 @@ def make_app(
     async def session(request: Request) -> JSONResponse:
         answer = JSONResponse({"token": access.issue(), "login": login is not None})
         if rooms.private and COOKIE not in request.cookies:
-            answer.set_cookie(COOKIE, rooms.new_visitor(), httponly=True, samesite="strict")
+            answer.headers.append("set-cookie", visitor_cookie(rooms.new_visitor(), bool(access.embed_in)))
         return answer
 
     @app.post("/clap/stop")

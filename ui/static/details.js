@@ -2,6 +2,7 @@
 
 import { el, setText, showPicture } from "./dom.js";
 import { toggle } from "./enlarge.js";
+import { memory } from "./memory.js";
 
 const VIEW_NAMES = ["front", "left", "top"];
 const OLD_S = 2; // the safety checks ask from this age on
@@ -30,7 +31,7 @@ export class Details {
       });
     });
     this.frames = [];
-    this.heat = localStorage.getItem(HEAT_KEY) !== "off";
+    this.heat = memory.getItem(HEAT_KEY) !== "off";
     $("c-heat").checked = this.heat;
     $("c-heat").addEventListener("change", (event) => this.showHeat(event.target.checked));
     setInterval(() => this.showAges(), 250);
@@ -70,7 +71,7 @@ export class Details {
 
   showHeat(on) {
     this.heat = on;
-    localStorage.setItem(HEAT_KEY, on ? "on" : "off");
+    memory.setItem(HEAT_KEY, on ? "on" : "off");
     if (this.zoomed) this.drawFine();
   }
 

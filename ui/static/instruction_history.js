@@ -1,6 +1,7 @@
 // Instructions given before, in this browser: arrow up and down in the box, or the list beside it.
 
 import { el } from "./dom.js";
+import { memory } from "./memory.js";
 
 const KEY = "clap-instructions";
 const KEPT = 30;
@@ -11,7 +12,7 @@ export class History {
   constructor(use, box) {
     this.use = use;
     this.box = box;
-    this.texts = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    this.texts = JSON.parse(memory.getItem(KEY) ?? "[]");
     this.at = -1; // -1 is what is being written now
     this.button = document.getElementById("c-history-open");
     this.list = document.getElementById("c-history");
@@ -30,7 +31,7 @@ export class History {
     this.at = -1;
     if (!text.trim()) return;
     this.texts = [text, ...this.texts.filter((other) => other !== text)].slice(0, KEPT);
-    localStorage.setItem(KEY, JSON.stringify(this.texts));
+    memory.setItem(KEY, JSON.stringify(this.texts));
     this.enable();
   }
 

@@ -1,6 +1,7 @@
 // Who operates and who watches: the pill in the top bar, its panel, the strip while one watches, requests as toasts.
 
 import { el, setText } from "./dom.js";
+import { memory } from "./memory.js";
 import { toast } from "./toasts.js";
 
 const $ = (id) => document.getElementById(id);
@@ -8,7 +9,7 @@ const NAME_KEY = "clap-name";
 const NAME_LENGTH = 40;
 const SHOW_MS = 500;
 
-export const ownName = () => localStorage.getItem(NAME_KEY) ?? "";
+export const ownName = () => memory.getItem(NAME_KEY) ?? "";
 
 export class Lease {
   constructor(link) {
@@ -59,7 +60,7 @@ export class Lease {
 
   rename(name) {
     const kept = name.trim().slice(0, NAME_LENGTH);
-    localStorage.setItem(NAME_KEY, kept);
+    memory.setItem(NAME_KEY, kept);
     this.link.send({ type: "name", name: kept });
   }
 

@@ -1,6 +1,7 @@
 // A thin bar under the top bar for work that takes long, with the time left as the last runs of the same work suggest.
 
 import { setText } from "./dom.js";
+import { memory } from "./memory.js";
 
 const $ = (id) => document.getElementById(id);
 const KEY = "clap-work-seconds";
@@ -9,7 +10,7 @@ const WORK = ["starting", "planning", "predicting"]; // a motion's end is seen i
 
 export class Progress {
   constructor() {
-    this.known = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    this.known = JSON.parse(memory.getItem(KEY) ?? "{}");
     this.work = null;
     setInterval(() => this.show(), 200);
   }
@@ -32,7 +33,7 @@ export class Progress {
   learn(work, seconds) {
     const before = this.known[work];
     this.known[work] = before === undefined ? seconds : 0.6 * before + 0.4 * seconds;
-    localStorage.setItem(KEY, JSON.stringify(this.known));
+    memory.setItem(KEY, JSON.stringify(this.known));
   }
 
   show() {

@@ -3,6 +3,7 @@
 import { openDialog } from "./dialog.js";
 import { el } from "./dom.js";
 import { ownName } from "./lease.js";
+import { memory } from "./memory.js";
 import { chooseTheme, chosenTheme } from "./theme.js";
 
 const $ = (id) => document.getElementById(id);
@@ -42,7 +43,7 @@ export class Settings {
 
   /** A page that operates sets its own speed once, when it is opened. */
   beginWithSpeed() {
-    const wish = localStorage.getItem(SPEED_KEY);
+    const wish = memory.getItem(SPEED_KEY);
     if (!this.fresh || !this.mine || !this.can.speed) return;
     this.fresh = false;
     if (wish !== null && this.offers(wish) && Number(wish) !== this.speed) this.link.send({ type: "speed", value: Number(wish) });
@@ -54,7 +55,7 @@ export class Settings {
   }
 
   applyShown() {
-    for (const [key, off] of SHOWN) document.body.classList.toggle(off, localStorage.getItem(key) === "off");
+    for (const [key, off] of SHOWN) document.body.classList.toggle(off, memory.getItem(key) === "off");
   }
 
   open() {
@@ -64,8 +65,8 @@ export class Settings {
         onchange: (event) => document.dispatchEvent(new CustomEvent("clap-name", { detail: event.target.value })) })),
       this.speeds(),
       ...this.safety(),
-      el("fieldset", {}, el("legend", {}, "Show"), ...SHOWN.map(([key, , label]) => check(label, localStorage.getItem(key) !== "off", (on) => {
-        localStorage.setItem(key, on ? "on" : "off");
+      el("fieldset", {}, el("legend", {}, "Show"), ...SHOWN.map(([key, , label]) => check(label, memory.getItem(key) !== "off", (on) => {
+        memory.setItem(key, on ? "on" : "off");
         this.applyShown();
       }))),
       el("button", { type: "button", class: "c-small", onclick: () => this.tour.begin() }, "Take the tour again"),
@@ -80,12 +81,12 @@ export class Settings {
   }
 
   speeds() {
-    const kept = localStorage.getItem(SPEED_KEY) ?? "";
+    const kept = memory.getItem(SPEED_KEY) ?? "";
     const options = [["", "as it is"], ["0.5", "half speed"], ["1", "real time"], ["2", "2 × real time"], ["4", "4 × real time"], ["0", "as fast as it can"]]
       .filter(([value]) => value === "" || this.offers(value));
     return el("label", {}, "Speed to begin with", el("select", { onchange: (event) => {
-      if (event.target.value === "") localStorage.removeItem(SPEED_KEY);
-      else localStorage.setItem(SPEED_KEY, event.target.value);
+      if (event.target.value === "") memory.removeItem(SPEED_KEY);
+      else memory.setItem(SPEED_KEY, event.target.value);
     } }, ...options.map(([value, label]) => el("option", { value, selected: value === kept }, label))));
   }
 

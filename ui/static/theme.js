@@ -1,13 +1,15 @@
 // Light, dark, or as the system says; kept in this browser.
 
+import { memory } from "./memory.js";
+
 const KEY = "clap-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 /** "dark", "light" or "system". */
-export const chosenTheme = () => localStorage.getItem(KEY) ?? "dark";
+export const chosenTheme = () => memory.getItem(KEY) ?? "dark";
 
 export function chooseTheme(theme) {
-  localStorage.setItem(KEY, theme);
+  memory.setItem(KEY, theme);
   applyTheme();
 }
 

@@ -2,6 +2,7 @@
 
 import { closeDialog } from "./dialog.js";
 import { el } from "./dom.js";
+import { memory } from "./memory.js";
 import { showPanel } from "./panels.js";
 
 const KEY = "clap-tour";
@@ -23,7 +24,7 @@ export class Tour {
 
   /** The first hello of a first visit begins the tour. */
   hello() {
-    if (!localStorage.getItem(KEY)) this.begin();
+    if (!memory.getItem(KEY)) this.begin();
   }
 
   begin() {
@@ -40,7 +41,7 @@ export class Tour {
 
   end() {
     if (this.step === null) return;
-    localStorage.setItem(KEY, "seen");
+    memory.setItem(KEY, "seen");
     this.step = null;
     this.ring.remove();
     this.card.remove();
