@@ -162,10 +162,10 @@ def serve(options: argparse.Namespace) -> None:
     wanted, generated = None, ""
     if not options.public:
         wanted, generated = credentials(options.host, options.auth, os.environ, is_real)
-    elif is_real or options.worlds < 2 or options.auth:
+    elif is_real or options.worlds < 2 or options.auth or "CLAP_AUTH" in os.environ:
         raise CannotStartError(
             "--public is for simulation without a login, where each visitor has a world: add --worlds 2 or more, and "
-            "leave out --auth and --world robot."
+            "leave out --auth, CLAP_AUTH and --world robot."
         )
     with listen(options.host, options.port) as listener:
         made = station_options(options)

@@ -54,9 +54,20 @@ def test_a_space_with_a_login_is_not_public() -> None:
         ["--public", "--world", "robot", "--config", "loopback"],
     ],
 )
-def test_what_may_not_be_public_is_refused(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_may_not_be_public_is_refused(
+    options: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLAP_AUTH", raising=False)
     assert app.main(["--port", "0", *options]) == app.EXIT_UNUSABLE
     assert "--public is for simulation" in capsys.readouterr().err
+
+
+def test_a_login_that_is_set_is_not_passed_over(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAP_AUTH", "ada:correct horse")
+    assert app.main(["--port", "0", "--public", "--worlds", "2"]) == app.EXIT_UNUSABLE
+    assert "leave out --auth, CLAP_AUTH" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("origin", ["huggingface.co", "https://huggingface.co/spaces", "*", "https://a b", "'none'"])

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 
 SITE = "https://huggingface.co"
 WORLDS = 2
-"""One for each processor of the smallest Space; a world takes some 1.5 GB of memory."""
+"""One for each processor of the smallest Space."""
 
 
 def space_options(environment: Mapping[str, str]) -> list[str]:
     """The options of app.py on a Space, which its ``environment`` tells; none elsewhere.
 
     With a login (CLAP_AUTH among the Space's secrets) only who knows it may come; the page then has to be opened at
-    the Space's own address, since browsers keep a login out of frames.
+    the Space's own address, since no frame shows the form to log in.
     """
     if not environment.get("SPACE_ID"):
         return []
@@ -24,4 +24,4 @@ def space_options(environment: Mapping[str, str]) -> list[str]:
     options += ["--port", environment.get("GRADIO_SERVER_PORT", "7860"), "--embed-in", SITE]
     if host := environment.get("SPACE_HOST"):
         options += ["--allow-host", host]
-    return options if environment.get("CLAP_AUTH") else [*options, "--public"]
+    return options if "CLAP_AUTH" in environment else [*options, "--public"]
