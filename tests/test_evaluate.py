@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinematic_world import STEPS, KinematicWorld, TouchPolicy
+from loopback import served
 
+from clap.checkpoint import open_checkpoint
 from clap.failures import WorldError
+from clap.planner import CoarseTaskPlanner
 from clap.rollout import MAX_STEPS
+from clap.serving.application import make_application
 from clap.unattended import run_unattended
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from training.evaluate import choose_conditions, choose_tasks, main, make_jobs, parser
@@ -184,6 +188,27 @@ def test_what_was_measured_without_correction_is_not_mixed_in(tmp_path):
     assert ran == jobs[:2]
 
 
+def test_a_served_planner_is_evaluated_as_a_model_of_its_own(tmp_path, capsys):
+    out, shipped = tmp_path / "r.json", open_checkpoint(None)
+    arguments = ["--tasks", "open_drawer", "--episodes", "1", "--out", str(out)]
+    with served(make_application(CoarseTaskPlanner.load(shipped.planner), "clap-mini")) as url:
+        assert main([*arguments, "--planner-url", url]) == 0
+        (line,) = read_records(out.with_suffix(".jsonl"))
+        assert line["model"] == f"{shipped.fingerprint()} with clap-mini"
+        assert line["success"], line["failure"]
+        assert main([*arguments, "--planner-url", url, "--planner-model", "clap-mini"]) == 0
+        assert "1 of 1 episodes are already there" in capsys.readouterr().err
+    options = parser().parse_args(arguments)
+    assert make_jobs(options, ["open_drawer"], ["none"])[0].model == shipped.fingerprint()
+
+
+@pytest.mark.parametrize("arguments", [["--planner-model", "m"], ["--policy", "expert", "--planner-url", "http://x"]])
+def test_a_planner_server_is_not_passed_over(tmp_path, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--out", str(tmp_path / "r.json")])
+    assert ended.value.code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -191,6 +216,7 @@ def test_what_was_measured_without_correction_is_not_mixed_in(tmp_path):
         (["--conditions", "fog"], 'no condition "fog"'),
         (["--checkpoint", "/nowhere"], "no checkpoint at"),
         (["--policy", "rvt2"], "No weights were given"),
+        (["--planner-url", "http://127.0.0.1:9"], "127.0.0.1:9"),
     ],
 )
 def test_wrong_options_are_answered_with_a_sentence(tmp_path, capsys, arguments, words):

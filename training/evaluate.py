@@ -18,6 +18,7 @@ from pathlib import Path
 
 from clap.checkpoint import open_checkpoint
 from clap.failures import CheckpointError, ClapError, WorldError
+from clap.remote_planner import remote_planner
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from clap.worlds.world import TaskInfo
 from training.evaluation.episode_job import POLICIES, SENTENCE_POLICIES, Finished, Job
@@ -58,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.splitlines()[0])
     out.add_argument("--policy", choices=POLICIES, default="clap")
     out.add_argument("--checkpoint", metavar="DIR", help="the policy's weights; for clap, clap-mini if left out")
+    out.add_argument("--planner-url", metavar="URL", help="an OpenAI-compatible server that answers for clap's planner")
+    out.add_argument("--planner-model", metavar="NAME", help="which of the server's models; else the only one")
     out.add_argument("--cameras", choices=("four", "single"), default="four", help="single: one noisy D435i (four)")
     out.add_argument("--correction", choices=("on", "off"), default="on", help="check each step, repair failures (on)")
     out.add_argument("--tasks", default="all", help='"all", "trained", "untrained", or keys joined by commas')
@@ -83,6 +86,10 @@ def _checked(options: argparse.Namespace) -> None:
         parser().error("--episodes, --seeds and --workers must be at least 1, --first-seed at least 0")
     if options.seeds > 1 and options.episodes > BLOCK_STRIDE:
         parser().error(f"blocks of more than {BLOCK_STRIDE} episodes would overlap; lower --episodes or --seeds")
+    if options.planner_url and options.policy != "clap":
+        parser().error(f"--planner-url serves the policy clap alone; {options.policy} has no planner")
+    if options.planner_model and not options.planner_url:
+        parser().error("--planner-model needs --planner-url")
     if options.out.suffix != ".json":
         parser().error(f"--out must end in .json, got {options.out}")
 
@@ -90,7 +97,7 @@ def _checked(options: argparse.Namespace) -> None:
 def make_jobs(options: argparse.Namespace, tasks: list[str], conditions: list[str]) -> list[Job]:
     """The episodes of a command, block by block, so that a part that is cut off covers every cell.
 
-    Raises CheckpointError if the policy's weights are missing.
+    Raises CheckpointError if the policy's weights are missing, PlannerServerError if a server cannot be used.
     """
     folder = options.checkpoint or ""
     if options.policy == "clap":
@@ -99,12 +106,15 @@ def make_jobs(options: argparse.Namespace, tasks: list[str], conditions: list[st
         raise CheckpointError(
             f"No weights were given for the policy {options.policy}.", "Name them by --checkpoint DIR."
         )
-    model = fingerprint(options.policy, folder)
+    url, served = options.planner_url or "", ""
+    if url:
+        served = remote_planner(url, options.planner_model).model
+    model = fingerprint(options.policy, folder, served)
     # A policy that follows no last step cannot be sent back to one.
     correction = "off" if options.policy in SENTENCE_POLICIES else options.correction
     firsts = [options.first_seed + BLOCK_STRIDE * block for block in range(options.seeds)]
     return [
-        Job(options.policy, folder, model, options.cameras, correction, task, condition, seed)
+        Job(options.policy, folder, model, options.cameras, correction, task, condition, seed, url, served)
         for first, condition, task in itertools.product(firsts, conditions, tasks)
         for seed in range(first, first + options.episodes)
     ]

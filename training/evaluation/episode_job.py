@@ -17,6 +17,8 @@ class Job:
     """One episode. ``model`` tells checkpoints apart: their fingerprint, or "" for a policy without weights.
 
     ``correction``: "on" or "off", whether steps are checked and failures get remedies (``clap.correction``).
+    ``planner_url`` and ``planner_model``: an OpenAI-compatible server that answers for CLAP's planner ("": none does);
+    its model's name is then part of ``model``, for one model is the same measurement wherever it is served.
     """
 
     policy: str
@@ -27,6 +29,8 @@ class Job:
     task: str
     condition: str
     seed: int
+    planner_url: str = ""
+    planner_model: str = ""
 
     @property
     def key(self) -> Key:
@@ -34,7 +38,8 @@ class Job:
         return tuple(getattr(self, field) for field in KEY_FIELDS)
 
 
-KEY_FIELDS = tuple(field.name for field in fields(Job) if field.name != "checkpoint")
+_WHERE = ("checkpoint", "planner_url", "planner_model")
+KEY_FIELDS = tuple(field.name for field in fields(Job) if field.name not in _WHERE)
 RUN_FIELDS = tuple(field for field in KEY_FIELDS if field not in ("task", "condition", "seed"))
 """What the episodes of one evaluation have in common."""
 

@@ -23,7 +23,7 @@ from training.evaluation.witness import WatchedPolicy, WatchedWorld, Witness
 
 def run_job(job: Job) -> Finished:
     """Run one episode in this process's world."""
-    world, policy = _stage(job.policy, job.checkpoint, job.model, job.cameras)
+    world, policy = _stage(job.policy, job.checkpoint, job.model, job.cameras, job.planner_url, job.planner_model)
     return play(world, policy, job)
 
 
@@ -56,22 +56,30 @@ def play(world: TabletopWorld, policy: Policy, job: Job) -> Finished:
 
 
 @functools.lru_cache(maxsize=1)
-def _stage(policy: str, checkpoint: str, model: str, cameras: str) -> tuple[TabletopWorld, Policy]:
+def _stage(
+    policy: str, checkpoint: str, model: str, cameras: str, planner_url: str, planner_model: str
+) -> tuple[TabletopWorld, Policy]:
     """The world and the policy of this process, made once: they take longer than an episode.
 
-    Raises CheckpointError if the weights are not those of ``model``.
+    Raises CheckpointError if the weights are not those of ``model``, PlannerServerError if a planner's server is asked
+    for and cannot be used.
     """
-    if fingerprint(policy, checkpoint) != model:
+    if fingerprint(policy, checkpoint, planner_model) != model:
         raise CheckpointError(
             f"The weights in {checkpoint} are not those that the evaluation began with ({model}).",
             "Give every machine the same checkpoint folder, and leave it alone while an evaluation runs.",
         )
     world = TabletopWorld(cameras=cameras)
-    return world, load_policy(policy, checkpoint, world)
+    return world, load_policy(policy, checkpoint, world, planner_url, planner_model)
 
 
-def load_policy(policy: str, checkpoint: str, world: TabletopWorld) -> Policy:
-    """Load one of ``POLICIES`` for this world. Raises CheckpointError."""
+def load_policy(
+    policy: str, checkpoint: str, world: TabletopWorld, planner_url: str = "", planner_model: str = ""
+) -> Policy:
+    """Load one of ``POLICIES`` for this world; a server may answer for CLAP's planner.
+
+    Raises CheckpointError or PlannerServerError.
+    """
     if policy == "expert":
         from clap.worlds.tabletop.expert import ExpertPolicy
 
@@ -84,16 +92,22 @@ def load_policy(policy: str, checkpoint: str, world: TabletopWorld) -> Policy:
 
         return Rvt2Policy.load(checkpoint, world.workspace)
     from clap.clap_policy import ClapPolicy
+    from clap.remote_planner import remote_planner
 
-    return ClapPolicy.load(checkpoint, world.workspace)
+    planner = remote_planner(planner_url, planner_model) if planner_url else None
+    return ClapPolicy.load(checkpoint, world.workspace, planner)
 
 
-def fingerprint(policy: str, checkpoint: str) -> str:
-    """What tells a policy's weights apart: twelve hex digits, "" for one without weights."""
+def fingerprint(policy: str, checkpoint: str, planner_model: str = "") -> str:
+    """What tells a policy's weights apart: twelve hex digits, "" for one without weights; and a served planner's name.
+
+    Raises CheckpointError if the weights are missing.
+    """
     if policy == "expert":
         return ""
     if policy == "clap":
-        return open_checkpoint(checkpoint).fingerprint()
+        shipped = open_checkpoint(checkpoint).fingerprint()
+        return f"{shipped} with {planner_model}" if planner_model else shipped
     files = sorted(Path(checkpoint).rglob("*.safetensors"))
     if not files:
         raise CheckpointError(f"There are no weights (safetensors) in {checkpoint}.", "Give the folder of a training.")
