@@ -23,14 +23,13 @@ import accelerate
 import peft
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
-from accelerate.utils import GradientAccumulationPlugin, set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from clap.failures import ClapError
 from clap.planner import CoarseTaskPlanner
 from training.accelerated_checkpoint import CheckpointFolder
+from training.accelerators import accelerator_for
 from training.conversation_samples import IGNORED, ConversationSamples
 from training.dry_run import planner_report
 from training.finetune_config import KINDS, FinetuneConfig, rate_factor, read_config
@@ -61,15 +60,8 @@ class PlannerFinetuning:
 
     def __init__(self, config: FinetuneConfig, resume: bool = False):
         self.config, self.out = config, Path(config.out)
-        # Batches are read ahead, so the end of the data must not force a step; the schedule steps once an optimiser
-        # step, whatever the number of processes.
-        plugin = GradientAccumulationPlugin(num_steps=1, sync_with_dataloader=False)
-        self.accelerator = Accelerator(
-            mixed_precision=config.precision, gradient_accumulation_plugin=plugin, step_scheduler_with_optimizer=False
-        )
-        self.accumulation = config.accumulation(self.accelerator.num_processes)
-        self.accelerator.gradient_accumulation_steps = self.accumulation
-        set_seed(config.seed, device_specific=True)
+        self.accelerator = accelerator_for(config)
+        self.accumulation = self.accelerator.gradient_accumulation_steps
         planner = CoarseTaskPlanner.load(config.base)
         for parameter in planner.model.parameters():  # not .to(): rotary frequencies stay in float32
             parameter.data = parameter.data.to(torch.bfloat16 if config.precision == "bf16" else torch.float32)

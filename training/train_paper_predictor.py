@@ -18,8 +18,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import GradientAccumulationPlugin, set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -27,8 +25,9 @@ from clap.failures import ClapError
 from clap.predictor import FineActionPredictor
 from clap.predictor_network import FineActionNetwork, FineInputs
 from training.accelerated_checkpoint import CheckpointFolder
+from training.accelerators import accelerator_for
 from training.dry_run import predictor_report
-from training.finetune_config import micro_batches, rate_factor, read_config
+from training.finetune_config import rate_factor, read_config
 from training.predictor_augment import augment
 from training.predictor_data import Samples, TrainingDataError, ZoomData
 from training.predictor_evaluation import evaluate, to_inputs
@@ -57,13 +56,8 @@ class PaperPredictorTraining:
 
     def __init__(self, config: PaperPredictorConfig, resume: bool = False):
         self.config, self.out = config, Path(config.out)
-        plugin = GradientAccumulationPlugin(num_steps=1, sync_with_dataloader=False)
-        self.accelerator = Accelerator(
-            mixed_precision=config.precision, gradient_accumulation_plugin=plugin, step_scheduler_with_optimizer=False
-        )
-        self.accumulation = micro_batches(config.batch, config.micro_batch, self.accelerator.num_processes)
-        self.accelerator.gradient_accumulation_steps = self.accumulation
-        set_seed(config.seed, device_specific=True)
+        self.accelerator = accelerator_for(config)
+        self.accumulation = self.accelerator.gradient_accumulation_steps
         network, self.tokenizer = pretrained_network(config)
         self.data = ZoomData(config.data)
         if self.data.image_size != network.config.encoders.image_size:
