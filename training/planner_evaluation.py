@@ -14,6 +14,7 @@ from clap.failures import ClapError
 from clap.geometry import Workspace, to_pixels
 from clap.language import format_plan
 from clap.planner import CoarseTaskPlanner
+from clap.planner_rounds import PlannerRounds
 from clap.prediction import Plan, PlanStatus
 from clap.views import CanonicalViews
 from clap.worlds.tabletop import phrasing
@@ -95,19 +96,24 @@ def evaluate_plans(planner: CoarseTaskPlanner, count: int, seed: int) -> dict[st
     """
     figures: dict[str, object] = {"plans": count}
     for split in SPLITS:
-        sampler, rng = LanguagePlanSampler(split), np.random.default_rng(seed)
-        samples = [sampler.sample(rng) for _ in range(count)]
-        answers = [_plan_text(planner, sample) for sample in samples]
-        exact = [answer == sample.answer for answer, sample in zip(answers, samples, strict=True)]
+        exact, refused = count_plans(planner, split, count, seed)
         name = "reason" if split == "impossible" else "exact"
-        figures[f"plans_{split}_{name}"] = round(float(np.mean(exact)), 3)
+        figures[f"plans_{split}_{name}"] = round(exact / count, 3)
         if split == "impossible":
-            refused = [answer.startswith(PlanStatus.REFUSED.value) for answer in answers]
-            figures["plans_impossible_refused"] = round(float(np.mean(refused)), 3)
+            figures["plans_impossible_refused"] = round(refused / count, 3)
     return figures
 
 
-def _plan_text(planner: CoarseTaskPlanner, sample: LanguagePlan) -> str:
+def count_plans(planner: PlannerRounds, split: str, count: int, seed: int) -> tuple[int, int]:
+    """Of ``count`` samples of a split, how many round one answers exactly right, and how many it refuses."""
+    sampler, rng = LanguagePlanSampler(split), np.random.default_rng(seed)
+    samples = [sampler.sample(rng) for _ in range(count)]
+    answers = [_plan_text(planner, sample) for sample in samples]
+    exact = sum(answer == sample.answer for answer, sample in zip(answers, samples, strict=True))
+    return exact, sum(answer.startswith(PlanStatus.REFUSED.value) for answer in answers)
+
+
+def _plan_text(planner: PlannerRounds, sample: LanguagePlan) -> str:
     """What the planner's answer comes to, as text; empty if it gave none."""
     try:
         plan = planner.plan(sample.instruction, sample.last_step, seen=sample.seen)
