@@ -57,7 +57,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at (default: this machine only)")
     parser.add_argument("--port", type=_port, default=7860, help="port to serve at (default: 7860)")
     parser.add_argument(
-        "--policy", choices=("clap", "expert"), help="policy to begin with (default: CLAP if it is there)"
+        "--policy", choices=("clap", "rvt2", "expert"), help="policy to begin with (default: CLAP if it is there)"
     )
     parser.add_argument("--checkpoint", type=Path, help="folder of a CLAP checkpoint (default: the shipped clap-mini)")
     parser.add_argument(
@@ -220,6 +220,8 @@ def robot_config(options: argparse.Namespace) -> RobotConfig:
     """The robot of ``--config``. Raises CannotStartError."""
     if options.policy == "expert":
         raise CannotStartError("The scripted expert reads a simulator's state: it drives no robot.")
+    if options.policy == "rvt2":
+        raise CannotStartError("The RVT-2 baseline is for the simulated table alone: a robot is driven by CLAP.")
     if options.config is None:
         raise CannotStartError(
             "--world robot needs the robot's file: --config my_robot.yaml, or --config loopback to try it without one."

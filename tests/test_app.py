@@ -95,6 +95,7 @@ def test_without_clap_mini_the_expert_drives_and_the_console_says_so(
     assert "make train-mini" in policies.clap_missing
     with pytest.raises(CannotStartError, match="--policy expert"):
         tabletop.find_policies("clap", None)
+    assert tabletop.find_policies("rvt2", None).first == tabletop.BASELINE
 
 
 def test_missing_graphics_are_a_sentence_that_names_packages() -> None:
@@ -142,6 +143,7 @@ def test_a_port_without_permission_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         ([], "--config loopback to try it without one"),
         (["--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
         (["--config", "loopback", "--policy", "expert"], "it drives no robot"),
+        (["--config", "loopback", "--policy", "rvt2"], "driven by CLAP"),
         (["--config", "loopback", "--worlds", "2"], "one real robot"),
         (["--config", "loopback", "--host", "0.0.0.0"], "without a login"),
     ],

@@ -215,7 +215,7 @@ def test_a_planner_server_is_not_passed_over(tmp_path, arguments):
         (["--tasks", "fly"], 'no task "fly"'),
         (["--conditions", "fog"], 'no condition "fog"'),
         (["--checkpoint", "/nowhere"], "no checkpoint at"),
-        (["--policy", "rvt2"], "No weights were given"),
+        (["--policy", "rvt2", "--checkpoint", "/nowhere"], "no weights (safetensors) in /nowhere"),
         (["--planner-url", "http://127.0.0.1:9"], "127.0.0.1:9"),
     ],
 )

@@ -26,9 +26,10 @@ from clap.worlds.tabletop.tasks import task_infos
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.world import Action
 from training.baselines import train_rvt2
+from training.baselines.export_rvt2 import export
 from training.baselines.rvt2 import BRANCHES, COARSE, FINE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
-from training.baselines.rvt2_policy import Rvt2Policy
+from training.baselines.rvt2_policy import PRETRAINED, Rvt2Policy
 from training.baselines.train_rvt2 import BranchTraining, Settings
 from training.predictor_data import TrainingDataError
 
@@ -270,3 +271,45 @@ def test_a_folder_with_one_branch_is_a_named_error(tmp_path):
     untrained(0, SIZE, SIZE).coarse.save(tmp_path / COARSE)
     with pytest.raises(CheckpointError, match="fine"):
         Rvt2Policy.load(tmp_path)
+
+
+def end_line(run, branch, event):
+    (run / f"{branch}-run").mkdir(parents=True)
+    line = json.dumps({"step": 3, "samples": 48, "cpu_seconds": 9.5, "event": event, "within_8px": 0.5})
+    (run / f"{branch}-run" / "log.jsonl").write_text('{"step": 1}\n' + line + "\n")
+
+
+def test_the_exported_baseline_has_halved_weights_and_says_what_it_saw(tmp_path):
+    policy, run, out = untrained(0), tmp_path / "run", tmp_path / "shipped"
+    for branch in BRANCHES:
+        getattr(policy, branch).save(run / branch)
+        end_line(run, branch, "end")
+    record = export(run, out)
+    assert json.loads((out / "record.json").read_text()) == record
+    assert record["fine"] == {"step": 3, "samples": 48, "cpu_seconds": 9.5, "within_8px": 0.5}
+    sizes = [sum(path.stat().st_size for path in folder.rglob("*.safetensors")) for folder in (out, run)]
+    assert sizes[0] / sizes[1] == pytest.approx(0.5, abs=0.05)
+    kept = Rvt2Policy.load(out).coarse.network.state_dict()
+    for name, value in policy.coarse.network.state_dict().items():
+        assert kept[name].dtype == value.dtype
+        assert torch.equal(kept[name], value.half().to(value.dtype))
+    assert export(run, out)["coarse"] == record["coarse"]
+
+
+def test_a_branch_that_is_not_trained_to_its_end_is_not_exported(tmp_path):
+    policy = untrained(0, SIZE, SIZE)
+    for branch in BRANCHES:
+        getattr(policy, branch).save(tmp_path / branch)
+    end_line(tmp_path, COARSE, "end")
+    end_line(tmp_path, FINE, "evaluation")
+    with pytest.raises(CheckpointError, match=r"(?s)fine branch.*--branch fine --resume"):
+        export(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_shipped_baseline_is_whole_and_says_what_it_saw():
+    record = json.loads((PRETRAINED / "record.json").read_text("utf-8"))
+    assert all(record[branch]["samples"] > 0 and record[branch]["cpu_seconds"] > 0 for branch in BRANCHES)
+    policy = Rvt2Policy.load(PRETRAINED)
+    assert policy.plan("Open the drawer!", INITIAL_STEP).steps == ("open the drawer",)
+    assert (policy.coarse.image_size, policy.fine.image_size) == (224, 112)

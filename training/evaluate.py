@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clap.checkpoint import open_checkpoint
-from clap.failures import CheckpointError, ClapError, WorldError
+from clap.failures import ClapError, WorldError
 from clap.remote_planner import remote_planner
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from clap.worlds.world import TaskInfo
+from training.baselines.rvt2_policy import PRETRAINED
 from training.evaluation.episode_job import POLICIES, SENTENCE_POLICIES, Finished, Job
 from training.evaluation.jobs import fingerprint
 from training.evaluation.results import evaluate
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     out = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.splitlines()[0])
     out.add_argument("--policy", choices=POLICIES, default="clap")
-    out.add_argument("--checkpoint", metavar="DIR", help="the policy's weights; for clap, clap-mini if left out")
+    out.add_argument("--checkpoint", metavar="DIR", help="the policy's weights (those that are shipped)")
     out.add_argument("--planner-url", metavar="URL", help="an OpenAI-compatible server that answers for clap's planner")
     out.add_argument("--planner-model", metavar="NAME", help="which of the server's models; else the only one")
     out.add_argument("--cameras", choices=("four", "single"), default="four", help="single: one noisy D435i (four)")
@@ -102,10 +103,8 @@ def make_jobs(options: argparse.Namespace, tasks: list[str], conditions: list[st
     folder = options.checkpoint or ""
     if options.policy == "clap":
         folder = str(open_checkpoint(options.checkpoint).folder)
-    elif options.policy != "expert" and not folder:
-        raise CheckpointError(
-            f"No weights were given for the policy {options.policy}.", "Name them by --checkpoint DIR."
-        )
+    elif options.policy == "rvt2":
+        folder = folder or str(PRETRAINED)
     url, served = options.planner_url or "", ""
     if url:
         served = remote_planner(url, options.planner_model).model

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 INSTRUCTION = "put the red block in the red cup"
 CAMERA = "window.__clap.scene.camera.position.toArray()"
 VIEWS = ("front", "left", "top")
+BASELINE = "RVT-2 (baseline)"
 
 
 @pytest.fixture
@@ -194,6 +195,20 @@ def test_a_point_of_the_scene_says_where_it_is(console: ConsolePage) -> None:
 
 
 @looks((SMALL, "light"))
+def test_the_baseline_shows_where_it_looks_and_plans_nothing(console: ConsolePage) -> None:
+    expert = str(console.status("policy"))
+    choose(console, BASELINE)
+    found = predict(console)
+    assert found["objects"] == []
+    assert found["step"] == INSTRUCTION
+    steps = console.page.locator("#c-plan-steps .c-step").all_inner_texts()
+    assert len(steps) == 1 and INSTRUCTION in steps[0].lower()
+    assert console.page.locator("#c-fine img").count() == 3
+    console.screenshot("see-baseline")
+    console.wait_for("can", "policy")
+    choose(console, expert)
+
+
 def test_heatmaps_are_shown_on_demand_and_a_picture_grows(clap_console: ConsolePage) -> None:
     console, page = clap_console, clap_console.page
     predict(console)

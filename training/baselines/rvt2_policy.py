@@ -20,6 +20,9 @@ from clap.views import CanonicalViews, render_views
 from clap.worlds.world import Action
 from training.baselines.rvt2 import COARSE, FINE
 
+PRETRAINED = Path(__file__).parent / "pretrained" / "rvt2"
+"""The shipped baseline, trained on the demonstrations that clap-mini was trained on; halves of float32."""
+
 
 class Rvt2Policy:
     """The sentence and what is seen now to a keypoint, and in the window around it to an action.

@@ -1,4 +1,4 @@
-"""The station that ``python app.py`` starts: the simulated table, with CLAP and the scripted expert to choose from."""
+"""The station that ``python app.py`` starts: the simulated table, and CLAP, RVT-2 and the scripted expert to drive."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ui.messages import ConsoleInfo, PolicyChoice
 from ui.station.clap_policy import load_clap
 from ui.station.options import CannotStartError, Progress, Setup
 
+BASELINE = "RVT-2 (baseline)"
 EXPERT = "Scripted expert (sees the simulator's state)"
 FIRST_TASK, FIRST_SEED, FIRST_VARIATION = "block_in_same_cup", 0, 0
 
@@ -47,8 +48,9 @@ def make(
     The simulated arm needs no ``button``: its motion runs in the station itself, which knows of Stop.
     """
     policies = find_policies(policy, checkpoint, planner_url, planner_model, progress)
-    choices = (PolicyChoice(policies.clap_name, missing=policies.clap_missing), PolicyChoice(EXPERT, True))
-    notice = "" if policy == "expert" else policies.clap_missing
+    clap = PolicyChoice(policies.clap_name, missing=policies.clap_missing)
+    choices = (clap, PolicyChoice(BASELINE), PolicyChoice(EXPERT, True))
+    notice = policies.clap_missing if policy in (None, "clap") else ""
     info = ConsoleInfo("MuJoCo table", "SIM", choices, notice)
     first_scene = (FIRST_TASK, FIRST_SEED, FIRST_VARIATION)
     return Setup(_tabletop, policies.factories, policies.first, info, first_scene)
@@ -61,13 +63,13 @@ def find_policies(
     planner_model: str | None = None,
     progress: Progress = lambda sentence: None,
 ) -> Policies:
-    """CLAP, if its checkpoint is there, and the scripted expert.
+    """CLAP, if its checkpoint is there, the baseline, which is loaded when it is chosen, and the scripted expert.
 
     Raises CannotStartError if a checkpoint, a planner's server or CLAP was asked for and is not there. Without these
     options, a missing clap-mini is no error: the expert drives, and the console says so.
     """
     name = f"CLAP ({(checkpoint or default_checkpoint()).name})"
-    expert: dict[str, Callable[[World], Policy]] = {EXPERT: _expert}
+    others: dict[str, Callable[[World], Policy]] = {BASELINE: _baseline, EXPERT: _expert}
     try:
         opened = open_checkpoint(checkpoint)
         progress(f"Loading {name} from {opened.folder} …")
@@ -77,8 +79,9 @@ def find_policies(
             raise CannotStartError(f"{error} Or start without it: python app.py --policy expert") from error
         progress(f"{error.sentence} The scripted expert drives instead. To make it: make train-mini")
         missing = f"{name} is not there: run `make train-mini` to make it. Until then the scripted expert drives."
-        return Policies(expert, EXPERT, name, missing)
-    return Policies({name: lambda world: clap, **expert}, EXPERT if wanted == "expert" else name, name)
+        return Policies(others, BASELINE if wanted == "rvt2" else EXPERT, name, missing)
+    first = {"rvt2": BASELINE, "expert": EXPERT}.get(wanted or "clap", name)
+    return Policies({name: lambda world: clap, **others}, first, name)
 
 
 def _tabletop() -> World:
@@ -96,6 +99,14 @@ def _tabletop() -> World:
     from clap.worlds.tabletop.world import TabletopWorld
 
     return TabletopWorld()
+
+
+def _baseline(world: World) -> Policy:
+    from training.baselines.rvt2_policy import PRETRAINED, Rvt2Policy
+
+    policy = Rvt2Policy.load(PRETRAINED, world.workspace)
+    policy.name = BASELINE
+    return policy
 
 
 def _expert(world: World) -> Policy:
