@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from clap.language import mentioned_objects, normalise
+from clap.policy import INITIAL_STEP
 
 _PART = re.compile(r"\bthe (?:[a-z]+ ){1,4}?of (?=the\b)")
 """A part that is named with its whole, "the cylinder hole of the shape sorter": the whole is what has to be there."""
@@ -38,6 +39,15 @@ def ends_with_what_is_done(steps: Sequence[str], last_step: str) -> bool:
     """True if the plan's last step is the one just carried out, and comes once: nothing of this plan is left to do."""
     done = normalise(last_step)
     return bool(steps) and steps[-1] == done and steps.count(done) == 1
+
+
+def of_this_plan(last_step: str, steps: Sequence[str]) -> str:
+    """The last step if it belongs to the plan, else the initial state: nothing of the plan is done.
+
+    Demonstrations hold one sub-task each, so a planner that is told the last step of another takes the plan's own last
+    step to be next (two blocks into two cups by one sentence: 8 of 16 blocks, with this 15; seeds 20003 to 20006).
+    """
+    return last_step if normalise(last_step) in steps else INITIAL_STEP
 
 
 def _is(thing: str, name: str) -> bool:

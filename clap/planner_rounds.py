@@ -5,21 +5,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clap import language
+from clap.failures import InvalidPlannerTextError
 from clap.geometry import VIEW_NAMES
 from clap.instruction_words import read_instruction
-from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing
+from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing, of_this_plan
+from clap.plan_parts import held_against_parts, parts_of
 from clap.planner_model import PlannerSettings
-from clap.policy import OnText
+from clap.policy import INITIAL_STEP, OnText
 from clap.prediction import Plan, PlanStatus
 from clap.views import CanonicalViews
 
 Parsed = TypeVar("Parsed")
+
+PARTS_KEPT = 64
+"""Plans for parts of instructions that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +76,42 @@ class PlannerRounds(ABC):
         """Round one: the plan of the current sub-task, from the instruction, the last step, and what was ``seen``.
 
         A planner without round one passes the instruction on as the plan; a plan of which nothing is left to do is
-        read as the end of the task. Raises InvalidInstructionError (empty, too long, unknown words) or
-        InvalidPlannerTextError.
+        read as the end of the task; a plan for several tasks is held against the plans of each (``plan_parts``).
+        Raises InvalidInstructionError (empty, too long, unknown words) or InvalidPlannerTextError.
         """
         instruction = self.check_instruction(instruction)
         if not self.settings.reason_plan:
             return Plan(PlanStatus.STEPS, (instruction,))
+        plan = self._plan_alone(instruction, last_step, seen, on_text)
+        parts = parts_of(instruction) if self.settings.last_step else ()
+        if not parts or plan.status is PlanStatus.REFUSED:
+            return plan
+
+        def ask(text: str, last: str | None) -> Plan | None:
+            return self._asked_before(text, last or INITIAL_STEP, seen)
+
+        return held_against_parts(plan, instruction, last_step, parts, ask)
+
+    def _asked_before(self, text: str, last_step: str, seen: Sequence[str] | None) -> Plan | None:
+        """The plan for a part, asked for once: at the next step of the same instruction it is the same question."""
+        key = text, last_step, None if seen is None else tuple(seen)
+        if key not in self._parts_plans:
+            while len(self._parts_plans) >= PARTS_KEPT:
+                del self._parts_plans[next(iter(self._parts_plans))]
+            try:
+                self._parts_plans[key] = self._plan_alone(text, last_step, seen)
+            except InvalidPlannerTextError:
+                self._parts_plans[key] = None
+        return self._parts_plans[key]
+
+    @cached_property
+    def _parts_plans(self) -> dict[tuple[str, str, tuple[str, ...] | None], Plan | None]:
+        return {}
+
+    def _plan_alone(
+        self, instruction: str, last_step: str, seen: Sequence[str] | None, on_text: OnText | None = None
+    ) -> Plan:
+        """The plan for a checked instruction, held against what was seen and done."""
         question = self.format.plan_prompt(instruction, last_step, seen)
         plan = self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
         if seen is not None and plan.status is PlanStatus.REFUSED and denies_what_is_there(plan.reason, seen):
@@ -93,7 +129,8 @@ class PlannerRounds(ABC):
         on_text: OnText | None = None,
         step: str | None = None,
     ) -> Reasoning:
-        """Round two: objects, step and keypoint from the three views, the plan (with steps) and the last step.
+        """Round two: objects, step and keypoint from the three views, the plan (with steps) and the last step, if that
+        was one of the plan's: a plan that is not begun is begun at its start.
 
         ``step``, one of the plan's, is what it is to look for; None leaves it the choice. Raises
         InvalidPlannerTextError if the length limit cut the answer.
@@ -101,6 +138,7 @@ class PlannerRounds(ABC):
         if not plan.steps:
             raise ValueError(f"round two needs a plan with steps, this one is {plan.status.value}")
 
+        last_step = of_this_plan(last_step, plan.steps)
         question = self.format.reasoning_prompt(plan.steps, last_step)
         grammar = self.format.reasoning_grammar(plan.steps, last_step, step)
         text, scatter = self.answer_places(question, grammar, on_text, views)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clap import language
-from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing
+from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing, of_this_plan
 from clap.planner_model import PlannerSettings
 from clap.planner_rounds import PlannerRounds
 from clap.policy import INITIAL_STEP
@@ -117,3 +117,11 @@ def test_a_planner_that_is_not_told_the_last_step_plans_the_whole_task_again():
     planner = Scripted(language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP))
     planner.settings = PlannerSettings(last_step=False)
     assert planner.plan("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN).steps == TO_THE_BLUE_CUP
+
+
+def test_a_plan_that_is_not_begun_is_begun_at_its_start():
+    other = phrasing.pick_and_place_steps("cylinder", "red cup")
+    assert of_this_plan(other[-1], TO_THE_BLUE_CUP) == INITIAL_STEP
+    assert of_this_plan(TO_THE_BLUE_CUP[1], TO_THE_BLUE_CUP) == TO_THE_BLUE_CUP[1]
+    assert of_this_plan("The robot lifts the red block.", TO_THE_BLUE_CUP) == "The robot lifts the red block."
+    assert of_this_plan(INITIAL_STEP, TO_THE_BLUE_CUP) == INITIAL_STEP
