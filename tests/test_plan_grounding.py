@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from clap import language
+from clap.failures import InvalidPlannerTextError
 from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing, of_this_plan
 from clap.planner_model import PlannerSettings
 from clap.planner_rounds import PlannerRounds
 from clap.policy import INITIAL_STEP
-from clap.prediction import PlanStatus
+from clap.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
 
 SEEN = ("red block", "red cup", "blue cup", "cylinder", "shape sorter", "closed drawer")
@@ -125,3 +126,14 @@ def test_a_plan_that_is_not_begun_is_begun_at_its_start():
     assert of_this_plan(TO_THE_BLUE_CUP[1], TO_THE_BLUE_CUP) == TO_THE_BLUE_CUP[1]
     assert of_this_plan("The robot lifts the red block.", TO_THE_BLUE_CUP) == "The robot lifts the red block."
     assert of_this_plan(INITIAL_STEP, TO_THE_BLUE_CUP) == INITIAL_STEP
+
+
+def test_round_two_is_not_told_of_another_sub_task():
+    planner, plan = Scripted("no answer that could be read"), Plan(PlanStatus.STEPS, TO_THE_BLUE_CUP)
+    told = []
+    planner.answer_places = lambda question, *rest: told.append(question) or ("", None)
+    for last_step in (phrasing.OPEN_DRAWER_STEPS[-1], TO_THE_BLUE_CUP[0]):
+        with pytest.raises(InvalidPlannerTextError):
+            planner.reason(None, plan, last_step)
+    prompts = [planner.format.reasoning_prompt(TO_THE_BLUE_CUP, step) for step in (INITIAL_STEP, TO_THE_BLUE_CUP[0])]
+    assert told == prompts
