@@ -179,4 +179,4 @@ def test_scripts_are_executable():
 
 def test_the_clone_stays_small():
     megabytes = sum(path.stat().st_size for path in tracked_files()) / 1e6
-    assert megabytes < 60, f"the tracked files take {megabytes:.0f} MB"
+    assert megabytes < 65, f"the tracked files take {megabytes:.0f} MB"
