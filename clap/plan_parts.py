@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from clap.prediction import Plan, PlanStatus
 
@@ -43,7 +44,8 @@ def parts_of(instruction: str) -> tuple[str, ...]:
 
 def held_against_parts(plan: Plan, instruction: str, last_step: str, parts: Sequence[str], ask: Ask) -> Plan:
     """The plan for the whole, or a part's where they disagree: another place for the same thing, or nothing left to do
-    although a part is not done. A refusal stays one. What agrees costs one question for each part."""
+    although a part is not done. Its ``raw`` tells both. A refusal stays one. What agrees costs one question for each
+    part."""
     if plan.status is PlanStatus.REFUSED:
         return plan
     firsts = [first for first in (ask(part, None) for part in parts) if first is not None]
@@ -51,11 +53,11 @@ def held_against_parts(plan: Plan, instruction: str, last_step: str, parts: Sequ
         return plan
     subtasks = [subtask for part in parts for subtask in _plans_of(part, ask)]
     if plan.status is PlanStatus.STEPS:
-        return _with_the_parts_place(plan, subtasks)
-    first = ask(instruction, None)
-    if first is None or first.status is not PlanStatus.STEPS:
-        return plan
-    return _what_is_left(first, last_step, subtasks) or plan
+        found = _with_the_parts_place(plan, subtasks)
+    else:
+        first = ask(instruction, None)
+        found = _what_is_left(first.steps, last_step, subtasks) if first is not None and first.steps else None
+    return plan if found is None else replace(found, raw=f"{plan.raw}\n(a part alone) {found.raw}")
 
 
 def _plans_of(part: str, ask: Ask) -> list[Plan]:
@@ -69,20 +71,21 @@ def _plans_of(part: str, ask: Ask) -> list[Plan]:
     return [first, second]
 
 
-def _with_the_parts_place(plan: Plan, subtasks: Sequence[Plan]) -> Plan:
+def _with_the_parts_place(plan: Plan, subtasks: Sequence[Plan]) -> Plan | None:
+    """The one sub-task that takes the same thing elsewhere; None if a part agrees, or none or several disagree."""
     if any(part.steps == plan.steps for part in subtasks):
-        return plan
+        return None
     same = {part.steps: part for part in subtasks if part.steps[:-1] == plan.steps[:-1]}
-    return next(iter(same.values())) if len(same) == 1 else plan
+    return next(iter(same.values())) if len(same) == 1 else None
 
 
-def _what_is_left(first: Plan, last_step: str, subtasks: Sequence[Plan]) -> Plan | None:
+def _what_is_left(first: Sequence[str], last_step: str, subtasks: Sequence[Plan]) -> Plan | None:
     """The sub-task after the one that ``last_step`` ended; None if that was the last, or the order is not known."""
     steps = {part.steps: part for part in subtasks}
-    if first.steps[-1] == last_step:
-        return next((part for key, part in steps.items() if key[:-1] != first.steps[:-1]), None)
+    if first[-1] == last_step:
+        return next((part for key, part in steps.items() if key[:-1] != first[:-1]), None)
     ordered = list(steps.values())
-    if not ordered or ordered[0].steps != first.steps:
+    if not ordered or ordered[0].steps != first:
         return None
     ended = next((k for k, part in enumerate(ordered) if part.steps[-1] == last_step), len(ordered))
     return ordered[ended + 1] if ended + 1 < len(ordered) else None

@@ -84,7 +84,7 @@ class PlannerRounds(ABC):
             return Plan(PlanStatus.STEPS, (instruction,))
         plan = self._plan_alone(instruction, last_step, seen, on_text)
         parts = parts_of(instruction) if self.settings.last_step else ()
-        if not parts or plan.status is PlanStatus.REFUSED:
+        if not parts:
             return plan
 
         def ask(text: str, last: str | None) -> Plan | None:
@@ -96,7 +96,7 @@ class PlannerRounds(ABC):
         """The plan for a part, asked for once: at the next step of the same instruction it is the same question."""
         key = text, last_step, None if seen is None else tuple(seen)
         if key not in self._parts_plans:
-            while len(self._parts_plans) >= PARTS_KEPT:
+            if len(self._parts_plans) >= PARTS_KEPT:
                 del self._parts_plans[next(iter(self._parts_plans))]
             try:
                 self._parts_plans[key] = self._plan_alone(text, last_step, seen)

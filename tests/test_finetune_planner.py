@@ -26,7 +26,7 @@ from tests.synthetic_shards import write_shard
 from tests.tiny_qwen import save_tiny_qwen
 from training.conversation_samples import IGNORED, ConversationSamples, encode
 from training.conversations import Conversation
-from training.finetune_config import FinetuneConfig, SampleCounts, rate_factor
+from training.finetune_config import FinetuneConfig, SampleCounts, micro_batches, rate_factor
 from training.finetune_planner import PlannerFinetuning, main, merge, summed_loss
 from training.lora import FinetuningError, LoraSizes, TrainedParts, load_adapter, part_of
 
@@ -298,7 +298,8 @@ def test_a_checkpoint_of_another_run_is_a_named_error_and_never_unpickled(config
 )
 def test_settings_that_cannot_be_run_are_named(config, changes, sentence):
     with pytest.raises(FinetuningError, match=sentence):
-        replace(config, **changes).accumulation(1)
+        changed = replace(config, **changes)
+        micro_batches(changed.batch, changed.micro_batch, 1)
 
 
 def test_the_rate_warms_up_and_falls_to_nothing():

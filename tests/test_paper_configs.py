@@ -24,7 +24,7 @@ from tests.predictor_shards import write_shard
 from tests.tiny_qwen import chat_tokenizer, tiny_config
 from training.cost_model import PlannerShape, layer_bytes, planner_flops, predictor_flops
 from training.dry_run import largest_micro_batch, meta_planner, planner_report, state_bytes
-from training.finetune_config import FinetuneConfig, build, read_config, read_json
+from training.finetune_config import FinetuneConfig, build, micro_batches, read_config, read_json
 from training.finetune_planner import main as planner_command
 from training.finetune_planner import summed_loss
 from training.lora import FinetuningError, LoraSizes, TrainedParts, adapt, checkpoint_activations
@@ -49,7 +49,7 @@ def test_planner_configurations_are_the_columns_of_table_6(name, rate):
     assert (config.learning_rate, config.batch, config.epochs) == (rate, 64, 1)
     assert (config.lora.rank, config.lora.alpha) == (8, 32)
     assert (config.parts.vision, config.parts.aligner, config.parts.language) == ("lora", "frozen", "lora")
-    assert config.accumulation(4) >= 1
+    assert micro_batches(config.batch, config.micro_batch, 4) >= 1
     if name == "gembench":  # table 4
         assert asdict(config.samples) == {"trajectories": 169665, "positions": 39777, "plans": 30515}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from clap import language
@@ -52,7 +54,9 @@ def test_an_instruction_is_cut_at_its_conjunctions(instruction, parts):
 
 
 def held(plan: Plan, last_step: str, answers: dict[tuple[str, str | None], Plan | None]) -> Plan:
-    return held_against_parts(plan, WHOLE, last_step, PARTS, lambda text, last: answers.get((text, last), COMPLETE))
+    """What is made of a plan, without what was written on the way to it."""
+    found = held_against_parts(plan, WHOLE, last_step, PARTS, lambda text, last: answers.get((text, last), COMPLETE))
+    return replace(found, raw="")
 
 
 def test_a_plan_that_a_part_has_too_costs_one_question_for_each_part():
@@ -102,7 +106,13 @@ def test_the_third_part_follows_the_second_if_the_first_came_first():
     found = held_against_parts(
         COMPLETE, WHOLE, TRIANGLE.steps[-1], (*PARTS, third), lambda text, last: answers.get((text, last), COMPLETE)
     )
-    assert found == OPEN
+    assert found.steps == OPEN.steps
+
+
+def test_what_was_written_for_the_whole_is_told_beside_the_part():
+    planner = Scripted()
+    whole, part = (language.format_plan(plan.status, plan.steps) for plan in (steps("cylinder", "drawer"), CYLINDER))
+    assert planner.plan(WHOLE, INITIAL_STEP).raw == f"{whole}\n(a part alone) {part}"
 
 
 @pytest.mark.parametrize("nothing", [REFUSED, COMPLETE, None])

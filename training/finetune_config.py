@@ -80,10 +80,6 @@ class FinetuneConfig:
         """Optimiser steps of the whole run; the last incomplete batch is left out."""
         return self.epochs * self.samples.total // self.batch
 
-    def accumulation(self, processes: int) -> int:
-        """Micro batches that each of so many processes adds up to a batch. Raises FinetuningError if they don't fit."""
-        return micro_batches(self.batch, self.micro_batch, processes)
-
 
 def micro_batches(batch: int, micro_batch: int, processes: int) -> int:
     """Micro batches a process and step. Raises FinetuningError if ``batch`` cannot be cut so."""
