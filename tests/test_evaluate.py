@@ -19,9 +19,11 @@ from clap.serving.application import make_application
 from clap.unattended import run_unattended
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from training.evaluate import choose_conditions, choose_tasks, main, make_jobs, parser
+from training.evaluation.accuracy import accuracy
 from training.evaluation.episode_job import Finished
 from training.evaluation.rates import wilson
 from training.evaluation.results import drop_cut_line, evaluate, read_records
+from training.evaluation.step_facts import StepFacts
 from training.evaluation_report import markdown, summary
 
 
@@ -151,6 +153,20 @@ def test_the_table_counts_tasks_and_averages_trained_and_untrained_apart():
     assert "`the command`" in text
     assert "seeds 0 to 9" in text
     assert "it acted in 12 of 20 episodes, 3 of which succeeded (nothing grasped: retry 18)." in text
+
+
+def decision(subtask, wanted, px):
+    facts = StepFacts(wanted, wanted=wanted, subtask=subtask, keypoint_px=px, position_mm=1.0, rotation_deg=1.0)
+    return facts.as_json()
+
+
+def test_a_step_that_a_correction_brings_back_counts_once_among_the_first_decisions():
+    steps = [("grasp", 1.0), ("grasp", 50.0), ("lift", 50.0), ("grasp", 50.0)]
+    again = [decision(0, *step) for step in steps] + [decision(1, "grasp", 8.0), decision(-1, "", None)]
+    measured = accuracy([{"facts": again}, {"facts": [decision(0, "grasp", 2.0)]}])
+    assert measured["keypoints"] == 6
+    assert measured["keypoints_close"] == 0.5
+    assert measured["keypoints_first_close"] == 0.75
 
 
 def test_the_command_evaluates_the_expert_and_resumes(tmp_path, capsys):

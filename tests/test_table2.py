@@ -49,3 +49,4 @@ def test_the_table_counts_goals_by_trained_and_untrained_tasks(args, tmp_path):
     (tmp_path / "row-6.jsonl").write_text("\n".join(lines))
     text = markdown({6: tmp_path / "row-6.jsonl"}, args)
     assert "| 6 | CLAP (all) | 2/3 = 67 %" in text and "| 1/2 = 50 %" in text and "| 3/5 = 60 %" in text
+    assert "`python -m training.table2 --data data/mini --planner-minutes 3 --predictor-samples 160" in text

@@ -93,13 +93,14 @@ def markdown(results: dict[int, Path], args: argparse.Namespace) -> str:
             records,
         ]
         lines.append(f"| {number} | {ROWS[number].title} | " + " | ".join(map(_rate, groups)) + " |")
+    places = "".join(f" --{name} {getattr(args, name)}" for name in ("data", "validation") if getattr(args, name))
     lines += [
         "",
         f"{datetime.date.today().isoformat()}: {args.planner_minutes:g} CPU minutes for each planner, "
         f"{args.predictor_samples:,} samples for each predictor, seed {args.seed}; {args.episodes} episodes of each "
         f"task in each of four conditions, from seed {args.first_seed} on. Goal reached, with Wilson 95 % intervals.",
         "",
-        f"`python -m training.table2 --planner-minutes {args.planner_minutes:g} --predictor-samples "
+        f"`python -m training.table2{places} --planner-minutes {args.planner_minutes:g} --predictor-samples "
         f"{args.predictor_samples} --episodes {args.episodes}`",
     ]
     return "\n".join(lines) + "\n"

@@ -147,13 +147,15 @@ def _bar(run: ReportedRun, label: str, **where: str) -> tuple[str, Mapping[str, 
 
 def _accuracy(runs: Sequence[ReportedRun]) -> str:
     note = (
-        "<p>Every decision against the expert's keyframe for the same moment, also those after a mistake. Pixels are "
-        "of the 224 px views (4.5 mm each), the largest over the three views; millimetres and degrees are those of the "
-        "final action, after the fine stage, over equivalent grasps.</p>"
+        "<p>Every decision against the expert's keyframe for the same moment, also those after a mistake; “first”: "
+        "each step's first decision alone, before a correction brings the step back. Pixels are of the 224 px views "
+        "(4.5 mm each), the largest over the three views; millimetres and degrees are those of the final action, after "
+        "the fine stage, over equivalent grasps.</p>"
     )
     head = [
         "",
         "keypoints",
+        f"first within {CLOSE_PX:g} px",
         f"within {CLOSE_PX:g} px",
         "keypoint px",
         "objects",
@@ -173,6 +175,7 @@ def _accuracy_row(condition: str, figures: Mapping[str, Any]) -> str:
     cells = [
         text_cell(condition),
         text_cell(str(figures["keypoints"])),
+        text_cell(percent(figures.get("keypoints_first_close"), 1)),
         text_cell(percent(figures["keypoints_close"], 1)),
     ]
     cells += [_quantiles(figures["keypoint_px"]), text_cell(percent(figures["objects_close"], 1))]

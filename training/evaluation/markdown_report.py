@@ -11,6 +11,8 @@ from training.evaluation.reported_run import ReportedRun, paper_table3
 from training.evaluation.thresholds import CLOSE_PX
 from training.evaluation_report import counted_text, markdown
 
+SHARES = ("keypoints_first_close", "keypoints_close", "objects_close", "plans_right")
+
 
 def markdown_report(runs: Sequence[ReportedRun], films: Sequence[Film], command: str) -> str:
     """The whole document, which links to ``index.html`` beside it."""
@@ -69,14 +71,15 @@ def _accuracy(runs: Sequence[ReportedRun]) -> str:
     rows = []
     for run in runs:
         for condition, figures in run.summary["accuracy"].items():
-            shares = [percent(figures[field], 1) for field in ("keypoints_close", "objects_close", "plans_right")]
+            shares = [percent(figures.get(field), 1) for field in SHARES]
             errors = [
                 f"{values[0]:.1f} ({values[1]:.1f})" if values else "–"
                 for values in (figures["position_mm"], figures["rotation_deg"])
             ]
             rows.append([run.label, condition, str(figures["keypoints"]), *shares, *errors])
     near = f"within {CLOSE_PX:g} px"
-    head = ["policy", "condition", "decisions", f"keypoints {near}", f"objects {near}", "plans right"]
+    head = ["policy", "condition", "decisions", f"keypoints {near}, each step's first decision", "every decision"]
+    head += [f"objects {near}", "plans right"]
     return _table([*head, "action mm, median (90 %)", "action °, median (90 %)"], rows)
 
 
