@@ -38,6 +38,8 @@ class PlannerSettings:
     ``looks``: how often round two's places are looked for, in views shifted against the patches, see planner_looks; 1
     leaves them as they were written. More need a tokenizer with one token for every integer.
     ``reason_objects``, ``reason_plan``, ``last_step``: the ablations of the paper's table 2, see language.Format.
+    ``look_first``: round one is told the things on the table; a planner that was taught without object data cannot
+    name them.
     """
 
     second_frame: str = "copy"
@@ -47,6 +49,7 @@ class PlannerSettings:
     reason_objects: bool = True
     reason_plan: bool = True
     last_step: bool = True
+    look_first: bool = True
     misspelt: tuple[str, ...] = ()
     looks: int = 1
     format_version: int = FORMAT_VERSION

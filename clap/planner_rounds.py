@@ -66,7 +66,7 @@ class PlannerRounds(ABC):
 
         Raises InvalidPlannerTextError if the length limit cut the answer.
         """
-        if not self.settings.reason_plan:
+        if not (self.settings.reason_plan and self.settings.look_first):
             return None
         return self._ask(language.NAME_PROMPT, language.SEEN_GRAMMAR, language.parse_seen, on_text, views)
 

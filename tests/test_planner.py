@@ -118,6 +118,13 @@ def test_without_a_plan_round_two_is_given_the_instruction(planner, views, quest
     assert not direct.knows_completion
 
 
+def test_a_planner_that_was_not_taught_names_is_not_asked_for_them(planner, views, questions):
+    blind = changed(planner, look_first=False)
+    assert blind.look(views) is None
+    blind.plan("open the drawer", INITIAL_STEP, seen=blind.look(views))
+    assert questions == [f"task : open the drawer seen : unknown last : {INITIAL_STEP}"]
+
+
 def test_without_objects_the_answer_begins_with_the_step(planner, views):
     answer = changed(planner, reason_objects=False).reason(views, PLAN, INITIAL_STEP)
     assert answer.objects == ()

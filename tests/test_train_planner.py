@@ -291,6 +291,12 @@ def test_a_run_trains_exports_and_resumes(data, tmp_path):
     assert again["cpu_minutes"] > record["cpu_minutes"]
 
 
+@pytest.mark.parametrize("object_data", [True, False])
+def test_only_a_planner_taught_with_object_data_looks_first(data, tmp_path, object_data):
+    run = PlannerTraining(tiny(data, tmp_path, object_data=object_data))
+    assert run.planner.settings.look_first is object_data
+
+
 def test_resuming_is_bit_exact(data, tmp_path):
     def step_twice(run):
         run.planner.model.train()

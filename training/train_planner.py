@@ -115,6 +115,7 @@ class PlannerTraining:
             reason_objects=config.reason_objects,
             reason_plan=config.reason_plan,
             last_step=config.last_step,
+            look_first=config.object_data,
         )
         names = (*phrasing.CATALOGUE, phrasing.HANDLE, *map(phrasing.hole, phrasing.SHAPES))
         self.dense = DenseHead(config.width, sorted({word for name in names for word in name.split()}))

@@ -42,9 +42,9 @@ export class Details {
   }
 
   status(message) {
-    setText($("c-text-look"), message.texts.look || "Nothing written yet.");
-    setText($("c-text-plan"), message.texts.plan || "Nothing written yet.");
-    setText($("c-text-reason"), message.texts.reason || (message.expert ? "The scripted expert writes no text here." : "Nothing written yet."));
+    const silent = message.prediction && !Object.values(message.texts).some(Boolean);
+    const nothing = silent ? `${message.policy} writes no text.` : "Nothing written yet.";
+    for (const round of ["look", "plan", "reason"]) setText($(`c-text-${round}`), message.texts[round] || nothing);
     if (!message.prediction) this.clearFine();
     this.moving = message.busy || message.driving;
     this.frames = message.frames ?? [];
