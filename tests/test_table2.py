@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from training.table2 import ROWS, markdown, parser, training_commands
+from training.table2 import NOTES, ROWS, markdown, parser, training_commands
 from training.train_planner import PlannerTrainingConfig
 
 
@@ -50,3 +50,10 @@ def test_the_table_counts_goals_by_trained_and_untrained_tasks(args, tmp_path):
     text = markdown({6: tmp_path / "row-6.jsonl"}, args)
     assert "| 6 | CLAP (all) | 2/3 = 67 %" in text and "| 1/2 = 50 %" in text and "| 3/5 = 60 %" in text
     assert "`python -m training.table2 --data data/mini --planner-minutes 3 --predictor-samples 160" in text
+
+
+def test_the_table_says_what_its_own_rows_need(args, tmp_path):
+    lines = [json.dumps({"task": task, "goal_holds": True}) for task in ("open_drawer", "shape_in_cup")]
+    (tmp_path / "row.jsonl").write_text("\n".join(lines))
+    text = markdown({5: tmp_path / "row.jsonl", 6: tmp_path / "row.jsonl"}, args)
+    assert NOTES[5] in text and NOTES[1] not in text and NOTES[4] not in text

@@ -45,6 +45,16 @@ ROWS = {
     6: Row("CLAP (all)"),
 }
 
+NOTES = {
+    1: "Rows 1 to 3 are not told the last step, and their episodes end as soon as the goal holds. Rows 1 and 2 have no "
+    "round one: round two is given the instruction.",
+    4: "Rows 1 to 4 learn from the four tasks' demonstrations alone where things are, and their planners are not asked "
+    "what is on the table.",
+    5: "Row 5 shares row 6's planner. Nothing is pretrained here: it replaces the 3D-aware representation by plain "
+    "convolutions.",
+}
+"""What a reader of the rows has to know besides."""
+
 
 def training_commands(args: argparse.Namespace) -> list[Command]:
     """One command for every planner and predictor that the rows need and that is not finished."""
@@ -93,6 +103,7 @@ def markdown(results: dict[int, Path], args: argparse.Namespace) -> str:
             records,
         ]
         lines.append(f"| {number} | {ROWS[number].title} | " + " | ".join(map(_rate, groups)) + " |")
+    lines += ["", " ".join(NOTES[number] for number in sorted(results) if number in NOTES)]
     places = "".join(f" --{name} {getattr(args, name)}" for name in ("data", "validation") if getattr(args, name))
     lines += [
         "",
