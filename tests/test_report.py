@@ -124,6 +124,18 @@ def test_the_report_of_two_runs_shows_rates_classes_films_and_commands(tmp_path,
     assert sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) < 3e6
 
 
+def test_the_first_decisions_have_a_column_of_their_own_if_they_were_counted(tmp_path, runs):
+    out, counted = tmp_path / "report", json.loads(runs[0].read_text())
+    counted["accuracy"]["none"] |= {"keypoints_first_close": 0.123, "keypoints_close": 0.456}
+    del counted["accuracy"]["distractors"]["keypoints_first_close"]
+    runs[0].write_text(json.dumps(counted))
+    assert main([str(runs[0]), "--out", str(out)]) == 0
+    assert "| 12.3 % | 45.6 % |" in (out / "README.md").read_text("utf-8")
+    assert "| – | 100.0 % |" in (out / "README.md").read_text("utf-8")
+    words = [word for word in map(str.strip, Page((out / "index.html").read_text("utf-8")).text) if word]
+    assert words[words.index("12.3 %") + 1] == "45.6 %"
+
+
 def test_a_second_report_leaves_no_films_of_the_first(tmp_path, runs):
     out = tmp_path / "report"
     assert main([str(runs[0]), "--out", str(out)]) == 0

@@ -80,6 +80,7 @@ def test_the_tabs_show_cameras_planner_text_and_log(console: ConsolePage) -> Non
         assert page.locator("#c-details [role=tabpanel]:visible").count() == 1
         console.screenshot(f"page-tab-{title.split()[0].lower()}")
     assert "red block" in page.locator("#c-text-plan").inner_text()
+    assert "wrote nothing here" in page.locator("#c-text-reason").inner_text()
     assert page.locator("#c-cameras img").count() == 4
     assert page.evaluate(
         "[...document.querySelectorAll('#c-cameras img')].every((image) => image.naturalWidth === 256)"

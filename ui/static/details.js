@@ -42,8 +42,7 @@ export class Details {
   }
 
   status(message) {
-    const silent = message.prediction && !Object.values(message.texts).some(Boolean);
-    const nothing = silent ? `${message.policy} writes no text.` : "Nothing written yet.";
+    const nothing = message.prediction ? `${message.policy} wrote nothing here.` : "Nothing written yet.";
     for (const round of ["look", "plan", "reason"]) setText($(`c-text-${round}`), message.texts[round] || nothing);
     if (!message.prediction) this.clearFine();
     this.moving = message.busy || message.driving;
