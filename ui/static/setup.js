@@ -51,7 +51,7 @@ export class Setup {
     if (task && this.offered === task.key) return; // keep what was chosen for this task
     this.offered = task?.key;
     $("c-variation").replaceChildren(el("option", { value: "" }, "auto"),
-      ...Array.from({ length: task?.variations ?? 0 }, (_, k) => el("option", { value: k }, `${k + 1} of ${task.variations}`)));
+      ...Array.from({ length: task?.variations ?? 0 }, (_, k) => el("option", { value: k }, `${k + 1}/${task.variations}`)));
   }
 
   status(message) {
