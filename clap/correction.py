@@ -19,6 +19,8 @@ EMPTY_BELOW = 0.09
 nothing, 0.14 around the thinnest handle (11 mm), 0.26 to 0.51 around everything else, pulled or carried."""
 
 NOTHING_GRASPED, LOST, NOT_IN_PLACE = "nothing grasped", "lost on the way", "not in its place"
+NO_ROOM = "no room left"
+"""Has no remedy: the next try would end on top of the same thing."""
 
 MAX_PER_STEP, MAX_IN_ALL = 2, 4
 """Corrections of one step, and of an instruction."""
@@ -26,10 +28,11 @@ MAX_PER_STEP, MAX_IN_ALL = 2, 4
 
 @dataclass(frozen=True)
 class Finding:
-    """What went wrong with a step: a stable name, and a sentence for the operator."""
+    """What went wrong with a step: a stable name, a sentence for the operator, and what to do if not the usual."""
 
     name: str
     sentence: str
+    next_move: str | None = None
 
 
 class Remedy(str, Enum):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
-from clap.correction import NOT_IN_PLACE, Finding
+from clap.correction import NO_ROOM, NOT_IN_PLACE, Finding
 from clap.geometry import Array
 from clap.observation import PointCloud
 
@@ -16,6 +17,9 @@ The rim of a cup is 4.6 cm from its middle, the walls of the drawer 8.5 cm."""
 
 STICKS_OUT = 0.015
 """Metres above all that stood there before. Measured: 1 mm at most for what went in, 34 mm or more for what did not."""
+
+SAME_PLACE = 0.02
+"""Metres across the table within which two things were let go at the same place, so that the later one lies on top."""
 
 BELOW_HAND = 0.03
 """What is higher than this above the point of release is the arm, not a thing (metres)."""
@@ -32,11 +36,23 @@ def goes_on_top(step: str) -> bool:
     return _ON_TOP.search(step) is not None
 
 
-def check_release(before: PointCloud, after: PointCloud, released: Array) -> Finding | None:
-    """The finding, if what was let go at ``released`` (3,) sticks out there; None if nothing does."""
+def check_release(
+    before: PointCloud, after: PointCloud, released: Array, filled: Iterable[Array] = ()
+) -> Finding | None:
+    """The finding, if what was let go at ``released`` (3,) sticks out there; None if nothing does.
+
+    ``filled``: the points (3,) where other things were let go before, and went in.
+    """
     rise = sticks_out(before, after, released)
     if not rise:
         return None
+    if any(np.linalg.norm(np.subtract(released, place)[:2]) < SAME_PLACE for place in filled):
+        return Finding(
+            NO_ROOM,
+            f"Where the hand let go, something sticks out by {100 * rise:.1f} cm: "
+            "it lies on what was put there before.",
+            "Leave it there, or give an instruction that names another place for it.",
+        )
     return Finding(
         NOT_IN_PLACE, f"Where the hand let go, something sticks out by {100 * rise:.1f} cm: it did not go in."
     )

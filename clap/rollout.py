@@ -14,7 +14,7 @@ import numpy as np
 
 from clap.correction import MAX_IN_ALL, WHAT_IT_DOES, Correction, Remedy, Situation, holds_something, remedy_for
 from clap.failures import ClapError
-from clap.geometry import Pose
+from clap.geometry import Array, Pose
 from clap.observation import Observation, fuse
 from clap.operator_plan import OperatorPlan
 from clap.policy import INITIAL_STEP, OnText, Policy
@@ -64,6 +64,7 @@ class Rollout(OperatorShare):
         self._lifted = False
         self._at_first: Observation | None = None
         self._released: MotionReport | None = None
+        self._filled: tuple[Array, ...] = ()
         self._attempts: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -207,9 +208,11 @@ class Rollout(OperatorShare):
                 return
         workspace = self.world.workspace
         after = fuse(self.world.observe(), workspace)
-        finding = check_release(fuse(before, workspace), after, released.reached.position)
+        place = np.asarray(released.reached.position)
+        finding = check_release(fuse(before, workspace), after, place, self._filled)
         if finding is not None:
             raise StepMissedError(finding, released)
+        self._filled = (*self._filled, place)
 
     def propose(self, error: ClapError) -> Correction | None:
         """What could be done about a failure; None if self-correction is off, knows no remedy, or has had its share."""

@@ -70,6 +70,6 @@ class StepMissedError(ClapError):
     default_next_move = "Move the arm home and predict again, or skip the step if it is done after all."
 
     def __init__(self, finding: Finding, report: MotionReport):
-        super().__init__(finding.sentence)
+        super().__init__(finding.sentence, finding.next_move)
         self.name = finding.name
         self.report = report

@@ -11,6 +11,7 @@ import pytest
 from clap.correction import EMPTY_BELOW, MAX_PER_STEP, Remedy, Situation, check_motion, remedy_for
 from clap.geometry import Pose
 from clap.policy import INITIAL_STEP
+from clap.prediction import Plan, PlanStatus
 from clap.rollout import Rollout
 from clap.step_failures import StepMissedError
 from clap.unattended import run_unattended
@@ -101,6 +102,32 @@ def test_a_policy_that_always_misses_ends_with_what_was_tried(table):
     assert result.failure.name == "nothing grasped"
     assert [one.finding for one in result.corrections] == ["nothing grasped"] * MAX_PER_STEP
     assert [one.attempt for one in result.corrections] == list(range(MAX_PER_STEP))
+
+
+class OneAfterAnother(ExpertPolicy):
+    """The expert, who follows several sentences in their order."""
+
+    def plan(self, instruction, last_step, on_text=None, seen=None):
+        plans = (super(OneAfterAnother, self).plan(one, last_step) for one in instruction.split(" and "))
+        return next((plan for plan in plans if plan.status is PlanStatus.STEPS), Plan(PlanStatus.COMPLETE))
+
+
+def two_blocks(table, second_cup):
+    table.reset(TASK, 41000)
+    sentence = f"put the red block in the red cup and put the yellow block in the {second_cup}"
+    return run_unattended(table, OneAfterAnother(table), sentence)
+
+
+def test_a_cup_that_is_full_is_told_and_not_tried_again(table):
+    result = two_blocks(table, "red cup")
+    assert (result.failure.name, result.corrections) == ("no room left", ())
+    assert "it lies on what was put there before" in result.failure.sentence
+    assert "another place" in result.failure.next_move
+
+
+def test_two_blocks_in_two_cups_have_room(table):
+    result = two_blocks(table, "green cup")
+    assert result.failure is None and result.goal_holds and not result.corrections
 
 
 def test_a_missed_step_is_not_done_and_stop_halts_the_remedy(table):
