@@ -32,6 +32,10 @@ def looks(*others: Look) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("console", every, ids=ids, indirect=True)
 
 
+ARRIVED = """([before, states]) => {
+  const { seq, state } = window.__clap.status;
+  return seq > before && states.includes(state);
+}"""
 EXTENT = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
   const { scrollWidth, scrollHeight } = document.documentElement;
   done([scrollWidth, scrollHeight]);
@@ -119,11 +123,11 @@ class ConsolePage:
         """Press a button, then wait until the console has left the state it was in for one of ``states``."""
         before = self.status("seq")
         self.press(verb)
-        self.page.wait_for_function(
-            "([before, states]) => window.__clap.status.seq > before && states.includes(window.__clap.status.state)",
-            arg=[before, list(states)],
-            timeout=timeout,
-        )
+        try:
+            self.page.wait_for_function(ARRIVED, arg=[before, list(states)], timeout=timeout)
+        except sync_api.TimeoutError as error:
+            last = {key: self.status(key) for key in ("state", "failure", "trouble", "verdict")}
+            raise AssertionError(f"{verb} was not followed by {' or '.join(states)}: {last}") from error
         return str(self.status("state"))
 
     def tell(self, kind: str, **fields: object) -> None:
