@@ -10,7 +10,7 @@ import pytest
 
 from clap.checkpoint import open_checkpoint
 from tests.logged_run import write_logs
-from training.mini import assemble, data_commands, parser, run_together, training_commands
+from training.mini import assemble, data_commands, evaluation_command, parser, run_together, training_commands
 from training.training_curves import read_curves
 
 
@@ -80,3 +80,10 @@ def test_training_and_validation_data_share_no_demonstration_and_both_trainings_
     for command in training_commands(args):
         assert "--resume" in command
         assert command[command.index("--validation") + 1] == validation[validation.index("--out") + 1]
+
+
+def test_what_is_evaluated_is_the_checkpoint_that_was_written_and_the_shipped_ones_command_holds_no_folder(tmp_path):
+    shipped = evaluation_command(parser().parse_args([]), tmp_path)
+    other = evaluation_command(parser().parse_args(["--out", str(tmp_path / "mine")]), tmp_path)
+    assert "--checkpoint" not in shipped
+    assert other[other.index("--checkpoint") + 1] == str(tmp_path / "mine")

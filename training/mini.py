@@ -102,6 +102,14 @@ def training_commands(args: argparse.Namespace) -> list[Command]:
     ]
 
 
+def evaluation_command(args: argparse.Namespace, results: Path) -> Command:
+    """The episodes of the new checkpoint. The result tells its command: it names no folder of this machine."""
+    options: list[object] = [] if args.out == default_checkpoint() else ["--checkpoint", args.out]
+    options += ["--conditions", "all", "--episodes", args.episodes, "--seeds", args.seeds]
+    options += ["--first-seed", EVALUATION_SEED, "--workers", args.workers, "--out", results]
+    return command("evaluate", *options)
+
+
 def validation_folder(args: argparse.Namespace) -> Path:
     """Beside the training data."""
     return args.data.with_name(args.data.name + "-validation")
@@ -133,9 +141,7 @@ def main() -> None:
     run_together(train)
     assemble(args.run, args.out, [*data, *train])
     results = args.run / EVALUATION
-    evaluate = ["--checkpoint", args.out, "--conditions", "all", "--episodes", args.episodes, "--seeds", args.seeds]
-    evaluate += ["--first-seed", EVALUATION_SEED, "--workers", args.workers, "--out", results]
-    run_together([command("evaluate", *evaluate)])
+    run_together([evaluation_command(args, results)])
     shutil.copy2(results, args.out / EVALUATION)
     print(f"clap-mini is in {args.out}.", flush=True)
 
