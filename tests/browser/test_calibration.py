@@ -34,7 +34,7 @@ DRIVE_TO = """async ({ position, quaternion }) => {
     const alike = Math.abs(now.quaternion.reduce((sum, value, k) => sum + value * quaternion[k], 0));
     return metres > 0.015 || alike < Math.cos(0.03);
   };
-  const until = performance.now() + 15000;
+  const until = performance.now() + 60000;
   while (far() && performance.now() < until) {
     window.__clap.console.link.send({ type: "jog-target", position, quaternion });
     await new Promise((resolve) => setTimeout(resolve, 60));
@@ -59,10 +59,10 @@ class Panel:
 
     def take(self) -> None:
         before = self.told("samples.length")
-        self.page.wait_for_function(AT_REST, timeout=20_000)
+        self.page.wait_for_function(AT_REST, timeout=60_000)
         self.page.click("#c-calibrate-sample")
         self.page.wait_for_function(
-            "before => window.__clap.calibration.samples.length > before", arg=before, timeout=15_000
+            "before => window.__clap.calibration.samples.length > before", arg=before, timeout=60_000
         )
 
     def text(self, part: str) -> str:
