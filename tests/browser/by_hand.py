@@ -19,7 +19,7 @@ def switch_on(console: ConsolePage) -> None:
         page.click("#c-open-drive")
     console.wait_for("can", "drive")
     page.click("#c-drive-on")
-    page.wait_for_function("() => window.__clap.status.driving && window.__clap.drive.applied > 3", timeout=20_000)
+    page.wait_for_function("() => window.__clap.status.driving && window.__clap.drive.applied > 3")
 
 
 def moved(console: ConsolePage, axis: int, before: list[float], by: float = 0.01) -> None:
@@ -27,7 +27,6 @@ def moved(console: ConsolePage, axis: int, before: list[float], by: float = 0.01
     console.page.wait_for_function(
         "([axis, from, by]) => (window.__clap.pose.position[axis] - from) * Math.sign(by) > Math.abs(by)",
         arg=[axis, before[axis], by],
-        timeout=20_000,
     )
 
 

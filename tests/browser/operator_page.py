@@ -134,14 +134,14 @@ class ConsolePage:
         """Send a command as the page would."""
         self.page.evaluate("message => window.__clap.console.link.send(message)", {"type": kind, **fields})
 
-    def wait_for_trouble(self, name: str, timeout: int = 15_000) -> None:
+    def wait_for_trouble(self, name: str, timeout: int = PATIENCE_MS) -> None:
         """Wait until a real arm is held for this reason."""
         self.page.wait_for_function("name => window.__clap.status.trouble?.name === name", arg=name, timeout=timeout)
 
     def recover(self, button: str) -> None:
         """Let a real arm move again by the button of this name."""
         self.page.get_by_role("button", name=button).click()
-        self.page.wait_for_function("() => !window.__clap.status.trouble && !window.__clap.status.busy", timeout=15_000)
+        self.page.wait_for_function("() => !window.__clap.status.trouble && !window.__clap.status.busy")
 
     def wait_for(self, key: str, inner: str) -> None:
         self.page.wait_for_function(

@@ -55,7 +55,7 @@ def test_undo_restores_what_was_before_the_step(console: ConsolePage) -> None:
     console.wait_for("can", "undo")
     assert console.status("gripper") != before
     page.click("#c-do-undo")
-    page.wait_for_function("window.__clap.status.steps_done === 0 && !window.__clap.status.busy", timeout=20_000)
+    page.wait_for_function("window.__clap.status.steps_done === 0 && !window.__clap.status.busy")
     assert console.status("gripper") == before
     assert [step["status"] for step in console.status("plan")] == [step["status"] for step in plan]  # type: ignore[union-attr, attr-defined]
     console.screenshot("act-undone")
@@ -91,7 +91,7 @@ def test_verbs_have_keys_and_say_why_they_cannot_be_used(console: ConsolePage) -
     page.wait_for_timeout(200)
     assert console.status("state") == "awaiting approval"
     page.keyboard.press("Shift+A")
-    page.wait_for_function("window.__clap.status.steps_done === 1", timeout=20_000)
+    page.wait_for_function("window.__clap.status.steps_done === 1")
 
 
 def test_a_motion_shows_how_long_it_takes(console: ConsolePage) -> None:

@@ -94,7 +94,7 @@ def true_pose() -> np.ndarray:
 
 
 def test_the_board_is_seen_live_and_samples_are_needed_first(panel: Panel) -> None:
-    panel.page.wait_for_function("() => window.__clap.board?.sentence.includes('corners are seen')", timeout=20_000)
+    panel.page.wait_for_function("() => window.__clap.board?.sentence.includes('corners are seen')")
     assert panel.page.locator(".c-calibration-picture img").is_visible()
     assert "There are no samples yet." in panel.text("words")
     assert (
@@ -122,7 +122,7 @@ def test_a_camera_is_calibrated_to_two_millimetres_and_the_file_is_dated(panel: 
     page.evaluate("() => window.__clap.console.link.send({ type: 'drive', on: false })")
     assert "8 samples that differ enough" in panel.text("words")
     page.click("#c-calibrate-solve")
-    page.wait_for_function("() => window.__clap.calibration.result", timeout=20_000)
+    page.wait_for_function("() => window.__clap.calibration.result")
     assert page.locator("#c-calibration-result").is_visible()
     for look in ((SCREEN, "dark"), (SMALL, "light"), (SCREEN, "light"), (SMALL, "dark")):
         if SHOTS is not None:
@@ -131,7 +131,7 @@ def test_a_camera_is_calibrated_to_two_millimetres_and_the_file_is_dated(panel: 
     assert not list(panel.folder.glob("*.yaml")), "saved by the button alone"
     page.wait_for_function("() => !window.__clap.status.busy")
     page.click("#c-calibrate-save")
-    page.wait_for_function("() => window.__clap.calibration.result.saved", timeout=20_000)
+    page.wait_for_function("() => window.__clap.calibration.result.saved")
     (saved,) = panel.folder.glob("*.yaml")
     assert str(saved) in panel.text("result")
     panel.console.screenshot("calibration-saved")

@@ -125,7 +125,7 @@ def test_the_keypoint_is_dragged_in_a_view(clap_console: ConsolePage) -> None:  
     assert page.locator("#c-main [data-view=front] .c-hover-line").count() >= 2  # it goes along in the other views
     console.screenshot("act-dragging")
     page.mouse.up()
-    page.wait_for_function(SOURCE, arg="human keypoint", timeout=20_000)
+    page.wait_for_function(SOURCE, arg="human keypoint")
     moved = console.status("prediction")
     assert isinstance(moved, dict)
     metre = 1 / 224  # the workspace box is a metre wide

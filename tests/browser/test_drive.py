@@ -70,13 +70,13 @@ def test_commands_are_numbered_zeros_are_sent_too_and_every_one_is_answered(driv
           window.__clap.console.cards.push({ "jog-ack": (message) => window.__acks.push(message) });
         }"""
     )
-    page.wait_for_function("() => window.__jogs.length >= 40", timeout=30_000)
+    page.wait_for_function("() => window.__jogs.length >= 40")
     page.keyboard.down("r")
-    page.wait_for_function("() => window.__jogs.filter(({ linear }) => linear[2] === 1).length >= 10", timeout=30_000)
+    page.wait_for_function("() => window.__jogs.filter(({ linear }) => linear[2] === 1).length >= 10")
     page.keyboard.up("r")
     page.wait_for_function("() => window.__jogs.at(-1).linear[2] === 0")
     last = page.evaluate("window.__jogs.at(-1).seq")
-    page.wait_for_function("last => window.__acks.some(({ seq }) => seq >= last)", arg=last, timeout=20_000)
+    page.wait_for_function("last => window.__acks.some(({ seq }) => seq >= last)", arg=last)
     jogs, acks = page.evaluate("[window.__jogs, window.__acks]")
     page.evaluate("delete window.__clap.console.link.send; window.__clap.console.cards.pop()")
     numbers = [jog["seq"] for jog in jogs]
@@ -150,9 +150,9 @@ def test_slow_is_a_quarter_of_the_speed(driving: ConsolePage) -> None:
 def test_the_gripper_closes_and_opens(driving: ConsolePage) -> None:
     page = driving.page
     page.keyboard.press("g")
-    page.wait_for_function("() => window.__clap.pose.opening < 0.3", timeout=20_000)
+    page.wait_for_function("() => window.__clap.pose.opening < 0.3")
     page.locator("#c-drive").get_by_role("button", name="Open", exact=True).click()
-    page.wait_for_function("() => window.__clap.pose.opening > 0.7", timeout=20_000)
+    page.wait_for_function("() => window.__clap.pose.opening > 0.7")
 
 
 def test_letters_in_a_text_field_are_text(driving: ConsolePage) -> None:
@@ -218,5 +218,5 @@ def test_a_lost_link_ends_driving_and_the_page_says_so(driving: ConsolePage) -> 
     driving.screenshot("drive-disconnected")
     page.keyboard.up("r")
     page.unroute("**/clap/session")
-    page.wait_for_selector("body:not(.c-offline)", state="attached", timeout=20_000)
+    page.wait_for_selector("body:not(.c-offline)", state="attached")
     driving.errors[:] = [error for error in driving.errors if "503" not in error]  # what this test provoked

@@ -131,8 +131,8 @@ def test_a_lost_connection_is_shown_and_healed(console: ConsolePage) -> None:
     assert page.locator("#c-stop").is_enabled()
     console.screenshot("page-disconnected")
     page.unroute("**/clap/session")
-    page.wait_for_selector("body:not(.c-offline)", state="attached", timeout=20_000)
-    page.wait_for_function("() => document.querySelector('#c-do-plan').disabled === false", timeout=20_000)
+    page.wait_for_selector("body:not(.c-offline)", state="attached")
+    page.wait_for_function("() => document.querySelector('#c-do-plan').disabled === false")
     assert page.evaluate("window.__clap.canvasMounts") == 1
     console.errors[:] = [error for error in console.errors if "503" not in error]  # what this test provoked
 

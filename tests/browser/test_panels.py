@@ -287,7 +287,7 @@ def test_without_figures_the_panels_say_which_command_makes_them(shared: Console
         for path in hidden:
             path.with_suffix(".away").rename(path)
     page.click("#c-tab-evaluation")
-    page.wait_for_selector("#c-evaluation .main-svg", timeout=30_000)
+    page.wait_for_selector("#c-evaluation .main-svg")
     (checkpoint / "training_curves.json").rename(checkpoint / "kept.away")
     try:
         (checkpoint / "training_curves.json").write_text("[1, 2", "utf-8")
@@ -309,4 +309,4 @@ def test_a_panel_that_cannot_be_loaded_says_so_and_can_be_tried_again(shared: Co
     console.errors.clear()
     page.unroute("**/clap/training*")
     page.get_by_role("button", name="Try again").click()
-    page.wait_for_selector("#c-training .main-svg", timeout=30_000)
+    page.wait_for_selector("#c-training .main-svg")

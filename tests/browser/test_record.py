@@ -51,7 +51,7 @@ class Recorder:
         self.page.click("#c-record-go")
 
     def frames(self, at_least: int) -> None:
-        self.page.wait_for_function("n => window.__clap.recording.take?.frames >= n", arg=at_least, timeout=20_000)
+        self.page.wait_for_function("n => window.__clap.recording.take?.frames >= n", arg=at_least)
 
     def say(self) -> str:
         return self.page.locator("#c-record-say").inner_text()

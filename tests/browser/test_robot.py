@@ -98,7 +98,7 @@ def test_a_step_is_shown_in_the_twin_before_the_arm_makes_it(robot: ConsolePage)
 
 def test_the_picture_is_alive_while_nothing_is_done(robot: ConsolePage) -> None:
     scenes = robot.page.evaluate("window.__clap.scenes")
-    robot.page.wait_for_function("before => window.__clap.scenes >= before + 2", arg=scenes, timeout=15_000)
+    robot.page.wait_for_function("before => window.__clap.scenes >= before + 2", arg=scenes)
     assert robot.status("state") == "awaiting approval"
 
 
@@ -119,7 +119,7 @@ def test_clap_puts_the_block_into_its_cup_step_by_step_and_the_served_physics_sa
     robot.screenshot("robot-done")
     robot.tell("record-end")
     robot.tell("record-commit", success=True, notes="")
-    page.wait_for_function("() => window.__clap.recording.note.startsWith('The take is kept')", timeout=20_000)
+    page.wait_for_function("() => window.__clap.recording.note.startsWith('The take is kept')")
 
 
 class Colleague:
@@ -157,7 +157,7 @@ def test_a_second_console_only_watches_and_the_arm_halts_when_the_one_that_opera
     page.evaluate("window.__clap.poses = 0")
     other.send("speed", value=0.5)
     other.send("home")
-    page.wait_for_function("() => window.__clap.status.state === 'moving' && window.__clap.poses > 3", timeout=20_000)
+    page.wait_for_function("() => window.__clap.status.state === 'moving' && window.__clap.poses > 3")
     other.lose_the_line()
     robot.wait_for_trouble("protective stop")
     assert robot.status("state") == "stopped"
@@ -169,7 +169,7 @@ def test_a_second_console_only_watches_and_the_arm_halts_when_the_one_that_opera
 def test_stop_puts_the_arm_into_a_protective_state_until_a_person_resumes(robot: ConsolePage) -> None:
     page = robot.page
     robot.press("home")
-    page.wait_for_function("() => window.__clap.status.state === 'moving'", timeout=20_000)
+    page.wait_for_function("() => window.__clap.status.state === 'moving'")
     page.keyboard.press("Escape")
     robot.wait_for_trouble("protective stop")
     assert robot.status("state") == "stopped"

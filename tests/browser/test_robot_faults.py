@@ -61,7 +61,7 @@ def robot(
 def drive(robot: ConsolePage, along: float, milliseconds: float) -> None:
     """Hold a direction down for so long, and go on holding it."""
     robot.tell("drive", on=True)
-    robot.page.wait_for_function("() => window.__clap.status.state === 'driving'", timeout=15_000)
+    robot.page.wait_for_function("() => window.__clap.status.state === 'driving'")
     robot.page.evaluate(JOG, along)
     robot.page.wait_for_timeout(milliseconds)
 
@@ -118,7 +118,7 @@ def test_a_controller_that_dies_is_lost_and_its_restart_is_found(served: Loopbac
     again = LoopbackArm()
     try:
         assert again.address == served.address
-        robot.wait_for_trouble("protective stop", timeout=30_000)
+        robot.wait_for_trouble("protective stop")
         robot.recover("Resume")
         go_home(robot)
     finally:

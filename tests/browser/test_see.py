@@ -34,7 +34,7 @@ def clap_console(console: ConsolePage) -> Iterator[ConsolePage]:
 
 def choose(console: ConsolePage, policy: str) -> None:
     console.page.select_option("#c-policy", policy)
-    console.page.wait_for_function("name => window.__clap.status.policy === name", arg=policy, timeout=20_000)
+    console.page.wait_for_function("name => window.__clap.status.policy === name", arg=policy)
 
 
 def tell(console: ConsolePage, **changes: object) -> None:
