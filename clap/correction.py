@@ -19,6 +19,7 @@ EMPTY_BELOW = 0.09
 nothing, 0.14 around the thinnest handle (11 mm), 0.26 to 0.51 around everything else, pulled or carried."""
 
 NOTHING_GRASPED, LOST, NOT_IN_PLACE = "nothing grasped", "lost on the way", "not in its place"
+NOT_LET_GO = "not let go"
 NO_ROOM = "no room left"
 """Has no remedy: the next try would end on top of the same thing."""
 
@@ -36,21 +37,24 @@ class Finding:
 
 
 class Remedy(str, Enum):
-    """What is done about a failure, always with the step predicted anew afterwards.
+    """What is done about a failure, with the step predicted anew afterwards, but for RELEASE, which completes it.
 
     RETRY begins the sub-task again, with an open hand, from the home posture. REPREDICT predicts the same step from
     another view of the table. REPLAN begins the sub-task again too, and asks what is there and what the plan is.
+    RELEASE opens the hand where it is.
     """
 
     RETRY = "retry"
     REPREDICT = "predict again"
     REPLAN = "plan again"
+    RELEASE = "open the hand"
 
 
 WHAT_IT_DOES = {
     Remedy.RETRY: "The arm opens its hand, goes home and begins this part of the task again.",
     Remedy.REPREDICT: "The arm moves out of its own view, and the step is predicted again.",
     Remedy.REPLAN: "The arm goes home, and this part of the task is looked at and planned anew.",
+    Remedy.RELEASE: "The hand is opened where it is, and the step counts as done.",
 }
 
 
@@ -111,11 +115,14 @@ def check_motion(action: Action, before: float, least: float, report: MotionRepo
 def remedy_for(failure: str, situation: Situation) -> Remedy | None:
     """The remedy for a failure's name; None if there is none, or the step has had its share.
 
-    What was lifted is never let go for a correction: it might fall anywhere. What was only grasped is, because it may
+    What was lifted is never let go for a correction, where it might fall anywhere, unless the arm has carried it to
+    where its step sets it down. What was only grasped is, because it may
     be fixed to the table (a handle), so that the hand cannot move for another view.
     """
     if situation.attempt >= MAX_PER_STEP:
         return None
+    if failure == NOT_LET_GO:
+        return Remedy.RELEASE if situation.holding else None
     if failure not in _BAD_PREDICTIONS | _BAD_STEPS | _BAD_COURSE:
         return None
     if situation.holding:

@@ -120,10 +120,14 @@ class Turns:
     def _step(self, decided: Decided, by: str) -> Decided | None:
         """Execute what was decided, and decide further if the episode goes on."""
         self._execute(decided, by)
+        self._check_release()
+        return self.after_step()
+
+    def _check_release(self) -> None:
+        """Where nobody is asked before the next motion: whether what was let go is in its place."""
         if self.running and not self.pause and not self.approve_each:
             rollout, stage = self.present, self.stage
             stage.watch(rollout.check_release(self.worker.interrupted, stage.on_tick, stage.speed))
-        return self.after_step()
 
     def after_step(self) -> Decided | None:
         return self._decide() if self.ask_plan() and self.rest_or_go_on() else None
@@ -151,11 +155,14 @@ class Turns:
         self._tell_correction(correction)
         self.stage.away = True
         reports = rollout.carry_out(correction, self.worker.interrupted, self.stage.on_tick, self.stage.speed)
-        if correction.remedy is not Remedy.REPREDICT:
+        if correction.remedy in (Remedy.RETRY, Remedy.REPLAN):
             self.checklist = self.checklist.set_back()
         done: dict[str, Any] = {"last_step": rollout.last_step, "corrections": len(rollout.corrections)}
         self.worker.note(plan=self.checklist.lines(), **done)
         self.stage.watch(reports)
+        if correction.remedy is Remedy.RELEASE:
+            self._step_done(correction.step)
+            self._check_release()
         if rollout.plan is None:
             return self.after_step()
         return self._decide() if self.rest_or_go_on() else None

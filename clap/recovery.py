@@ -56,6 +56,9 @@ def _execute(
 def _moves(world: World, correction: Correction, at_start: bool) -> Iterator[Action | None]:
     """The actions in their order, each made when it is its turn; None stands for the way home."""
     pose, opening = world.state()
+    if correction.remedy is Remedy.RELEASE:
+        yield Action(pose, gripper_open=True)
+        return
     is_open = opening > OPEN_FROM
     if correction.remedy is Remedy.REPREDICT and (holds_something(opening) or not at_start):
         yield from _allowed(world, back(pose, RISE), is_open)

@@ -1,4 +1,4 @@
-"""What the cameras say after something was let go: does it stick out of the place where it should have gone in?"""
+"""Whether what a step sets down was let go, and whether it stuck out of the place where it should have gone in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from clap.correction import NO_ROOM, NOT_IN_PLACE, Finding
+from clap.correction import NO_ROOM, NOT_IN_PLACE, NOT_LET_GO, Finding, holds_something
 from clap.geometry import Array
 from clap.observation import PointCloud
+from clap.worlds.world import Action
 
 AROUND, NEIGHBOURHOOD = 0.05, 0.10
 """Metres across the table from the point of release: where the thing is looked for, and what it should not rise above.
@@ -34,6 +35,20 @@ _ON_TOP = re.compile(r"\b(above|on|onto|over)\b")
 def goes_on_top(step: str) -> bool:
     """True for a step that sets something down on another thing, where it is meant to stick out."""
     return _ON_TOP.search(step) is not None
+
+
+_SETS_DOWN = re.compile(r"\b(drop|place|put|release)s?\b")
+
+
+def check_let_go(step: str, action: Action, opening: float) -> Finding | None:
+    """The finding, if a step that sets something down left the hand closed around it (``opening``, 0 to 1)."""
+    if action.gripper_open or _SETS_DOWN.search(step) is None or not holds_something(opening):
+        return None
+    return Finding(
+        NOT_LET_GO,
+        "The hand is still closed around what this step sets down.",
+        "Predict again, or drive the hand there and open it.",
+    )
 
 
 def check_release(

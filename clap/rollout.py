@@ -21,7 +21,7 @@ from clap.policy import INITIAL_STEP, OnText, Policy
 from clap.prediction import Plan, PlanStatus, Prediction
 from clap.recovery import go_home, motions
 from clap.refusals import RefusedInstructionError, is_missing, refusal
-from clap.release_check import check_release, goes_on_top
+from clap.release_check import check_let_go, check_release, goes_on_top
 from clap.rollout_operator import Decided, OperatorShare
 from clap.safety import Pace, Verdict, judge
 from clap.step_failures import StepLimitError, StepMissedError, StepRepeatedError
@@ -168,18 +168,26 @@ class Rollout(OperatorShare):
 
         A motion that the operator stopped is returned as it is. Raises MotionFailedError if the pose cannot be
         reached or the arm fell short by more than a little, and StepMissedError if self-correction is on and the hand
-        felt that the step failed; neither step counts as done.
+        felt that the step failed, or still holds what it was to set down; neither step counts as done.
         """
         action, before = prediction.action, self.world.state()[1]
         report = carry_out_step(self.world, action, self.corrects, should_stop, on_tick, speed)
         if report.outcome is MotionOutcome.STOPPED:
             return report
+        finding = check_let_go(prediction.step, action, report.gripper_open) if self.corrects else None
+        if finding is not None:
+            raise StepMissedError(finding, report)
         goes_in = action.gripper_open and not goes_on_top(prediction.step)
-        self._released = report if self._lifted and goes_in else None
+        self._done(prediction.step, report, self._lifted and goes_in)
         self._lifted = holds_something(before) and holds_something(report.gripper_open)
-        self._moved.append(prediction.step)
-        self.remember(prediction.step)
         return report
+
+    def _done(self, step: str, report: MotionReport, released: bool) -> None:
+        """A step was carried out; ``released``: something lifted was let go, and should now be in its place."""
+        self._released = report if released else None
+        self._lifted = False
+        self._moved.append(step)
+        self.remember(step)
 
     def remember(self, step: str) -> None:
         """Count a step as done: it becomes the last step, and round one has to be asked again."""
@@ -245,13 +253,23 @@ class Rollout(OperatorShare):
         self.corrections.append(correction)
         self._attempts[self._before_subtask, correction.step] += 1
         self._moved.clear()
+        reports = motions(self.world, correction, should_stop, on_tick, speed, at_start)
+        if correction.remedy is Remedy.RELEASE:
+            return self._let_go(correction.step, reports)
         if correction.remedy is not Remedy.REPREDICT:
             self.last_step, self._plan, self._lifted = self._before_subtask, None, False
             self._own = None if self._own is None else self._own.from_start()
             if correction.remedy is Remedy.REPLAN and self.last_step == INITIAL_STEP:
                 # Later "all blocks" would no longer be those of the beginning.
                 self.has_looked = False
-        return motions(self.world, correction, should_stop, on_tick, speed, at_start)
+        return reports
+
+    def _let_go(self, step: str, reports: Iterator[MotionReport]) -> Iterator[MotionReport]:
+        """Open the hand, with which the step is done."""
+        for report in reports:
+            yield report
+            if report.outcome is not MotionOutcome.STOPPED:
+                self._done(step, report, self._lifted and not goes_on_top(step))
 
 
 def _same(a: Pose, b: Pose) -> bool:

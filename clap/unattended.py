@@ -57,6 +57,8 @@ def run_unattended(world: World, policy: Policy, instruction: str, correction: b
         while not rollout.complete:
             try:
                 if rollout.plan is None:
+                    for _ in rollout.check_release():
+                        pass
                     rollout.ask_plan()
                 else:
                     _take_step(rollout, log)
@@ -85,8 +87,6 @@ def _take_step(rollout: Rollout, log: list[StepRecord]) -> None:
         log.append(_record(decided, error.report))
         raise
     log.append(_record(decided, report))
-    for _ in rollout.check_release():
-        pass
 
 
 def _record(decided: Decided, report: MotionReport | None) -> StepRecord:

@@ -66,6 +66,10 @@ def block_is_knocked_out(world, right):
     return right
 
 
+def still_closed(world, right):
+    return replace(right, action=replace(right.action, gripper_open=False))
+
+
 def misses(times=1):
     return "grasps", shifted([-0.05, 0, 0]), times
 
@@ -87,6 +91,7 @@ def test_a_missed_grasp_fails_without_correction(table):
         ("grasps", shifted([-0.05, 0, 0]), "nothing grasped", Remedy.RETRY),
         ("places", block_is_knocked_out, "lost on the way", Remedy.RETRY),
         ("places", shifted([0.045, 0, 0]), "not in its place", Remedy.RETRY),
+        ("places", still_closed, "not let go", Remedy.RELEASE),
         ("moves above", upside_down, "unreachable pose", Remedy.REPREDICT),
         ("places", shifted([0, 0, -0.4]), "out of the workspace", Remedy.REPREDICT),
     ],
@@ -123,6 +128,15 @@ def test_a_cup_that_is_full_is_told_and_not_tried_again(table):
     assert (result.failure.name, result.corrections) == ("no room left", ())
     assert "it lies on what was put there before" in result.failure.sentence
     assert "another place" in result.failure.next_move
+
+
+def test_what_was_let_go_late_is_looked_for_in_its_place_too(table):
+    def beside_and_closed(world, right):
+        return still_closed(world, shifted([0.045, 0, 0])(world, right))
+
+    result = play(table, "places", beside_and_closed)
+    assert [one.finding for one in result.corrections] == ["not let go", "not in its place"]
+    assert result.success
 
 
 def test_two_blocks_in_two_cups_have_room(table):
@@ -195,9 +209,11 @@ def test_the_threshold_lies_well_between_nothing_and_the_thinnest_handle(table):
         ("planner text invalid", Situation(False, False), Remedy.REPREDICT),
         ("views disagree", Situation(False, False, MAX_PER_STEP), None),
         ("step limit reached", Situation(False, False), None),
+        ("not let go", Situation(True, True), Remedy.RELEASE),
+        ("not let go", Situation(False, False), None),
         ("stale frame", Situation(False, False), None),
         ("instruction not understood", Situation(False, False), None),
     ],
 )
-def test_every_failure_has_its_remedy_and_nothing_lifted_is_let_go(failure, situation, remedy):
+def test_every_failure_has_its_remedy_and_nothing_lifted_is_let_go_on_the_way(failure, situation, remedy):
     assert remedy_for(failure, situation) is remedy

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from kinematic_world import HOME, STEPS, TouchPolicy
 from staged_episode import wait_for
 
 from clap.correction import MAX_PER_STEP
 from clap.episode import EpisodeState
-from clap.events import Corrected, Moved
+from clap.events import Corrected, Moved, StepDone
 from clap.policy import INITIAL_STEP
 from clap.prediction import Plan, PlanStatus
 from clap.worlds.world import MotionOutcome
@@ -103,6 +105,44 @@ def test_stop_during_a_remedy_halts_the_arm(stage):
     assert one.rest().state is EpisodeState.STOPPED
     assert one.worlds[0].pose.distance(HOME)[0] > 0.02
     assert one.worlds[0].ticks == ticks
+
+
+SETS_DOWN = "the robot puts the red block down"
+
+
+class Clinging(TouchPolicy):
+    """Keeps hold of the block that it is to put down."""
+
+    def plan(self, instruction, last_step, on_text=None, seen=None):
+        if last_step == SETS_DOWN:
+            return Plan(PlanStatus.COMPLETE, raw="complete")
+        return Plan(PlanStatus.STEPS, (STEPS[0], SETS_DOWN))
+
+    def predict(self, observation, plan, last_step, on_text=None, step=None):
+        right = super().predict(observation, plan, last_step, on_text)
+        return replace(right, step=SETS_DOWN) if right.step == STEPS[1] else right
+
+
+def test_a_hand_that_did_not_let_go_is_opened_once_the_operator_approves(stage):
+    one = stage(policies={"clings": Clinging}, policy="clings").ready("put the block down")
+    step(one)
+    failed = step(one)
+    assert (failed.state, failed.failure.name, failed.steps_done) == (EpisodeState.FAILED, "not let go", 1)
+    assert one.kinds(Corrected)[-1].remedy == "open the hand"
+    assert "Approve" in hint(failed) and one.worlds[0].opening < 0.5
+    assert one.episode.approve()
+    after = one.rest(EpisodeState.DONE)
+    assert one.worlds[0].opening == 1.0
+    assert (after.last_step, after.steps_done, after.corrections) == (SETS_DOWN, 2, 1)
+    assert [line.status for line in after.plan] == ["done", "done"]
+    assert [event.step for event in one.kinds(StepDone)] == [STEPS[0], SETS_DOWN]
+
+
+def test_a_run_opens_the_hand_by_itself(stage):
+    one = stage(policies={"clings": Clinging}, policy="clings").ready("put the block down")
+    assert one.episode.run()
+    after = one.rest(EpisodeState.DONE)
+    assert (after.last_step, after.corrections, one.worlds[0].opening) == (SETS_DOWN, 1, 1.0)
 
 
 class ShortSighted(TouchPolicy):

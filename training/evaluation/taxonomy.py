@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clap.correction import LOST, NO_ROOM, NOT_IN_PLACE, NOTHING_GRASPED
+from clap.correction import LOST, NO_ROOM, NOT_IN_PLACE, NOT_LET_GO, NOTHING_GRASPED
 from clap.safety import REFUSE_AGREEMENT
 from clap.worlds.world import MotionOutcome
 from training.evaluation.failure_classes import CLASSES
@@ -103,6 +103,6 @@ def _by_the_end(ending: str, failure: Mapping[str, Any] | None) -> tuple[str, No
         return "motion", None, sentence
     if name in _GRASP:
         return "grasp", None, sentence
-    if name in (NOT_IN_PLACE, NO_ROOM):
+    if name in (NOT_IN_PLACE, NOT_LET_GO, NO_ROOM):
         return "goal not held", None, sentence
     return "no answer", None, sentence
