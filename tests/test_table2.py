@@ -49,7 +49,7 @@ def test_the_table_counts_goals_by_trained_and_untrained_tasks(args, tmp_path):
     (tmp_path / "row-6.jsonl").write_text("\n".join(lines))
     text = markdown({6: tmp_path / "row-6.jsonl"}, args)
     assert "| 6 | CLAP (all) | 2/3 = 67 %" in text and "| 1/2 = 50 %" in text and "| 3/5 = 60 %" in text
-    assert "`python -m training.table2 --data data/mini --planner-minutes 3 --predictor-samples 160" in text
+    assert "`python -m training.table2 --data data/mini --rows 6 --planner-minutes 3 --predictor-samples 160" in text
 
 
 def test_the_table_says_what_its_own_rows_need(args, tmp_path):
@@ -57,3 +57,13 @@ def test_the_table_says_what_its_own_rows_need(args, tmp_path):
     (tmp_path / "row.jsonl").write_text("\n".join(lines))
     text = markdown({5: tmp_path / "row.jsonl", 6: tmp_path / "row.jsonl"}, args)
     assert NOTES[5] in text and NOTES[1] not in text and NOTES[4] not in text
+
+
+def test_the_command_in_the_table_makes_this_table(args, tmp_path):
+    lines = [json.dumps({"task": task, "goal_holds": True}) for task in ("open_drawer", "shape_in_cup")]
+    (tmp_path / "row.jsonl").write_text("\n".join(lines))
+    rows = dict.fromkeys(ROWS, tmp_path / "row.jsonl")
+    assert "--rows" not in markdown(rows, args) and "--first-seed" not in markdown(rows, args)
+    args.first_seed = 20000
+    some = markdown({5: rows[5], 6: rows[6]}, args)
+    assert " --rows 5 6 " in some and some.rstrip().endswith("--first-seed 20000`")

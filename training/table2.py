@@ -45,6 +45,8 @@ ROWS = {
     6: Row("CLAP (all)"),
 }
 
+FIRST_SEED = 30_000
+
 NOTES = {
     1: "Rows 1 to 3 are not told the last step, and their episodes end as soon as the goal holds. Rows 1 and 2 have no "
     "round one: round two is given the instruction.",
@@ -105,14 +107,16 @@ def markdown(results: dict[int, Path], args: argparse.Namespace) -> str:
         lines.append(f"| {number} | {ROWS[number].title} | " + " | ".join(map(_rate, groups)) + " |")
     lines += ["", " ".join(NOTES[number] for number in sorted(results) if number in NOTES)]
     places = "".join(f" --{name} {getattr(args, name)}" for name in ("data", "validation") if getattr(args, name))
+    some = "" if sorted(results) == list(ROWS) else " --rows " + " ".join(map(str, sorted(results)))
+    first = "" if args.first_seed == FIRST_SEED else f" --first-seed {args.first_seed}"
     lines += [
         "",
         f"{datetime.date.today().isoformat()}: {args.planner_minutes:g} CPU minutes for each planner, "
         f"{args.predictor_samples:,} samples for each predictor, seed {args.seed}; {args.episodes} episodes of each "
         f"task in each of four conditions, from seed {args.first_seed} on. Goal reached, with Wilson 95 % intervals.",
         "",
-        f"`python -m training.table2{places} --planner-minutes {args.planner_minutes:g} --predictor-samples "
-        f"{args.predictor_samples} --episodes {args.episodes}`",
+        f"`python -m training.table2{places}{some} --planner-minutes {args.planner_minutes:g} --predictor-samples "
+        f"{args.predictor_samples} --episodes {args.episodes}{first}`",
     ]
     return "\n".join(lines) + "\n"
 
@@ -135,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--planner-minutes", type=float, default=20, help="CPU time for each planner")
     out.add_argument("--predictor-samples", type=int, default=24_000)
     out.add_argument("--episodes", type=int, default=5, help="for each task and condition")
-    out.add_argument("--first-seed", type=int, default=30_000)
+    out.add_argument("--first-seed", type=int, default=FIRST_SEED)
     out.add_argument("--workers", type=int, default=2, help="trainings, or processes of an evaluation, at a time")
     out.add_argument("--seed", type=int, default=0)
     return out
