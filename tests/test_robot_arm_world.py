@@ -174,7 +174,7 @@ def test_an_arm_that_is_not_there_or_not_usable_says_so():
 def test_the_check_tells_how_the_arm_is_and_the_hand_is_homed_without_a_console(served, world, tmp_path, capsys):
     world.close()  # the last use of this world: the arm serves one client
     (well,) = check_arm(Inspection(config(served.address)))
-    assert well.ok and "franka at 127.0.0." in well.sentence and "hand open 80 of 80 mm" in well.sentence
+    assert well.ok and f"franka at {served.address}" in well.sentence and "hand open 80 of 80 mm" in well.sentence
     beside = replace(config(served.address), bounds=BoundsConfig(Workspace((1.0, 1.0, 0.8), (2.0, 2.0, 1.8))))
     (outside,) = check_arm(Inspection(beside))
     assert outside.is_warning and "outside the workspace" in outside.sentence and "base_position" in outside.next_move

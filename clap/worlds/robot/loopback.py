@@ -23,15 +23,15 @@ Json = dict[str, Any]
 class LoopbackArm:
     """The served arm and table, in a process of its own. Raises WorldError if it cannot start.
 
-    ``address`` is where a libfranka client finds it: the first loopback address whose ports are free. ``positions()``
-    tells where everything is.
+    ``address`` is where a libfranka client finds it: the one that is asked for, as of a controller that starts again,
+    or the first loopback address whose ports are free. ``positions()`` tells where everything is.
     """
 
-    def __init__(self, task: str = "block_in_same_cup", seed: int = 0):
+    def __init__(self, task: str = "block_in_same_cup", seed: int = 0, address: str | None = None):
         context = multiprocessing.get_context("spawn")
         self.positions = ServedPositions()
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(task, seed, self.positions, theirs), daemon=True)
+        self._process = context.Process(target=_serve, args=(task, seed, address, self.positions, theirs), daemon=True)
         self._process.start()
         theirs.close()
         answer = self._answer(START_S)
@@ -86,9 +86,9 @@ class LoopbackArm:
         raise WorldError("The served arm does not answer.")
 
 
-def _serve(task: str, seed: int, positions: ServedPositions, pipe: Connection) -> None:
+def _serve(task: str, seed: int, address: str | None, positions: ServedPositions, pipe: Connection) -> None:
     """The process: light enough to be named here, its imports come with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from clap.worlds.robot.loopback_process import serve
 
-    serve(task, seed, positions, pipe)
+    serve(task, seed, address, positions, pipe)

@@ -28,12 +28,12 @@ LISTEN_TICKS = 5
 class Served:
     """The table, its server, and what may be asked of them: each method below is a question."""
 
-    def __init__(self, task: str, seed: int):
+    def __init__(self, task: str, seed: int, address: str | None):
         self.world = TabletopWorld()
         self.instruction = self.world.reset(task, seed)
         self.table = ServedTable(self.world)
         self.table.init()
-        self.server = FaultyServer(self.table)
+        self.server = FaultyServer(self.table, address)
         self.server.init()
         self.table.start()
         self._began, self._ticks = time.monotonic(), 0
@@ -89,10 +89,10 @@ class Served:
 QUESTIONS = ("reflex", "silence", "follow", "success", "scene", "still_since", "commanded")
 
 
-def serve(task: str, seed: int, positions: ServedPositions, pipe: Connection) -> None:
-    """Serve until the pipe closes."""
+def serve(task: str, seed: int, address: str | None, positions: ServedPositions, pipe: Connection) -> None:
+    """Serve until the pipe closes, at the first free loopback address if none is asked for."""
     be_prompt(apart=True)
-    served = Served(task, seed)
+    served = Served(task, seed, address)
     first = {
         "address": served.server.hostname,
         "instruction": served.instruction,

@@ -44,10 +44,13 @@ class _Recover(AutomaticErrorRecoveryCommand):
 
 
 class FaultyServer(FrankaRobotServer):
-    """``reflex``: the number of the error that holds the robot, None while there is none."""
+    """``reflex``: the number of the error that holds the robot, None while there is none.
 
-    def __init__(self, table: ServedTable):
-        super().__init__(table.robot, LocalHostnames())
+    It listens at ``address``, or at the first loopback address whose ports are free.
+    """
+
+    def __init__(self, table: ServedTable, address: str | None = None):
+        super().__init__(table.robot, LocalHostnames() if address is None else [address])
         self._FrankaServer__command_class_map.update(
             {RobotCommand.kMove: _Move, RobotCommand.kAutomaticErrorRecovery: _Recover}
         )
