@@ -35,6 +35,16 @@ def denies_what_is_there(reason: str, seen: Sequence[str]) -> bool:
     return False
 
 
+def denies_what_was_not_asked(reason: str, instruction: str) -> bool:
+    """True if a refusal says that a thing is absent whose words all stand in the normalised instruction, but apart: a
+    red cup, where a red block is to go into a green cup."""
+    absent = re.fullmatch(r"there is no (.+)", reason)
+    if absent is None:
+        return False
+    words = instruction.split()
+    return set(absent.group(1).split()) <= set(words) and f" {absent.group(1)} " not in f" {' '.join(words)} "
+
+
 def ends_with_what_is_done(steps: Sequence[str], last_step: str) -> bool:
     """True if the plan's last step is the one just carried out, and comes once: nothing of this plan is left to do."""
     done = normalise(last_step)

@@ -15,7 +15,13 @@ from clap import language
 from clap.failures import InvalidPlannerTextError
 from clap.geometry import VIEW_NAMES
 from clap.instruction_words import read_instruction
-from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing, of_this_plan
+from clap.plan_grounding import (
+    denies_what_is_there,
+    denies_what_was_not_asked,
+    ends_with_what_is_done,
+    missing_thing,
+    of_this_plan,
+)
 from clap.plan_parts import held_against_parts, parts_of
 from clap.planner_model import PlannerSettings
 from clap.policy import INITIAL_STEP, OnText
@@ -114,7 +120,12 @@ class PlannerRounds(ABC):
         """The plan for a checked instruction, held against what was seen and done."""
         question = self.format.plan_prompt(instruction, last_step, seen)
         plan = self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
-        if seen is not None and plan.status is PlanStatus.REFUSED and denies_what_is_there(plan.reason, seen):
+        denied = denies_what_was_not_asked(plan.reason, instruction)
+        if (
+            seen is not None
+            and plan.status is PlanStatus.REFUSED
+            and (denied or denies_what_is_there(plan.reason, seen))
+        ):
             plan = self._ask(question, self.format.steps_grammar, language.parse_plan, on_text)
         if self.settings.last_step and ends_with_what_is_done(plan.steps, last_step):
             return Plan(PlanStatus.COMPLETE, raw=plan.raw)

@@ -6,7 +6,13 @@ import pytest
 
 from clap import language
 from clap.failures import InvalidPlannerTextError
-from clap.plan_grounding import denies_what_is_there, ends_with_what_is_done, missing_thing, of_this_plan
+from clap.plan_grounding import (
+    denies_what_is_there,
+    denies_what_was_not_asked,
+    ends_with_what_is_done,
+    missing_thing,
+    of_this_plan,
+)
 from clap.planner_model import PlannerSettings
 from clap.planner_rounds import PlannerRounds
 from clap.policy import INITIAL_STEP
@@ -54,6 +60,27 @@ def test_a_hole_needs_its_sorter():
 )
 def test_a_refusal_may_not_deny_what_is_there(reason, denied):
     assert denies_what_is_there(reason, SEEN) == denied
+
+
+@pytest.mark.parametrize(
+    ("reason", "mixed_up"),
+    [
+        ("there is no red cup", True),
+        ("there is no green cup", False),
+        ("there is no purple cup", False),
+        ("this cannot be done", False),
+        ("", False),
+    ],
+)
+def test_a_refusal_may_not_deny_what_was_not_asked(reason, mixed_up):
+    assert denies_what_was_not_asked(reason, "put the red block into the green cup") == mixed_up
+
+
+def test_a_denial_of_what_was_not_asked_is_asked_again_without_refusals():
+    steps = phrasing.pick_and_place_steps("red block", "blue cup")
+    planner = Scripted("refuse : there is no blue block", language.format_plan(PlanStatus.STEPS, steps))
+    assert planner.plan("put the red block into the blue cup", INITIAL_STEP, seen=SEEN).steps == steps
+    assert planner.grammars == [planner.format.plan_grammar, planner.format.steps_grammar]
 
 
 class Scripted(PlannerRounds):

@@ -100,6 +100,34 @@ def test_all_is_done_after_the_last_part_whatever_the_order():
     assert held(COMPLETE, TRIANGLE.steps[-1], backwards) == CYLINDER
 
 
+def test_the_first_sub_task_goes_where_its_part_says_when_it_is_asked_what_is_left():
+    mixed_up = {**START, (WHOLE, None): steps("cylinder", "drawer")}
+    assert held(COMPLETE, CYLINDER.steps[-1], mixed_up) == TRIANGLE
+
+
+def test_what_is_done_is_not_done_again():
+    assert held(CYLINDER, TRIANGLE.steps[-1], START) == COMPLETE
+    assert held(steps("triangle", "red cup"), TRIANGLE.steps[-1], START) == COMPLETE
+
+
+def test_the_blue_one_is_of_the_kind_that_the_part_before_speaks_of_in_that_place():
+    red, blue = steps("red block", "red cup"), steps("blue block", "green cup")
+    answers = {
+        ("put the red block in the red cup", None): red,
+        ("the blue block in the green cup", None): blue,
+        ("one more block in the drawer", None): REFUSED,
+    }
+    parts = ("put the red block in the red cup", "the blue one in the green one", "one more block in the drawer")
+    asked = []
+
+    def ask(text, last):
+        asked.append((text, last))
+        return answers.get((text, last), red if text == WHOLE else COMPLETE)
+
+    assert held_against_parts(COMPLETE, WHOLE, red.steps[-1], parts, ask).steps == blue.steps
+    assert {question for question in asked if question[1] is None} == {*answers, (WHOLE, None)}
+
+
 def test_the_third_part_follows_the_second_if_the_first_came_first():
     third = "then open the drawer"
     answers = {**START, (third, None): OPEN}
@@ -118,7 +146,8 @@ def test_what_was_written_for_the_whole_is_told_beside_the_part():
 @pytest.mark.parametrize("nothing", [REFUSED, COMPLETE, None])
 def test_parts_that_have_no_plan_change_nothing(nothing):
     answers = dict.fromkeys(START, nothing)
-    for plan in (CYLINDER, COMPLETE, REFUSED):
+    assert held(CYLINDER, INITIAL_STEP, answers) == CYLINDER
+    for plan in (TRIANGLE, COMPLETE, REFUSED):
         assert held(plan, CYLINDER.steps[-1], answers) == plan
     assert held(REFUSED, INITIAL_STEP, START) == REFUSED
 
