@@ -122,3 +122,15 @@ def test_what_is_asked_for_faster_than_it_is_done_is_refused_at_once(desk: Desk)
     desk.hears("refused", "The calibration is busy")
     desk.cell.fed.silent.clear()
     assert eventually(lambda: desk.calibrating._jobs.empty())
+
+
+def test_pages_that_look_never_keep_a_button_from_being_heard(desk: Desk) -> None:
+    desk.follow()
+    desk.cell.fed.silent.set()
+    desk.ask("sample")
+    assert eventually(lambda: desk.calibrating._jobs.empty())
+    for _ in range(8):
+        desk.ask("look")
+    desk.ask("remove", sample="../000.png")
+    desk.cell.fed.silent.clear()
+    desk.hears("refused", "There is no sample")

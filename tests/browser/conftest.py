@@ -103,3 +103,13 @@ def console(expert_page: ConsolePage, request: pytest.FixtureRequest) -> Iterato
     expert_page.reset()
     yield expert_page
     assert expert_page.errors == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A test that fails tells what the open pages say: a wait that timed out knows only that it did."""
+    report = yield
+    if report.failed:
+        pages = [page for page in ConsolePage.everyone if not page.page.is_closed()]
+        report.sections += [(f"page {number}", page.says()) for number, page in enumerate(pages)]
+    return report

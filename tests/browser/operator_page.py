@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,15 @@ LET_GO = """() => {
 }"""
 
 
+SAYS = """() => {
+  const { state, failure, trouble, verdict, can, doing } = window.__clap?.status ?? {};
+  const seen = [...document.querySelectorAll("[role=status], [role=alert], .c-toast")].filter((one) => one.innerText);
+  return { status: { state, failure, trouble, verdict, can, doing }, lastStop: window.__clap?.lastStop,
+    lease: window.__clap?.lease, says: seen.map((one) => one.innerText) };
+}"""
+"""What an operator would be told, and what the page knows."""
+
+
 PATIENCE_MS = 120_000
 """Drawing without a GPU, beside other work, is slow."""
 
@@ -67,6 +77,13 @@ class ConsolePage:
             page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+
+    def says(self) -> str:
+        """What the page shows and knows, for whoever reads why a test failed."""
+        try:
+            return f"{self.page.url}: {json.dumps(self.page.evaluate(SAYS), indent=1)}\nerrors: {self.errors}"
+        except sync_api.Error as error:
+            return f"It does not say any more: {error}"
 
     def open(self, url: str) -> None:
         self.page.goto(url)

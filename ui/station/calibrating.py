@@ -59,12 +59,13 @@ class Calibrating:
         if self._bench is None:
             self._outbox.refuse(command["page"], "This world has no cameras of its own to calibrate.")
             return
+        if command["type"] == "calibrate-look" and not self._jobs.empty():
+            return  # it is asked again every second, and never takes the place of what somebody pressed
         try:
             self._jobs.put_nowait(command)
         except queue.Full:
-            if command["type"] != "calibrate-look":
-                busy = "The calibration is busy. Wait until it has answered, then press again."
-                self._outbox.refuse(command["page"], busy)
+            busy = "The calibration is busy. Wait until it has answered, then press again."
+            self._outbox.refuse(command["page"], busy)
 
     # On the calibration's own thread
 
