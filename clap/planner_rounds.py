@@ -105,7 +105,7 @@ class PlannerRounds(ABC):
             if len(self._parts_plans) >= PARTS_KEPT:
                 del self._parts_plans[next(iter(self._parts_plans))]
             try:
-                self._parts_plans[key] = self._plan_alone(text, last_step, seen)
+                self._parts_plans[key] = self._plan_alone(text, last_step, seen, is_part=True)
             except InvalidPlannerTextError:
                 self._parts_plans[key] = None
         return self._parts_plans[key]
@@ -115,12 +115,18 @@ class PlannerRounds(ABC):
         return {}
 
     def _plan_alone(
-        self, instruction: str, last_step: str, seen: Sequence[str] | None, on_text: OnText | None = None
+        self,
+        instruction: str,
+        last_step: str,
+        seen: Sequence[str] | None,
+        on_text: OnText | None = None,
+        is_part: bool = False,
     ) -> Plan:
-        """The plan for a checked instruction, held against what was seen and done."""
+        """The plan for a checked instruction, held against what was seen and done; of a part, whose whole was not
+        refused, also a refusal that mixes its words up."""
         question = self.format.plan_prompt(instruction, last_step, seen)
         plan = self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
-        denied = denies_what_was_not_asked(plan.reason, instruction)
+        denied = is_part and denies_what_was_not_asked(plan.reason, instruction)
         if (
             seen is not None
             and plan.status is PlanStatus.REFUSED

@@ -76,13 +76,6 @@ def test_a_refusal_may_not_deny_what_was_not_asked(reason, mixed_up):
     assert denies_what_was_not_asked(reason, "put the red block into the green cup") == mixed_up
 
 
-def test_a_denial_of_what_was_not_asked_is_asked_again_without_refusals():
-    steps = phrasing.pick_and_place_steps("red block", "blue cup")
-    planner = Scripted("refuse : there is no blue block", language.format_plan(PlanStatus.STEPS, steps))
-    assert planner.plan("put the red block into the blue cup", INITIAL_STEP, seen=SEEN).steps == steps
-    assert planner.grammars == [planner.format.plan_grammar, planner.format.steps_grammar]
-
-
 class Scripted(PlannerRounds):
     """A planner whose answers are given; one that its grammar forbids would be an error of this test."""
 
@@ -164,3 +157,15 @@ def test_round_two_is_not_told_of_another_sub_task():
             planner.reason(None, plan, last_step)
     prompts = [planner.format.reasoning_prompt(TO_THE_BLUE_CUP, step) for step in (INITIAL_STEP, TO_THE_BLUE_CUP[0])]
     assert told == prompts
+
+
+def test_a_part_may_not_deny_what_was_not_asked_while_a_refusal_of_the_whole_stays():
+    wanted, other = phrasing.pick_and_place_steps("cylinder", "red cup"), TO_THE_BLUE_CUP
+    mixed_up = language.format_plan(PlanStatus.STEPS, phrasing.pick_and_place_steps("cylinder", "blue cup"))
+    parts = [language.format_plan(PlanStatus.STEPS, steps) for steps in (wanted, other)]
+    planner = Scripted(mixed_up, "refuse : there is no red cylinder", *parts, "complete", "complete", mixed_up)
+    instruction = "put the cylinder in the red cup and the red block in the blue cup"
+    assert planner.plan(instruction, INITIAL_STEP, seen=SEEN).steps == wanted
+    assert planner.grammars[2] == planner.format.steps_grammar and planner.answers == []
+    planner = Scripted("refuse : there is no red cylinder")
+    assert planner.plan(instruction, INITIAL_STEP, seen=SEEN).status is PlanStatus.REFUSED
