@@ -82,7 +82,7 @@ def test_control_is_asked_for_and_given(anna_and_ben: Two) -> None:
     toast = anna.page.locator(".c-toast", has_text="Ben asks for control")
     toast.wait_for()
     assert "goes over in" in toast.inner_text()
-    assert "you take over in" in ben.page.locator("#c-watch").inner_text()
+    ben.page.locator("#c-watch", has_text="you take over in").wait_for()
     anna.screenshot("share-request-arrives")
     ben.screenshot("share-request-waits")
     toast.get_by_role("button", name="Give control").click()
@@ -90,7 +90,7 @@ def test_control_is_asked_for_and_given(anna_and_ben: Two) -> None:
     ben.page.locator(".c-toast", has_text="You operate now.").wait_for()
     anna.page.locator(".c-toast", has_text="Ben operates now. You watch.").wait_for()
     ben.page.wait_for_function("() => !document.querySelector('#c-do-home').disabled")
-    assert anna.page.locator("#c-do-home").is_disabled()
+    anna.page.wait_for_function("() => document.querySelector('#c-do-home').disabled")
 
 
 def test_control_is_kept_and_a_request_is_withdrawn(anna_and_ben: Two) -> None:
@@ -140,7 +140,7 @@ def test_who_drives_and_loses_control_moves_nothing_any_more(anna_and_ben: Two) 
     anna.page.keyboard.down("r")
     ben.page.click("#c-watch [data-lease=request]")
     anna.page.locator(".c-toast").get_by_role("button", name="Give control").click()
-    ben.page.wait_for_function("() => window.__clap.lease.mine")
+    anna.page.wait_for_function("() => !window.__clap.lease.mine")
     sent = anna.page.evaluate("window.__clap.drive.sent")
     anna.page.wait_for_timeout(400)
     assert anna.page.evaluate("window.__clap.drive.sent") == sent
