@@ -51,10 +51,21 @@ SAYS = """() => {
   const { state, failure, trouble, verdict, can, doing } = window.__clap?.status ?? {};
   const seen = [...document.querySelectorAll("[role=status], [role=alert], .c-toast")].filter((one) => one.innerText);
   return { status: { state, failure, trouble, verdict, can, doing }, lastStop: window.__clap?.lastStop,
-    lease: window.__clap?.lease, says: seen.map((one) => one.innerText) };
+    lease: window.__clap?.lease, says: seen.map((one) => one.innerText), toasts: window.__toasts };
 }"""
 """What an operator would be told, and what the page knows."""
 
+KEEP_TOASTS = """(() => {
+  window.__toasts = [];
+  const shown = (node) => node.classList?.contains("c-toast") && window.__toasts.push(node.innerText.slice(0, 200));
+  const notice = (changes) => changes.forEach((change) => change.addedNodes.forEach(shown));
+  new MutationObserver(notice).observe(document, { childList: true, subtree: true });
+})()"""
+"""Toasts fade: this remembers what they said."""
+
+
+SPEEDS = (0.5, 1, 2, 4, 0)
+"""What the stops of the slider stand for: times real time, 0 as fast as it can."""
 
 PATIENCE_MS = 120_000
 """Drawing without a GPU, beside other work, is slow."""
@@ -75,6 +86,7 @@ class ConsolePage:
         page.set_default_timeout(PATIENCE_MS)
         if not tour:  # a first visit would begin with it
             page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
+        page.add_init_script(KEEP_TOASTS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
 
@@ -121,13 +133,21 @@ class ConsolePage:
         self.page.select_option("#c-task", task)
         self.page.fill("#c-seed", str(seed))
         self.page.select_option("#c-variation", variation)
-        self.page.locator("#c-speed").fill(str(speed))
+        self.at_speed(speed)
         before = self.page.evaluate("window.__clap.scenes")
         self.press("reset")
         self.page.wait_for_function(
             "before => window.__clap.scenes > before && window.__clap.status.state === 'ready'",
             arg=before,
             timeout=60_000,
+        )
+
+    def at_speed(self, stop: int) -> None:
+        """Move the slider to one of its stops. What waits for approval is then judged anew, and meanwhile nothing else
+        is accepted."""
+        self.page.locator("#c-speed").fill(str(stop))
+        self.page.wait_for_function(
+            "speed => window.__clap.status.speed === speed && !window.__clap.status.busy", arg=SPEEDS[stop]
         )
 
     def type(self, instruction: str) -> None:

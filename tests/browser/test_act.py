@@ -97,7 +97,7 @@ def test_verbs_have_keys_and_say_why_they_cannot_be_used(console: ConsolePage) -
 def test_a_motion_shows_how_long_it_takes(console: ConsolePage) -> None:
     page = console.page
     predict(console)
-    page.locator("#c-speed").fill("0")
+    console.at_speed(0)
     console.press_and_wait("approve", "moving")
     page.wait_for_selector("#c-elapsed:visible")
     first = page.locator("#c-elapsed").inner_text()

@@ -59,7 +59,7 @@ def test_approving_every_step_brings_the_block_into_the_cup(open_page: OpenPage,
 
 
 def begin_a_slow_motion(console: ConsolePage) -> None:
-    console.page.locator("#c-speed").fill("0")
+    console.at_speed(0)
     console.type(INSTRUCTION)
     console.press_and_wait("plan", "planned")
     console.press_and_wait("predict", "awaiting approval")

@@ -159,7 +159,7 @@ def test_the_scene_is_kept_and_not_drawn_while_another_panel_is_shown(console: C
 @pytest.mark.parametrize("name", ["evaluation", "training"])
 def test_a_motion_is_seen_and_stopped_from_every_panel(console: ConsolePage, name: str, key: str) -> None:
     page = console.page
-    console.page.locator("#c-speed").fill("0")
+    console.at_speed(0)
     console.type("put the red block in the red cup")
     console.press_and_wait("plan", "planned", "failed")
     console.press("run")

@@ -293,7 +293,7 @@ def test_a_demonstration_is_replayed_in_the_simulation_and_stop_halts_it(console
     assert "judges it a success" in page.locator("#r-replay-note").inner_text()
     console.screenshot("review-replayed")
     page.click("#c-tab-operate")
-    page.locator("#c-speed").fill("0")
+    console.at_speed(0)
     page.click("#c-tab-demonstrations")
     page.click("#r-replay-all")
     page.wait_for_function("() => window.__clap.status.state === 'driving'")
@@ -311,7 +311,7 @@ def test_a_demonstration_is_replayed_in_the_simulation_and_stop_halts_it(console
     page.keyboard.press("Escape")
     page.wait_for_function(ENDED, arg="stopped")
     page.click("#c-tab-operate")
-    page.locator("#c-speed").fill("4")
+    console.at_speed(4)
     page.click("#c-tab-demonstrations")
 
 
