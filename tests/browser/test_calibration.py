@@ -120,7 +120,7 @@ def test_a_camera_is_calibrated_to_two_millimetres_and_the_file_is_dated(panel: 
         panel.drive_to(Pose.from_rotation(begin.position, begin.rotation @ turned(np.radians(degrees))))
         panel.take()
     page.evaluate("() => window.__clap.console.link.send({ type: 'drive', on: false })")
-    page.wait_for_function("() => !window.__clap.status.driving")  # what moves on the page as it ends takes no click
+    page.wait_for_function("() => !window.__clap.status.driving")
     assert "8 samples that differ enough" in panel.text("words")
     page.click("#c-calibrate-solve")
     page.wait_for_function("() => window.__clap.calibration.result")

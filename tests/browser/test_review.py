@@ -22,7 +22,7 @@ SHOWN = "() => window.__clap.review && window.__clap.review.shown === window.__c
 STRIPS = "() => [...document.querySelectorAll('.r-strip img')].every((image) => image.complete && image.naturalWidth)"
 CARDS = "count => document.querySelectorAll('.r-card').length === count"
 DRAWN = "() => window.__clap.reviewScene.isDrawn"
-CHANGED = "not => !not.includes(document.querySelector('#r-replay-note').dataset.state ?? '')"
+OTHER = "than => !than.includes(document.querySelector('#r-replay-note').dataset.state ?? '')"
 ENDED = "state => document.querySelector('#r-replay-note').dataset.state === state"
 
 
@@ -84,18 +84,20 @@ def replay(console: ConsolePage) -> None:
     too: to approve what was seen more than two seconds ago, and to begin again after a page that froze was lost."""
     page = console.page
     page.click("#r-replay")
-    state = ""
-    while state != "success":
-        page.wait_for_function(CHANGED, arg=["", "running", state])
+    while True:
+        page.wait_for_function(OTHER, arg=["", "running"])
         state = str(page.evaluate("document.querySelector('#r-replay-note').dataset.state"))
         assert state in ("success", "waiting", "stopped"), page.locator("#r-replay-note").inner_text()
+        if state == "success":
+            return
         if state == "waiting":
             page.click("#c-tab-operate")
             console.press("approve")
             page.click("#c-tab-demonstrations")
-        elif state == "stopped":
+        else:
             assert "page was lost" in str(console.status("failure"))
             page.click("#r-replay")
+        page.wait_for_function(OTHER, arg=[state])
 
 
 def frame(console: ConsolePage) -> int:
