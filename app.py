@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch start their thread pools
 
-from clap.failures import ClapError
-from clap.promptness import be_prompt
-from ui.login import Login, credentials
-from ui.ports import PortError, listen
-from ui.space import space_options
+from clap.errors import ClapError
+from clap.process_priority import be_prompt
+from ui.server.login import Login, credentials
+from ui.server.ports import PortError, listen
+from ui.server.space import space_options
 from ui.station.channel import Frame
 from ui.station.options import DEAD_MAN_S, NOT_RECORDING, CannotStartError, StationOptions
 from ui.station.station import Station
@@ -173,12 +173,12 @@ def serve(options: argparse.Namespace) -> None:
         try:
             station.listen(tell_progress)
             # Imported while the world starts: gradio takes seconds.
-            from clap.checkpoint import default_checkpoint
+            from clap.policies.checkpoint import default_checkpoint
             from demos.sample import SAMPLE
-            from ui.access import Access
-            from ui.retraining.runs import Retrainings
-            from ui.rooms import Rooms
-            from ui.server import Server, make_app
+            from ui.panels.retraining.runs import Retrainings
+            from ui.server.access import Access
+            from ui.server.app import Server, make_app
+            from ui.server.rooms import Rooms
 
             access = Access(options.host, options.allow_host, options.embed_in)
             sets = {"sample": SAMPLE} | ({} if made.recordings is None else {"recordings": made.recordings})

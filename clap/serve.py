@@ -22,9 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch starts its thre
 import torch
 import uvicorn
 
-from clap.checkpoint import open_checkpoint
-from clap.failures import CheckpointError
-from clap.planner import CoarseTaskPlanner
+from clap.errors import CheckpointError
+from clap.policies.checkpoint import open_checkpoint
+from clap.policies.planner.local import CoarseTaskPlanner
 from clap.serving.application import make_application
 
 EXIT_UNUSABLE = 2

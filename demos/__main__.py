@@ -17,12 +17,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from demos.export_lerobot import export_lerobot
-from demos.failures import DemonstrationError
-from demos.hub import push_to_hub
-from demos.import_any import import_any
-from demos.record import EpisodeRecord
-from demos.store import DemonstrationStore
+from demos.errors import DemonstrationError
+from demos.formats.hub import push_to_hub
+from demos.formats.import_any import import_any
+from demos.formats.lerobot.export import export_lerobot
+from demos.store.episode_record import EpisodeRecord
+from demos.store.store import DemonstrationStore
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,8 +10,8 @@ from enum import Enum
 
 import numpy as np
 
-from clap.geometry import Pose
-from clap.observation import Observation
+from clap.geometry.frames import Pose
+from clap.geometry.observation import Observation
 
 POLICY, HUMAN = "policy", "human"
 """Who commands the arm in a frame."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.observation import OPEN_FROM
+from clap.geometry.observation import OPEN_FROM
 
 STILL = 0.1
 """Joint speed, rad/s, up to which a joint stands still."""

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from clap.geometry import Pose
-from clap.worlds.tabletop.keyframes import keyframe
+from clap.geometry.frames import Pose
+from clap.policies.expert_keyframes import keyframe
+from clap.worlds.base import Action
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
-from clap.worlds.world import Action
-from demos.failures import DemonstrationError
+from demos.errors import DemonstrationError
 from demos.frames import HUMAN, POLICY, Outcome, RecordedFrame, TakeInfo
 from demos.sample import SAMPLE
-from demos.schema import PRIVATE
-from demos.store import DemonstrationStore
-from demos.take import Take
+from demos.store.schema import PRIVATE
+from demos.store.store import DemonstrationStore
+from demos.store.take import Take
 
 FPS = 20
 EVERY_TICKS = 30

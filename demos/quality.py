@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.geometry import Workspace
-from demos.episode import RecordedEpisode
+from clap.geometry.frames import Workspace
+from demos.store.episode import RecordedEpisode
 
 FEWEST_KEYFRAMES = 2
 JERK_LIMIT = 500.0

@@ -26,7 +26,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 @pytest.fixture
 def stage():
     """Makes episodes in the world without physics (see ``staged_episode``), and closes them."""
-    from staged_episode import Stage
+    from tests.support.staged_episode import Stage
 
     stages = []
 
@@ -43,7 +43,7 @@ def stage():
 @pytest.fixture(scope="module")
 def served():
     """An arm of the tabletop scene, served on this machine over libfranka's protocol."""
-    from clap.worlds.robot.loopback import LoopbackArm
+    from clap.worlds.robot.loopback.arm import LoopbackArm
 
     # An address of this process's own: one that a test frees and takes again is not taken by another's arm meanwhile.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
@@ -55,7 +55,7 @@ def served():
 @pytest.fixture
 def store(tmp_path):
     """An empty set of demonstrations, open for writing."""
-    from demos.store import DemonstrationStore
+    from demos.store.store import DemonstrationStore
 
     with DemonstrationStore.open(tmp_path / "set") as store:
         yield store
@@ -64,7 +64,7 @@ def store(tmp_path):
 @pytest.fixture
 def recorder_of(store):
     """Makes recorders of episodes, which write into the ``store``, and closes them."""
-    from demos.recorder import Recorder
+    from demos.recording.recorder import Recorder
 
     made = []
 

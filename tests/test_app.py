@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import app
-from clap.failures import WorldError
+from clap.errors import WorldError
 from clap.stop_button import StopButton
-from ui.ports import PortError, listen
+from ui.server.ports import PortError, listen
 from ui.station import tabletop
 from ui.station.options import NOT_RECORDING, CannotStartError
 
@@ -87,7 +87,7 @@ def test_wrong_options_say_what_was_expected(
 def test_without_clap_mini_the_expert_drives_and_the_console_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clap.checkpoint.default_checkpoint", lambda: tmp_path / "clap-mini")
+    monkeypatch.setattr("clap.policies.checkpoint.default_checkpoint", lambda: tmp_path / "clap-mini")
     monkeypatch.setattr(tabletop, "default_checkpoint", lambda: tmp_path / "clap-mini")
     policies = tabletop.find_policies(None, None)
     assert policies.first == tabletop.EXPERT
@@ -132,7 +132,7 @@ def test_a_port_without_permission_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(*_: object, **__: object) -> socket.socket:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("ui.ports.socket.create_server", refuse)
+    monkeypatch.setattr("ui.server.ports.socket.create_server", refuse)
     with pytest.raises(PortError, match="above 1023"):
         listen("127.0.0.1", 80)
 
@@ -159,7 +159,7 @@ def test_a_robot_without_its_packages_says_what_installs_them(
 ) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     monkeypatch.delitem(sys.modules, "clap.worlds.robot.config", raising=False)
-    monkeypatch.delitem(sys.modules, "clap.worlds.robot.yaml_reading", raising=False)
+    monkeypatch.delitem(sys.modules, "clap.worlds.robot.yaml_reader", raising=False)
     message = message_of(["--world", "robot", "--config", "loopback", "--port", "0"], capsys)
     assert "yaml" in message and "make install-robot" in message
 

@@ -66,7 +66,7 @@ def third_party_imports(path: Path) -> set[str]:
 # What a required package brings along by its own contract, and optional packages imported only where they are present.
 BROUGHT_ALONG = dict.fromkeys(("fastapi", "starlette", "uvicorn", "websockets", "anyio", "httpx"), "gradio")
 # matplotlib: only to rebuild the table of colour names; playwright: only to measure the console in a browser.
-# rtde_control and rtde_receive: only where a UR arm is driven (clap/worlds/robot/ur.py).
+# rtde_control and rtde_receive: only where a UR arm is driven (clap/worlds/robot/arm/ur.py).
 OPTIONAL = {"rlbench", "pyrep", "ray", "matplotlib", "playwright", "rtde_control", "rtde_receive", "dashboard_client"}
 PACKAGE_OF_MODULE = {
     "PIL": "pillow",
@@ -143,7 +143,7 @@ def test_nothing_is_left_unfinished():
         assert found is None, f"{path.relative_to(ROOT)}: {found}"
 
 
-UNPICKLER = ROOT / "demos" / "restricted_unpickler.py"
+UNPICKLER = ROOT / "demos" / "formats" / "restricted_unpickler.py"
 """The one file that may read pickles: of RLBench, with stand-ins for all that they name."""
 
 

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import app
-from ui.access import Access, SameHostOnly
-from ui.server import visitor_cookie
-from ui.space import SITE, space_options
+from ui.server.access import Access, SameHostOnly
+from ui.server.app import visitor_cookie
+from ui.server.space import SITE, space_options
 
 ROOT = Path(app.__file__).parent
 SPACE = {"SPACE_ID": "ada/clap", "SPACE_HOST": "ada-clap.hf.space", "GRADIO_SERVER_PORT": "7861"}

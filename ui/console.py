@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui import stop_event
-from ui.cards import details, drive, execute, instruction, panels, plan, scene, setup, top_bar, views
+from ui.panels.operate import details, drive, execute, instruction, panels, plan, scene, setup, top_bar, views
+from ui.server import stop_event
 
 
 def build(stop: stop_event.Stop) -> gr.Blocks:

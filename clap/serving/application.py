@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from clap.planner import CoarseTaskPlanner
-from clap.remote_planner import CARD_FIELD
+from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.planner.remote import CARD_FIELD
 from clap.serving.chat_request import MAX_BODY_BYTES, RequestError, read_request
-from clap.serving.turns import Piece, Turns
+from clap.serving.request_queue import Piece, Turns
 
 OWN_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 """Names under which a server for this machine alone may be called: a hostile name that resolves to it is refused."""

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from clap.geometry import VIEW_NAMES
-from clap.view_images import DEPTH_NAMES
+from clap.geometry.frames import VIEW_NAMES
+from clap.policies.planner.view_images import DEPTH_NAMES
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_PROMPT_CHARACTERS = 4000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clap.checkpoint import default_checkpoint
+from clap.policies.checkpoint import default_checkpoint
 
 ROOT = Path(__file__).parents[2]
 Started = tuple["subprocess.Popen[str]", str]

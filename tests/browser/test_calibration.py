@@ -13,14 +13,14 @@ pytest.importorskip("pyrealsense2", reason="librealsense is part of requirements
 
 import mujoco
 
-from clap.geometry import Pose
-from clap.teleoperation import turned
+from clap.geometry.frames import Pose
+from clap.robots.fr3 import SINGLE_CAMERA, Lighting, table_spec
 from clap.worlds.robot.config import LOOPBACK, CameraConfig, Source
-from clap.worlds.tabletop.robot import SINGLE_CAMERA, Lighting, table_spec
+from clap.worlds.teleoperation import turned
 from tests.browser.operator_page import LET_GO, SCREEN, SHOTS, SMALL, ConsolePage, sync_api
 from tests.browser.served_console import serving
 from tests.browser.visitors import operator
-from tests.robot_boards import error_of
+from tests.support.robot_boards import error_of
 
 pytestmark = pytest.mark.browser
 
@@ -137,7 +137,7 @@ def test_a_camera_is_calibrated_to_two_millimetres_and_the_file_is_dated(panel: 
     assert str(saved) in panel.text("result")
     panel.console.screenshot("calibration-saved")
 
-    from clap.worlds.robot.calibration_file import newest
+    from clap.worlds.robot.calibration.storage import newest
 
     found = newest(panel.folder, CameraConfig("d435i", "loopback", Source.SOFTWARE))
     millimetres, degrees = error_of(found.matrix, true_pose())

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from clap.checkpoint import default_checkpoint
+from clap.policies.checkpoint import default_checkpoint
 from tests.browser.by_hand import moved, position, rests, switch_on
 from tests.browser.operator_page import SCREEN, ConsolePage
 from tests.browser.served_console import serving
 from tests.browser.test_feel import UNDER_STOP
 from tests.browser.visitors import TABLET, Visit, violations, visitors
-from tests.evaluation_files import write_evaluation
-from tests.logged_run import write_run
-from training.mini import assemble
+from tests.support.evaluation_files import write_evaluation
+from tests.support.logged_run import write_run
+from training.experiments.mini import assemble
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +36,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("panels")
     write_run(folder / "run", default_checkpoint())
     target = folder / "clap-test"
-    assemble(folder / "run", target, [["python", "-m", "training.train_planner", "--minutes", "60"]])
+    assemble(folder / "run", target, [["python", "-m", "training.planner.train", "--minutes", "60"]])
     write_evaluation(target / "evaluation.json", faults=[None, "grasp", "wrong plan", "keypoint off"])
     write_evaluation(target / "no-correction.json", faults=["grasp"], correction="off")
     write_evaluation(target / "rvt2.json", "rvt2", faults=["wrong object"], correction="off")
@@ -249,7 +249,7 @@ def test_curves_are_drawn_over_time_or_samples_and_told_as_a_table(console: Cons
     first.locator("summary").first.click()
     first.locator("details[open] table").first.wait_for()
     assert first.locator("details[open] table").first.locator("tbody tr").count() == 200
-    assert "python -m training.train_planner --minutes 60" in panel.inner_text()
+    assert "python -m training.planner.train --minutes 60" in panel.inner_text()
     panel.get_by_label("CPU time").check()
     page.wait_for_selector("#c-training-body[aria-busy=false]")
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from demos.episode import RecordedEpisode
 from demos.frames import HUMAN, POLICY, Outcome
-from demos.store import DemonstrationStore
+from demos.store.episode import RecordedEpisode
+from demos.store.store import DemonstrationStore
 from tests.browser.by_hand import moved, position, rests, switch_on
 from tests.browser.operator_page import OTHERS, SMALL, ConsolePage, looks
 from tests.browser.visitors import violations

@@ -18,8 +18,8 @@ from demos.sample import SAMPLE
 from tests.browser.operator_page import ConsolePage
 from tests.browser.served_console import end, start
 from tests.browser.visitors import Visit, violations, visitors
-from tests.rehearsal_shards import write_rehearsal
-from tests.tiny_checkpoint import save_tiny_checkpoint
+from tests.support.rehearsal_shards import write_rehearsal
+from tests.support.tiny_checkpoint import save_tiny_checkpoint
 from training.retraining.comparison import comparison_text
 from training.retraining.run_folder import RunFolder
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from demos.frames import Outcome
-from demos.store import DemonstrationStore
+from demos.store.store import DemonstrationStore
 from tests.browser.operator_page import SCREEN, ConsolePage
 from tests.browser.served_console import serving
 from tests.browser.test_feel import UNDER_STOP

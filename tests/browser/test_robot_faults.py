@@ -14,14 +14,14 @@ import pytest
 pytest.importorskip("franky", reason="franky-control drives a Franka; it is part of requirements-robot.txt")
 pytest.importorskip("pyrealsense2", reason="librealsense is part of requirements-robot.txt")
 
-from clap.geometry import Pose
-from clap.worlds.robot.calibration_file import Calibration, save
+from clap.geometry.frames import Pose
+from clap.worlds.robot.calibration.storage import Calibration, save
 from clap.worlds.robot.config import Mount
-from clap.worlds.robot.loopback import LoopbackArm
+from clap.worlds.robot.loopback.arm import LoopbackArm
 from tests.browser.operator_page import ConsolePage, sync_api
 from tests.browser.served_console import serving
 from tests.browser.visitors import operator
-from tests.robot_cameras import record, tabletop_frame
+from tests.support.robot_cameras import record, tabletop_frame
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.operator_page import SCREEN
-from tests.kinematic_station import eventually
+from tests.support.kinematic_station import eventually
 from training.benchmarks.console import served
 from training.benchmarks.console.soak import Operator
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from clap.checkpoint import default_checkpoint
+from clap.policies.checkpoint import default_checkpoint
 from clap.worlds.tabletop.tasks import STACK
 from demos.frames import HUMAN, Outcome
-from demos.store import DemonstrationStore
-from training.closed_loop.operator import record_takes
-from training.recordings.steps import recorded_steps
+from demos.store.store import DemonstrationStore
+from training.data.recordings.steps import recorded_steps
+from training.experiments.closed_loop.operator import record_takes
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements-dev.txt)")
 

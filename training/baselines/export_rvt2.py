@@ -16,8 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from clap.failures import CheckpointError, ClapError
-from clap.predictor import FineActionPredictor
+from clap.errors import CheckpointError, ClapError
+from clap.policies.predictor.predictor import FineActionPredictor
 from training.baselines.rvt2 import BRANCHES
 from training.baselines.rvt2_policy import PRETRAINED
 

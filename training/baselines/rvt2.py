@@ -19,10 +19,10 @@ from typing import ClassVar
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from clap.multiview import MultiViewConfig
-from clap.plain_encoder import PlainEncoder, PlainEncoderConfig
-from clap.predictor_network import ENCODERS, PredictorConfig
-from clap.step_vocabulary import build_tokenizer
+from clap.policies.predictor.convolutional_encoder import PlainEncoder, PlainEncoderConfig
+from clap.policies.predictor.multiview import MultiViewConfig
+from clap.policies.predictor.network import ENCODERS, PredictorConfig
+from clap.policies.predictor.tokenizer import build_tokenizer
 from clap.worlds.tabletop.phrasing import instruction_templates
 from clap.worlds.tabletop.tasks import task_infos
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from clap.geometry import Workspace
-from clap.language import normalise
-from clap.rotation import quaternion_to_bins
-from clap.worlds.tabletop.robot import TABLE_HEIGHT
+from clap.geometry.frames import Workspace
+from clap.geometry.rotation import quaternion_to_bins
+from clap.policies.planner.text_format import normalise
+from clap.robots.fr3 import TABLE_HEIGHT
 from training.baselines.rvt2 import COARSE
-from training.planner_data import Scene, random_shift, shift_scene
-from training.predictor_augment import augment
-from training.predictor_data import (
+from training.planner.scenes import Scene, random_shift, shift_scene
+from training.predictor.augmentation import augment
+from training.predictor.samples import (
     HELD_OUT_SHARE,
     Samples,
     Target,

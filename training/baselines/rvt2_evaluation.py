@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from clap.geometry import Workspace, project
-from clap.heatmap import decode_position
-from clap.predictor_network import FineActionNetwork
-from clap.rotation import bins_to_quaternion, rotation_angle
+from clap.geometry.frames import Workspace, project
+from clap.geometry.rotation import bins_to_quaternion, rotation_angle
+from clap.policies.predictor.heatmap import decode_position
+from clap.policies.predictor.network import FineActionNetwork
 from training.baselines.rvt2 import FINE
 from training.baselines.rvt2_data import BranchData
-from training.predictor_evaluation import to_inputs
+from training.predictor.evaluation import to_inputs
 
 NEAR_PIXELS = 8
 LOCAL_CUBE = Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from clap.clap_policy import COARSE_SPLAT, FINE_SPLAT
-from clap.failures import InvalidInstructionError
-from clap.geometry import Array, Lifted, Pose, Workspace, to_pixels
-from clap.language import normalise
-from clap.observation import Observation, PointCloud, fuse
-from clap.policy import OnText
-from clap.prediction import Plan, PlanStatus, Prediction
-from clap.predictor import FineActionPredictor
-from clap.views import CanonicalViews, render_views
-from clap.worlds.world import Action
+from clap.errors import InvalidInstructionError
+from clap.geometry.frames import Array, Lifted, Pose, Workspace, to_pixels
+from clap.geometry.observation import Observation, PointCloud, fuse
+from clap.geometry.views import CanonicalViews, render_views
+from clap.policies.base import OnText
+from clap.policies.clap import COARSE_SPLAT, FINE_SPLAT
+from clap.policies.planner.text_format import normalise
+from clap.policies.prediction import Plan, PlanStatus, Prediction
+from clap.policies.predictor.predictor import FineActionPredictor
+from clap.worlds.base import Action
 from training.baselines.rvt2 import COARSE, FINE
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "rvt2"

@@ -24,17 +24,17 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedTokenizerBase
 
-from clap.failures import CheckpointError, ClapError
-from clap.predictor import FineActionPredictor
-from clap.predictor_network import FineActionNetwork
+from clap.errors import CheckpointError, ClapError
+from clap.policies.predictor.network import FineActionNetwork
+from clap.policies.predictor.predictor import FineActionPredictor
 from training.baselines.rvt2 import BRANCHES, COARSE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_evaluation import evaluate
-from training.predictor_data import HELD_OUT_SHARE, require_apart
-from training.predictor_evaluation import to_inputs
-from training.predictor_losses import jitter_bins, losses
-from training.predictor_optimizers import learning_rate_factor, optimizers
-from training.predictor_settings import Progress
+from training.predictor.evaluation import to_inputs
+from training.predictor.losses import jitter_bins, losses
+from training.predictor.optimizers import learning_rate_factor, optimizers
+from training.predictor.samples import HELD_OUT_SHARE, require_apart
+from training.predictor.settings import Progress
 
 CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 50

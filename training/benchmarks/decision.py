@@ -11,11 +11,11 @@ from functools import partial
 
 import torch
 
-from clap.clap_policy import ClapPolicy
-from clap.failures import CheckpointError, ClapError, RenderingError
-from clap.planner import CoarseTaskPlanner
-from clap.policy import INITIAL_STEP
-from clap.prediction import PlanStatus
+from clap.errors import CheckpointError, ClapError, RenderingError
+from clap.policies.base import INITIAL_STEP
+from clap.policies.clap import ClapPolicy
+from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.prediction import PlanStatus
 from clap.worlds.tabletop.world import TabletopWorld
 from training.benchmarks.library_generation import LibraryPlanner
 from training.benchmarks.measure import Row, SectionUnavailable, Settings, median_cpu_ms, total

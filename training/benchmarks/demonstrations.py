@@ -33,8 +33,10 @@ def rows(settings: Settings) -> list[Row]:
     """Rows of CPU time; the wall time, which is what is limited, and the bytes are in the notes."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--takes", str(settings.repeats), "--frames", str(FRAMES), "--seed", str(settings.seed)]
-        ours = _run([sys.executable, "-m", "demos.measure", folder, *options])
-        live = _run([sys.executable, "-m", "demos.measure_live", f"{folder}/live", "--seed", str(settings.seed)])
+        ours = _run([sys.executable, "-m", "demos.recording.measure", folder, *options])
+        live = _run(
+            [sys.executable, "-m", "demos.recording.measure_live", f"{folder}/live", "--seed", str(settings.seed)]
+        )
         theirs = None
         if python := os.environ.get("CLAP_LEROBOT_PYTHON"):
             command = [python, str(WRITER), f"{folder}/frames.npz", f"{folder}/lerobot", str(LEROBOT_TAKES)]

@@ -1,4 +1,4 @@
-"""LeRobot's writer on the frames of `python -m demos.measure`; run as a file by a Python that has LeRobot.
+"""LeRobot's writer on the frames of `python -m demos.recording.measure`; run as a file by a Python that has LeRobot.
 
 python demonstrations_lerobot.py frames.npz FOLDER TAKES
 """

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from clap.constrained_decoding import Follower, Grammar
-from clap.planner import CoarseTaskPlanner
-from clap.planner_answers import image_inputs, image_prefix, tokens_per_view, wrap_prompt
-from clap.planner_rounds import PlannerRounds
-from clap.policy import OnText
-from clap.views import CanonicalViews
+from clap.geometry.views import CanonicalViews
+from clap.policies.base import OnText
+from clap.policies.planner.constrained_decoding import Follower, Grammar
+from clap.policies.planner.generation import image_inputs, image_prefix, tokens_per_view, wrap_prompt
+from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.planner.rounds import PlannerRounds
 
 
 class GrammarProcessor(LogitsProcessor):

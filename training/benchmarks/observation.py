@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from clap.failures import RenderingError
-from clap.geometry import IMAGE_SIZE
-from clap.observation import CameraFrame, fuse
-from clap.views import render_views
+from clap.errors import RenderingError
+from clap.geometry.frames import IMAGE_SIZE
+from clap.geometry.observation import CameraFrame, fuse
+from clap.geometry.views import render_views
 from clap.worlds.tabletop.world import TabletopWorld
-from training.benchmarks import rival_numpy, rival_open3d, rival_torch
+from training.benchmarks import baseline_numpy as rival_numpy
+from training.benchmarks import baseline_open3d as rival_open3d
+from training.benchmarks import baseline_torch as rival_torch
+from training.benchmarks.baselines import NUMPY, OPEN3D, TORCH, use_one_thread
 from training.benchmarks.measure import Row, SectionUnavailable, Settings, median_cpu_ms, total
-from training.benchmarks.rivals import NUMPY, OPEN3D, TORCH, use_one_thread
 
 LIMIT_MS = 30.0
 TASK = "block_in_same_cup"

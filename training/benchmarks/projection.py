@@ -10,15 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.failures import RenderingError
-from clap.geometry import IMAGE_SIZE, VIEWS, Workspace
-from clap.observation import PointCloud, fuse
-from clap.views import render_views
+from clap.errors import RenderingError
+from clap.geometry.frames import IMAGE_SIZE, VIEWS, Workspace
+from clap.geometry.observation import PointCloud, fuse
+from clap.geometry.views import render_views
+from clap.geometry.zbuffer import nearest_keys
 from clap.worlds.tabletop.world import TabletopWorld
-from clap.zbuffer import nearest_keys
-from training.benchmarks import rival_numpy, rival_open3d, rival_torch
+from training.benchmarks import baseline_numpy as rival_numpy
+from training.benchmarks import baseline_open3d as rival_open3d
+from training.benchmarks import baseline_torch as rival_torch
+from training.benchmarks.baselines import NUMPY, OPEN3D, TORCH, use_one_thread
 from training.benchmarks.measure import Row, SectionUnavailable, Settings, median_cpu_ms
-from training.benchmarks.rivals import NUMPY, OPEN3D, TORCH, use_one_thread
 
 LIMIT_MS = 6.0
 TASK = "block_in_same_cup"

@@ -16,7 +16,7 @@ Key = tuple[Any, ...]
 class Job:
     """One episode. ``model`` tells checkpoints apart: their fingerprint, or "" for a policy without weights.
 
-    ``correction``: "on" or "off", whether steps are checked and failures get remedies (``clap.correction``).
+    ``correction``: "on" or "off", whether steps are checked and failures get remedies (``self_correction``).
     ``planner_url`` and ``planner_model``: an OpenAI-compatible server that answers for CLAP's planner ("": none does);
     its model's name is then part of ``model``, for one model is the same measurement wherever it is served.
     """

@@ -23,9 +23,9 @@ from training.evaluation.html_parts import (
 )
 from training.evaluation.rates import pooled
 from training.evaluation.reported_run import ReportedRun
+from training.evaluation.summary import correction_text, seeds_text
 from training.evaluation.taxonomy import step_fault
 from training.evaluation.thresholds import CLOSE_PX
-from training.evaluation_report import correction_text, seeds_text
 
 Film = tuple[ReportedRun, dict[str, Any], str]
 """A run, the record of an episode that failed, and the address of its film strip."""

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-from clap.checkpoint import open_checkpoint
-from clap.failures import CheckpointError
-from clap.policy import Policy
-from clap.unattended import run_unattended
+from clap.errors import CheckpointError
+from clap.policies.base import Policy
+from clap.policies.checkpoint import open_checkpoint
+from clap.rollout.unattended import run_unattended
+from clap.worlds.base import World
 from clap.worlds.tabletop.world import TabletopWorld
-from clap.worlds.world import World
 from training.evaluation.episode_job import KEY_FIELDS, SENTENCE_POLICIES, Finished, Job
-from training.evaluation.film_strip import Shot, film_strip
+from training.evaluation.filmstrip import Shot, film_strip
 from training.evaluation.taxonomy import failure_of
 from training.evaluation.witness import WatchedPolicy, WatchedWorld, Witness
 
@@ -81,7 +81,7 @@ def load_policy(
     Raises CheckpointError or PlannerServerError.
     """
     if policy == "expert":
-        from clap.worlds.tabletop.expert import ExpertPolicy
+        from clap.policies.expert import ExpertPolicy
 
         return ExpertPolicy(world)
     import torch
@@ -91,8 +91,8 @@ def load_policy(
         from training.baselines.rvt2_policy import Rvt2Policy
 
         return Rvt2Policy.load(checkpoint, world.workspace)
-    from clap.clap_policy import ClapPolicy
-    from clap.remote_planner import remote_planner
+    from clap.policies.clap import ClapPolicy
+    from clap.policies.planner.remote import remote_planner
 
     planner = remote_planner(planner_url, planner_model) if planner_url else None
     return ClapPolicy.load(checkpoint, world.workspace, planner)

@@ -8,8 +8,8 @@ from training.evaluation.failure_classes import CLASSES
 from training.evaluation.html_parts import difference, percent
 from training.evaluation.html_report import Film
 from training.evaluation.reported_run import ReportedRun, paper_table3
+from training.evaluation.summary import counted_text, markdown
 from training.evaluation.thresholds import CLOSE_PX
-from training.evaluation_report import counted_text, markdown
 
 SHARES = ("keypoints_first_close", "keypoints_close", "objects_close", "plans_right")
 

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from clap.failures import ClapError
+from clap.errors import ClapError
 from training.evaluation.episode_job import RUN_FIELDS
 from training.evaluation.failure_classes import CLASSES
 from training.evaluation.rates import pooled

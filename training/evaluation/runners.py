@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any
 
-from clap.failures import ClapError
+from clap.errors import ClapError
 from training.evaluation.episode_job import Finished, Job
 from training.evaluation.jobs import run_job
 

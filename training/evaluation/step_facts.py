@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.geometry import IMAGE_SIZE, Array, Pose, to_pixels
-from clap.prediction import Plan, Prediction
-from clap.step_motion import arrived
-from clap.worlds.tabletop.keyframes import canonical_action, keyframe, top_down
+from clap.geometry.frames import IMAGE_SIZE, Array, Pose, to_pixels
+from clap.policies.expert_keyframes import canonical_action, keyframe, top_down
+from clap.policies.prediction import Plan, Prediction
+from clap.rollout.step_motion import arrived
+from clap.worlds.base import Action, MotionReport
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
-from clap.worlds.world import Action, MotionReport
 from training.evaluation.thresholds import CLOSE_PX, OFF_MM
 
 LOST_MM = 10_000.0

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clap.correction import LOST, NO_ROOM, NOT_IN_PLACE, NOT_LET_GO, NOTHING_GRASPED
-from clap.safety import REFUSE_AGREEMENT
-from clap.worlds.world import MotionOutcome
+from clap.rollout.safety import REFUSE_AGREEMENT
+from clap.rollout.self_correction import LOST, NO_ROOM, NOT_IN_PLACE, NOT_LET_GO, NOTHING_GRASPED
+from clap.worlds.base import MotionOutcome
 from training.evaluation.failure_classes import CLASSES
 from training.evaluation.thresholds import CLOSE_PX, OFF_DEGREES, OFF_MM
 

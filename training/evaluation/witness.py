@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from clap.failures import ClapError, InvalidInstructionError, WorldError
-from clap.geometry import Array
-from clap.observation import CameraFrame, Observation
-from clap.policy import OnText, Policy
-from clap.prediction import Plan, PlanStatus, Prediction
-from clap.worlds.tabletop.expert import next_step
+from clap.errors import ClapError, InvalidInstructionError, WorldError
+from clap.geometry.frames import Array
+from clap.geometry.observation import CameraFrame, Observation
+from clap.policies.base import OnText, Policy
+from clap.policies.expert import next_step
+from clap.policies.prediction import Plan, PlanStatus, Prediction
+from clap.worlds.base import Action, MotionReport
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
-from clap.worlds.world import Action, MotionReport
-from training.evaluation.film_strip import Shot
+from training.evaluation.filmstrip import Shot
 from training.evaluation.step_facts import StepFacts, Truth, add_outcome, compare, truth
 from training.evaluation.taxonomy import COMPLETE, ERROR, REFUSED, STEPS, TOO_EARLY
 

@@ -6,7 +6,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from training.lora import LoraSizes, TrainedParts, adapt
+from training.finetuning.lora import LoraSizes, TrainedParts, adapt
 
 PLANNER_PARTS = TrainedParts(vision="lora", aligner="frozen", language="lora")
 """The paper's table 6."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clap.checkpoint import open_checkpoint
-from clap.failures import WorldError
+from clap.errors import WorldError
+from clap.policies.checkpoint import open_checkpoint
 from clap.worlds.tabletop.tasks import all_task_infos, sample_task, task_infos, variation_of
 from demos.frames import TakeInfo
 from training.evaluation.episode_job import Finished, Job, key_of

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from clap.failures import CheckpointError
+from clap.errors import CheckpointError
 from training.retraining.progress import Progress
 from training.retraining.settings import RetrainSettings
 from training.retraining.tracking import Tracker

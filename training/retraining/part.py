@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from clap.failures import ClapError
+from clap.errors import ClapError
 from training.retraining.loop import CANCELLED, Cancelled, Learner, Loop
 from training.retraining.planner import PlannerLearner
 from training.retraining.predictor import PredictorLearner

@@ -1,7 +1,7 @@
 """The planner's part of a retraining: rounds one and two of the demonstrations, and rehearsal of all rounds.
 
 Two losses of the training from scratch are missing: the dense vision objective, whose head no checkpoint holds, and
-where the things of a demonstration are, beyond what it shows itself (see training.recordings.places).
+where the things of a demonstration are, beyond what it shows itself (see training.data.recordings.places).
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from clap.checkpoint import open_checkpoint
-from clap.planner import CoarseTaskPlanner
-from clap.planner_model import PlannerModel
-from training.language_plans import LanguagePlan, LanguagePlanSampler
-from training.lora import LoraSizes, merged
-from training.planner_batches import BatchMaker
-from training.planner_data import Scene, SceneStore, augment
-from training.planner_evaluation import evaluate_scenes
-from training.planner_first_steps import FirstSteps
-from training.planner_losses import PlannerLosses, batched_vision_attention
+from clap.policies.checkpoint import open_checkpoint
+from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.planner.model import PlannerModel
+from training.data.language_plans import LanguagePlan, LanguagePlanSampler
+from training.finetuning.lora import LoraSizes, merged
+from training.planner.batches import BatchMaker
+from training.planner.evaluation import evaluate_scenes
+from training.planner.first_steps import FirstSteps
+from training.planner.losses import PlannerLosses, batched_vision_attention
+from training.planner.scenes import Scene, SceneStore, augment
+from training.planner.train import optimizers
 from training.retraining.adapters import adamw, adapted_planner
 from training.retraining.recorded_plans import RecordedPlans
 from training.retraining.settings import RetrainSettings
-from training.train_planner import optimizers
 
 POSITIONS_SHARE = 0.4
 SHOWN: tuple[str, ...] = ("text", "coordinates", "attention", "plan")

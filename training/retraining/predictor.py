@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from clap.checkpoint import open_checkpoint
-from clap.predictor import FineActionPredictor
-from clap.predictor_network import FineActionNetwork
-from training.lora import LoraSizes, merged
-from training.predictor_augment import augment
-from training.predictor_data import HELD_OUT_SHARE, Samples, ZoomData
-from training.predictor_evaluation import evaluate, to_inputs
-from training.predictor_losses import jitter_bins, losses
-from training.predictor_optimizers import optimizers
+from clap.policies.checkpoint import open_checkpoint
+from clap.policies.predictor.network import FineActionNetwork
+from clap.policies.predictor.predictor import FineActionPredictor
+from training.finetuning.lora import LoraSizes, merged
+from training.predictor.augmentation import augment
+from training.predictor.evaluation import evaluate, to_inputs
+from training.predictor.losses import jitter_bins, losses
+from training.predictor.optimizers import optimizers
+from training.predictor.samples import HELD_OUT_SHARE, Samples, ZoomData
 from training.retraining.adapters import adamw, adapted_predictor
 from training.retraining.settings import RetrainSettings
 

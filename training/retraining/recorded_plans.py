@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from clap.failures import ClapError
-from clap.geometry import Workspace
-from clap.language import format_plan, normalise
-from clap.planner import CoarseTaskPlanner
-from clap.policy import INITIAL_STEP
-from clap.prediction import PlanStatus
+from clap.errors import ClapError
+from clap.geometry.frames import Workspace
+from clap.policies.base import INITIAL_STEP
+from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.planner.text_format import format_plan, normalise
+from clap.policies.prediction import PlanStatus
 from clap.worlds.tabletop.phrasing import CATALOGUE, DRAWER
-from training.language.tables import random_table
-from training.language_plans import LanguagePlan, answer_for
-from training.planner_data import SceneStore
-from training.planner_evaluation import scene_views
-from training.recordings.known_subtasks import things_of
+from training.data.language.tables import random_table
+from training.data.language_plans import LanguagePlan, answer_for
+from training.data.recordings.known_subtasks import things_of
+from training.planner.evaluation import scene_views
+from training.planner.scenes import SceneStore
 
 UNKNOWN_SHARE, SEEN_SHARE = 0.25, 0.25
 """So often round one is told that nobody has looked, or what the planner, as it was, saw in the first moment; else that

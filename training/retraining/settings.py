@@ -7,7 +7,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from clap.failures import ClapError
+from clap.errors import ClapError
 
 METHODS = ("full", "lora")
 LEAST_MINUTES, MOST_MINUTES = 0.01, 24 * 60.0

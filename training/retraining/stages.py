@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from clap.checkpoint import PLANNER, PREDICTOR, RECORD, open_checkpoint
-from clap.clap_policy import ClapPolicy
-from demos.store import DemonstrationStore
-from training.recordings.export import export_training
-from training.recordings.records import Copies
+from clap.policies.checkpoint import PLANNER, PREDICTOR, RECORD, open_checkpoint
+from clap.policies.clap import ClapPolicy
+from demos.store.store import DemonstrationStore
+from training.data.recordings.export import export_training
+from training.data.recordings.records import Copies
 from training.retraining.comparison import Counted, compare, comparison_text, report
 from training.retraining.evaluation import evaluate_checkpoint, shown_variations
 from training.retraining.loop import CANCELLED
@@ -104,7 +104,9 @@ class Stages:
         options = ["--out", folder, "--shards", settings.rehearsal_shards, "--demos", settings.rehearsal_demos]
         options += ["--copies", settings.rehearsal_copies, "--seed", settings.seed]
         workers = range(settings.workers)
-        commands = [self._module("training.generate", *options, "--worker", f"{k}/{settings.workers}") for k in workers]
+        commands = [
+            self._module("training.data.generate", *options, "--worker", f"{k}/{settings.workers}") for k in workers
+        ]
         self._together(commands, watch)
 
     def _training(self) -> None:

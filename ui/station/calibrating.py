@@ -13,16 +13,16 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from clap.episode import Episode
-from clap.failures import ClapError
-from ui import calibration_messages as messages
-from ui.pictures import envelope, jpeg
+from clap.episode.episode import Episode
+from clap.errors import ClapError
+from ui.protocol import calibration_messages as messages
+from ui.protocol.pictures import envelope, jpeg
 from ui.station.channel import Frame, Json, frame
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
 
 if TYPE_CHECKING:
-    from clap.worlds.robot.calibration_bench import CalibrationBench
+    from clap.worlds.robot.calibration.bench import CalibrationBench
 
 WATCHED_S = 3.0
 """The picture stays live for so long after a page has asked for it; pages ask every second."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from clap.episode import Episode
-from clap.policy import Policy
-from clap.worlds.world import World
-from ui.messages import PolicyChoice
+from clap.episode.episode import Episode
+from clap.policies.base import Policy
+from clap.worlds.base import World
+from ui.protocol.messages import PolicyChoice
 from ui.station.channel import frame
 from ui.station.outbox import Outbox
 
@@ -34,7 +34,7 @@ class Checkpoints:
 
 def _loader(folder: Path, called: str) -> Callable[[World], Policy]:
     def load(world: World) -> Policy:
-        from clap.clap_policy import ClapPolicy
+        from clap.policies.clap import ClapPolicy
 
         policy = ClapPolicy.load(folder, world.workspace)
         policy.name = called

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clap.geometry import Workspace
-from clap.policy import Policy
+from clap.geometry.frames import Workspace
+from clap.policies.base import Policy
 from ui.station.options import CannotStartError
 
 
@@ -18,9 +18,9 @@ def load_clap(
     """
     import torch
 
-    from clap.chat_client import PlannerServerError
-    from clap.clap_policy import ClapPolicy
-    from clap.remote_planner import remote_planner
+    from clap.policies.clap import ClapPolicy
+    from clap.policies.planner.chat_client import PlannerServerError
+    from clap.policies.planner.remote import remote_planner
 
     torch.set_num_threads(1)
     try:

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clap.episode import Episode
-from clap.failures import ClapError
-from demos.failures import DemonstrationError
+from clap.episode.episode import Episode
+from clap.errors import ClapError
+from demos.errors import DemonstrationError
 from demos.frames import Outcome
 from demos.sample import SAMPLE
-from demos.store import DemonstrationStore
+from demos.store.store import DemonstrationStore
 from ui.station.channel import Json, frame
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording

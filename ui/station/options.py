@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from clap.stop_button import StopButton
 
 if TYPE_CHECKING:  # the server holds these options and must stay light
-    from clap.policy import Policy
-    from clap.worlds.robot.calibration_bench import CalibrationBench
-    from clap.worlds.world import World
-    from ui.messages import ConsoleInfo
+    from clap.policies.base import Policy
+    from clap.worlds.base import World
+    from clap.worlds.robot.calibration.bench import CalibrationBench
+    from ui.protocol.messages import ConsoleInfo
 
 DEAD_MAN_S = 1.5
 """Seconds without a sign of the operator's page after which a motion halts."""

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from clap import events
-from clap.episode import Episode
-from clap.episode_state import SceneFrame
-from clap.failures import ClapError
-from clap.prediction import Prediction
-from ui import log, messages, pictures
+from clap.episode import events
+from clap.episode.episode import Episode
+from clap.episode.snapshot import SceneFrame
+from clap.errors import ClapError
+from clap.policies.prediction import Prediction
+from ui.protocol import log, messages, pictures
 from ui.station.channel import Frame, Json, frame
 
 MIN_INTERVAL_S = 0.05
@@ -88,7 +88,7 @@ class Outbox:
         self._changed.set()
 
     def log(self, level: str, text: str) -> None:
-        """Add a line to the pages' log; levels as in ``ui.log``."""
+        """Add a line to the pages' log; levels as in ``ui.protocol.log``."""
         self._lines.append({"time": time.time(), "level": level, "text": text})
         self._changed.set()
 

@@ -15,17 +15,17 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from clap.episode import Episode, EpisodeState
-from clap.episode_state import EpisodeSnapshot
-from clap.failures import ClapError
-from clap.promptness import be_prompt
-from ui import messages
-from ui.commands import BadCommandError
+from clap.episode.episode import Episode, EpisodeState
+from clap.episode.snapshot import EpisodeSnapshot
+from clap.errors import ClapError
+from clap.process_priority import be_prompt
+from ui.protocol import messages
+from ui.protocol.commands import BadCommandError
 from ui.station.calibrating import Calibrating
 from ui.station.channel import EVERY_PAGE, Frame, Json, frame
 from ui.station.checkpoints import Checkpoints
+from ui.station.dispatch import obey
 from ui.station.editing import Editing
-from ui.station.obey import obey
 from ui.station.options import CannotStartError, Setup, StationOptions
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording

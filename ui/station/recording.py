@@ -14,11 +14,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from clap.episode import Episode
-from demos.failures import DemonstrationError, InUseError, ReadOnlyError
+from clap.episode.episode import Episode
+from demos.errors import DemonstrationError, InUseError, ReadOnlyError
 from demos.frames import Outcome
-from demos.recorder import Recorder, RecorderStatus
-from demos.store import DemonstrationStore
+from demos.recording.recorder import Recorder, RecorderStatus
+from demos.store.store import DemonstrationStore
 from ui.station import recording_messages as messages
 from ui.station.channel import Json, frame
 from ui.station.outbox import Outbox

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from demos.record import EpisodeRecord
-from demos.recorder import RecorderStatus
-from demos.store import DemonstrationStore, UnfinishedTake
+from demos.recording.recorder import RecorderStatus
+from demos.store.episode_record import EpisodeRecord
+from demos.store.store import DemonstrationStore, UnfinishedTake
 from ui.station.channel import Json
 
 BY_OPERATOR = "The operator ended it."

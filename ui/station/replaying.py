@@ -7,12 +7,12 @@ import logging
 import threading
 from collections.abc import Callable
 
-from clap.episode import Episode, EpisodeSnapshot, EpisodeState
-from clap.failures import ClapError
-from demos.episode import RecordedEpisode
-from demos.failures import DemonstrationError
-from demos.replay import ReplayPolicy, ReplayScene, keyframe_actions, scene_of
-from demos.replay_frames import FrameFollower
+from clap.episode.episode import Episode, EpisodeSnapshot, EpisodeState
+from clap.errors import ClapError
+from demos.errors import DemonstrationError
+from demos.replay.every_frame import FrameFollower
+from demos.replay.policy import ReplayPolicy, ReplayScene, keyframe_actions, scene_of
+from demos.store.episode import RecordedEpisode
 from ui.station.channel import Json
 
 WORLD = "tabletop"

@@ -6,17 +6,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clap.checkpoint import open_checkpoint
-from clap.failures import CheckpointError, WorldError
+from clap.errors import CheckpointError, WorldError
+from clap.policies.checkpoint import open_checkpoint
 from clap.stop_button import StopButton
+from clap.worlds.base import Ability, World
 from clap.worlds.robot.config import ArmKind, RobotConfig
-from clap.worlds.world import Ability, World
-from ui.messages import ConsoleInfo, PolicyChoice
+from ui.protocol.messages import ConsoleInfo, PolicyChoice
 from ui.station.clap_policy import load_clap
 from ui.station.options import CannotStartError, Progress, Setup
 
 if TYPE_CHECKING:
-    from clap.worlds.robot.calibration_bench import CalibrationBench
+    from clap.worlds.robot.calibration.bench import CalibrationBench
 
 
 def make(
@@ -80,7 +80,7 @@ def _old_calibrations(config: RobotConfig) -> str:
     if config.loopback is not None:
         return ""
     try:
-        from clap.worlds.robot.calibration_file import age_warnings
+        from clap.worlds.robot.calibration.storage import age_warnings
     except ImportError:  # opening the world will say what is missing
         return ""
     return age_warnings(config, datetime.now(timezone.utc))

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clap.checkpoint import default_checkpoint, open_checkpoint
-from clap.failures import CheckpointError, RenderingError
-from clap.policy import Policy
+from clap.errors import CheckpointError, RenderingError
+from clap.policies.base import Policy
+from clap.policies.checkpoint import default_checkpoint, open_checkpoint
 from clap.stop_button import StopButton
-from clap.worlds.world import World
-from ui.messages import ConsoleInfo, PolicyChoice
+from clap.worlds.base import World
+from ui.protocol.messages import ConsoleInfo, PolicyChoice
 from ui.station.clap_policy import load_clap
 from ui.station.options import CannotStartError, Progress, Setup
 
@@ -110,7 +110,7 @@ def _baseline(world: World) -> Policy:
 
 
 def _expert(world: World) -> Policy:
-    from clap.worlds.tabletop.expert import ExpertPolicy
+    from clap.policies.expert import ExpertPolicy
     from clap.worlds.tabletop.world import TabletopWorld
 
     if not isinstance(world, TabletopWorld):

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from clap.failures import ClapError
+from clap.errors import ClapError
 from clap.worlds.robot.config import RobotConfig, load
-from clap.worlds.robot.failures import CalibrationError
+from clap.worlds.robot.errors import CalibrationError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +61,7 @@ def _check(config: RobotConfig) -> int:
 
 def _home_gripper(config: RobotConfig) -> None:
     """Needed once after the hand's power was off. The arm stands still."""
-    from clap.worlds.robot.arm_client import ArmClient
+    from clap.worlds.robot.arm.client import ArmClient
     from clap.worlds.robot.opening import arm_options
 
     arm = ArmClient(config.arm.kind.value, arm_options(config))
@@ -78,7 +78,7 @@ def _home_gripper(config: RobotConfig) -> None:
 
 
 def _print_board(config: RobotConfig, target: Path) -> None:
-    from clap.worlds.robot.charuco import Board
+    from clap.worlds.robot.calibration.charuco import Board
 
     try:
         width, height = Board(config.calibration.board).save_printable(target)
@@ -92,11 +92,11 @@ def _print_board(config: RobotConfig, target: Path) -> None:
 
 def _sample(config: RobotConfig, name: str, folder: Path) -> None:
     """One sample for every line that comes in, until they end."""
-    from clap.worlds.robot.arm_client import ArmClient
+    from clap.worlds.robot.arm.client import ArmClient
+    from clap.worlds.robot.calibration.sampling import Sampler, in_words
+    from clap.worlds.robot.cameras.realsense import RealSenseCamera
+    from clap.worlds.robot.cameras.realsense_device import Devices
     from clap.worlds.robot.opening import arm_options
-    from clap.worlds.robot.realsense import RealSenseCamera
-    from clap.worlds.robot.realsense_device import Devices
-    from clap.worlds.robot.sampling import Sampler, in_words
 
     chosen = next((camera for camera in config.cameras if camera.name == name), None)
     if chosen is None:
@@ -128,10 +128,10 @@ def _sample(config: RobotConfig, name: str, folder: Path) -> None:
 
 
 def _calibrate(config: RobotConfig, folder: Path, pictures: Path | None) -> None:
-    from clap.worlds.robot.calibrate import calibrate
-    from clap.worlds.robot.calibration_file import save
-    from clap.worlds.robot.calibration_pictures import save_pictures
-    from clap.worlds.robot.calibration_samples import read_samples
+    from clap.worlds.robot.calibration.calibrate import calibrate
+    from clap.worlds.robot.calibration.pictures import save_pictures
+    from clap.worlds.robot.calibration.samples import read_samples
+    from clap.worlds.robot.calibration.storage import save
 
     index = read_samples(folder)
     camera = config.camera(index.serial)

@@ -9,20 +9,20 @@ from datetime import datetime, timezone
 
 import numpy as np
 
-from clap.failures import ClapError
-from clap.geometry import Pose
-from clap.observation import CameraFrame, Observation, fuse
-from clap.worlds.robot.arm_client import ArmClient
-from clap.worlds.robot.arm_failures import ArmError
-from clap.worlds.robot.calibration_file import Calibration, newest
+from clap.errors import ClapError
+from clap.geometry.frames import Pose
+from clap.geometry.observation import CameraFrame, Observation, fuse
+from clap.worlds.robot.arm.client import ArmClient
+from clap.worlds.robot.arm.errors import ArmError
+from clap.worlds.robot.calibration.overlay import share_in_view
+from clap.worlds.robot.calibration.storage import Calibration, newest
+from clap.worlds.robot.cameras.realsense import RealSenseCamera
+from clap.worlds.robot.cameras.realsense_device import Devices
+from clap.worlds.robot.cameras.realsense_images import RgbdImage
+from clap.worlds.robot.cameras.software_camera import SoftwareCamera
 from clap.worlds.robot.config import ArmKind, CameraConfig, Mount, RobotConfig
-from clap.worlds.robot.failures import CameraError
+from clap.worlds.robot.errors import CameraError
 from clap.worlds.robot.opening import arm_options, motion_limits
-from clap.worlds.robot.overlay import share_in_view
-from clap.worlds.robot.realsense import RealSenseCamera
-from clap.worlds.robot.realsense_device import Devices
-from clap.worlds.robot.realsense_images import RgbdImage
-from clap.worlds.robot.software_camera import SoftwareCamera
 
 WATCH_S = 2.0
 """How long a camera is watched after its first image."""

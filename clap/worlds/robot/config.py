@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clap.geometry import TABLE_TOP, Pose, Workspace
-from clap.worlds.robot.yaml_reading import read_yaml
+from clap.geometry.frames import TABLE_TOP, Pose, Workspace
+from clap.worlds.robot.yaml_reader import read_yaml
 
 Triple = tuple[float, float, float]
 

@@ -7,22 +7,22 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from clap.geometry import Pose
-from clap.motion_limits import MotionLimits
+from clap.geometry.frames import Pose
 from clap.stop_button import StopButton
-from clap.worlds.robot.adapters import KINEMATICS
-from clap.worlds.robot.arm import ArmOptions
-from clap.worlds.robot.arm_client import ArmClient
+from clap.worlds.base import World
+from clap.worlds.motion_limits import MotionLimits
+from clap.worlds.robot.arm.adapters import KINEMATICS
+from clap.worlds.robot.arm.client import ArmClient
+from clap.worlds.robot.arm.kinematics import Router
+from clap.worlds.robot.arm.protocol import ArmOptions
 from clap.worlds.robot.config import ArmKind, RobotConfig
-from clap.worlds.robot.failures import CameraError
-from clap.worlds.robot.looking import LookingWorld
-from clap.worlds.robot.reach import Router
-from clap.worlds.robot.real_table import Cameras, Judge
+from clap.worlds.robot.errors import CameraError
+from clap.worlds.robot.physical_world import Cameras, Judge
+from clap.worlds.robot.view_only_world import LookingWorld
 from clap.worlds.robot.world import RobotWorld
-from clap.worlds.world import World
 
 if TYPE_CHECKING:
-    from clap.worlds.robot.calibration_bench import CalibrationBench
+    from clap.worlds.robot.calibration.bench import CalibrationBench
 
 
 def arm_options(config: RobotConfig) -> ArmOptions:
@@ -56,11 +56,11 @@ def open_world(config: RobotConfig, button: StopButton | None = None) -> RobotWo
 
     ``button``: Stop as another process presses it. Raises the ClapError that says why it cannot be opened.
     """
-    from clap.worlds.robot.calibration_file import camera_poses, known_poses
-    from clap.worlds.robot.cameras import Cameras as RealSenseCameras
+    from clap.worlds.robot.calibration.storage import camera_poses, known_poses
+    from clap.worlds.robot.cameras.camera_set import Cameras as RealSenseCameras
 
     if config.loopback is not None:
-        from clap.worlds.robot.loopback_scene import LoopbackScene
+        from clap.worlds.robot.loopback.scene import LoopbackScene
 
         scene = LoopbackScene(config, config.loopback)
         try:
@@ -111,8 +111,8 @@ def open_robot(
 
 def open_bench(config: RobotConfig, world: World) -> CalibrationBench | None:
     """What calibrates the cameras of a world that ``open_world`` opened; None for one without an arm."""
-    from clap.worlds.robot.calibration_bench import CalibrationBench
-    from clap.worlds.robot.cameras import Cameras as RealSenseCameras
+    from clap.worlds.robot.calibration.bench import CalibrationBench
+    from clap.worlds.robot.cameras.camera_set import Cameras as RealSenseCameras
 
     if not isinstance(world, RobotWorld) or not isinstance(world.cameras, RealSenseCameras):
         return None

@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from clap.failures import ClapError
-from clap.geometry import Pose
-from clap.motion_limits import MotionLimits
-from clap.observation import CameraFrame, Observation
-from clap.teleoperation import DriveCommand
-from clap.worlds.instant import Instant
-from clap.worlds.robot.arm import ArmState
-from clap.worlds.robot.arm_client import ArmClient
-from clap.worlds.robot.arm_failures import ArmError
-from clap.worlds.robot.driving import drive
-from clap.worlds.robot.executing import Executor
-from clap.worlds.robot.reach import Router
-from clap.worlds.robot.real_table import Cameras, Judge, RealTable
-from clap.worlds.robot.twin import rehearse
-from clap.worlds.world import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop
+from clap.errors import ClapError
+from clap.geometry.frames import Pose
+from clap.geometry.observation import CameraFrame, Observation
+from clap.worlds.base import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop
+from clap.worlds.motion_limits import MotionLimits
+from clap.worlds.robot.arm.client import ArmClient
+from clap.worlds.robot.arm.errors import ArmError
+from clap.worlds.robot.arm.executor import Executor
+from clap.worlds.robot.arm.kinematics import Router
+from clap.worlds.robot.arm.motion_preview import rehearse
+from clap.worlds.robot.arm.protocol import ArmState
+from clap.worlds.robot.arm.teleoperation import drive
+from clap.worlds.robot.physical_world import Cameras, Judge, RealTable
+from clap.worlds.snapshot import Instant
+from clap.worlds.teleoperation import DriveCommand
 
 
 class RobotWorld(RealTable):
-    """See ``clap.worlds.world.World``. Time is wall time, ``time.time()`` in observations.
+    """See ``clap.worlds.base.World``. Time is wall time, ``time.time()`` in observations.
 
     After a stop, and after the arm stopped by itself or was lost, motions raise the ArmError that says so until
     ``recover`` is called. ``on_close`` is called last.

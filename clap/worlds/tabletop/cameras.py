@@ -9,9 +9,9 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.failures import RenderingError
-from clap.observation import CameraFrame
-from clap.worlds.tabletop.robot import CAMERA_NAMES, CAMERA_SIZE, SINGLE_CAMERA
+from clap.errors import RenderingError
+from clap.geometry.observation import CameraFrame
+from clap.robots.fr3 import CAMERA_NAMES, CAMERA_SIZE, SINGLE_CAMERA
 from clap.worlds.tabletop.sensor_noise import D435I, SensorNoise
 
 

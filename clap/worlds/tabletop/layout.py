@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from clap.failures import WorldError
+from clap.errors import WorldError
+from clap.robots.fr3 import ROBOT_BASE
 from clap.worlds.tabletop.objects import RGB, SHAPE_COLORS, SORTER_CELL, Placement, Thing
 from clap.worlds.tabletop.phrasing import SORTER, block, cup
-from clap.worlds.tabletop.robot import ROBOT_BASE
 
 REACH_X, REACH_Y = (0.08, 0.44), (-0.36, 0.36)
 MAX_REACH = 0.73

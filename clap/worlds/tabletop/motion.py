@@ -9,10 +9,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.geometry import Pose
-from clap.teleoperation import CONTROL_PERIOD
-from clap.worlds.tabletop.kinematics import InverseKinematics
-from clap.worlds.tabletop.robot import (
+from clap.geometry.frames import Pose
+from clap.robots.fr3 import (
     ARM_JOINTS,
     FINGER_JOINTS,
     FINGER_TRAVEL,
@@ -20,8 +18,10 @@ from clap.worlds.tabletop.robot import (
     GRIPPER_OPEN_CTRL,
     HOME_JOINTS,
 )
-from clap.worlds.tabletop.touch import TouchGuard, touching
-from clap.worlds.world import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
+from clap.robots.fr3_kinematics import InverseKinematics
+from clap.worlds.base import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
+from clap.worlds.tabletop.contacts import TouchGuard, touching
+from clap.worlds.teleoperation import CONTROL_PERIOD
 
 Array = NDArray[np.floating]
 

@@ -12,8 +12,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from clap.robots.fr3 import TABLE_HEIGHT
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SHAPES, hole
-from clap.worlds.tabletop.robot import TABLE_HEIGHT
 
 Array = NDArray[np.floating]
 BOX, CYLINDER, SPHERE, CAPSULE, MESH = (

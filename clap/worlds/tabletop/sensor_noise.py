@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clap.observation import CameraFrame
+from clap.geometry.observation import CameraFrame
 
 Array = NDArray[np.floating]
 

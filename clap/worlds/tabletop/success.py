@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.geometry import Pose
+from clap.geometry.frames import Pose
 from clap.worlds.tabletop.objects import (
     BLOCK_HALF,
     CABINET_HEIGHT,

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clap.failures import WorldError
+from clap.errors import WorldError
+from clap.robots.fr3 import Lighting
+from clap.worlds.base import TaskInfo
 from clap.worlds.tabletop.layout import Layout
 from clap.worlds.tabletop.objects import HANDLES, Thing
 from clap.worlds.tabletop.phrasing import (
@@ -29,8 +31,6 @@ from clap.worlds.tabletop.phrasing import (
     pick_and_place_objects,
     pick_and_place_steps,
 )
-from clap.worlds.tabletop.robot import Lighting
-from clap.worlds.world import TaskInfo
 
 OPENED = 0.10
 """A drawer counts as open when it is pulled out this far, metres."""

@@ -9,22 +9,21 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.failures import ClapError, WorldError
-from clap.geometry import Pose, Workspace
-from clap.motion_limits import MotionLimits
-from clap.observation import CameraFrame, Observation
-from clap.teleoperation import DriveCommand
-from clap.worlds.instant import Instant, Onlooker
+from clap.errors import ClapError, WorldError
+from clap.geometry.frames import Pose, Workspace
+from clap.geometry.observation import CameraFrame, Observation
+from clap.robots.fr3 import HOME_JOINTS, Lighting, table_spec
+from clap.robots.fr3_kinematics import InverseKinematics
+from clap.worlds.base import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop, TaskInfo
+from clap.worlds.motion_limits import MotionLimits
+from clap.worlds.snapshot import Instant, Onlooker
 from clap.worlds.tabletop.cameras import SETUPS, CameraRig, RenderContext
-from clap.worlds.tabletop.driving import drive
-from clap.worlds.tabletop.kinematics import InverseKinematics
-from clap.worlds.tabletop.moment import Moment
 from clap.worlds.tabletop.motion import LINEAR_SPEED, Arm
 from clap.worlds.tabletop.objects import Thing, add_thing, named_points, positions
-from clap.worlds.tabletop.onlooker import TableOnlooker, TableScene
 from clap.worlds.tabletop.phrasing import hole
-from clap.worlds.tabletop.robot import HOME_JOINTS, Lighting, table_spec
+from clap.worlds.tabletop.saved_state import Moment
 from clap.worlds.tabletop.sensor_noise import SensorNoise, calibration_error, degraded
+from clap.worlds.tabletop.snapshot_renderer import TableOnlooker, TableScene
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import (
     CONDITIONS,
@@ -37,11 +36,12 @@ from clap.worlds.tabletop.tasks import (
     sample_task,
     understand,
 )
-from clap.worlds.world import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop, TaskInfo
+from clap.worlds.tabletop.teleoperation import drive
+from clap.worlds.teleoperation import DriveCommand
 
 
 class TabletopWorld:
-    """The MuJoCo tabletop; see ``clap.worlds.world.World`` for the protocol.
+    """The MuJoCo tabletop; see ``clap.worlds.base.World`` for the protocol.
 
     ``cameras`` names one of ``SETUPS``: "four" clean ones, or a "single" noisy one whose calibration error is drawn
     anew, and whose noise starts anew, at every reset (the same task and seed give the same).

@@ -1,0 +1,220 @@
+"""One instruction's run under an operator: verbs that return at once, events that tell the rest.
+
+The world is made on the episode's worker thread and touched nowhere else (MuJoCo's model and its EGL context belong
+to one thread); commands run there one after the other, and subscribers are called there. Stop is no command: it
+takes effect from whatever thread calls it, at the next control tick of a motion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from clap.episode.commands import EpisodeRun, PolicyFactory
+from clap.episode.event_bus import Board
+from clap.episode.events import OnEvent, Stopped
+from clap.episode.operator import OperatorVerbs
+from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, Failure, PlanStep, SceneFrame
+from clap.episode.worker import Halted, OnHalted, Worker
+from clap.episode.world_session import Watcher, WorldFactory
+from clap.geometry.frames import Workspace
+from clap.worlds.base import Ability, TaskInfo
+from clap.worlds.teleoperation import OnJog
+
+__all__ = ["Episode", "EpisodeSnapshot", "EpisodeState", "Failure", "PlanStep", "SceneFrame"]
+
+
+class Episode(OperatorVerbs):
+    """A world, a choice of policies, and the run of one instruction at a time. Any thread may call any verb.
+
+    A verb returns True if it is accepted; the state is then already the busy one that it leads to. Else it returns
+    False, and a ``Refused`` event says why and what is possible.
+
+    ``halted`` is polled every control tick of every motion: a reason halts the arm as stop does, and keeps it from
+    moving. ``on_halted`` is told when, after a stop, nothing moved any more; ``on_jog`` what became of each jog. Both
+    are called at once, on whatever thread it is, and must be quick.
+    """
+
+    def __init__(
+        self,
+        world_factory: WorldFactory,
+        policies: Mapping[str, PolicyFactory],
+        policy: str,
+        speed: float = 1.0,
+        correction: bool = True,
+        halted: Halted = lambda: None,
+        on_halted: OnHalted = lambda when: None,
+        on_jog: OnJog = lambda seq, applied: None,
+    ):
+        if policy not in policies:
+            raise ValueError(f'there is no policy "{policy}"; there are: {", ".join(policies)}')
+        self._board = Board(EpisodeSnapshot(policy=policy, speed=speed))
+        self._worker = Worker(self._board, halted, on_halted)
+        self._run = EpisodeRun(self._worker, world_factory, policies, correction)
+        self._stage, self._turns = self._run.stage, self._run.turns
+        super().__init__(self._board, self._run, on_jog)
+        self._policy_names = tuple(policies)
+        self._worker.begin(self._run.start, self._stage.close, self._stage.idle)
+
+    # What anyone may read
+
+    def snapshot(self) -> EpisodeSnapshot:
+        """The episode as it is now."""
+        return self._board.snapshot
+
+    def subscribe(self, callback: OnEvent) -> Callable[[], None]:
+        """Call ``callback`` with every event from now on, on the worker thread; the result unsubscribes it."""
+        return self._board.subscribe(callback)
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Show ``watcher`` every control tick of the motions from now on; the result ends that."""
+        return self._stage.watch_motions(watcher)
+
+    def wait(self, until: Callable[[EpisodeSnapshot], bool], timeout: float = 60.0) -> EpisodeSnapshot:
+        """Block until a snapshot satisfies ``until``, and return it. Raises TimeoutError. Not for subscribers."""
+        return self._board.wait(until, timeout)
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        """The world's tasks; empty while it starts."""
+        return self._stage.tasks
+
+    def conditions(self) -> tuple[str, ...]:
+        """The world's perturbations; empty while it starts."""
+        return self._stage.conditions
+
+    def workspace(self) -> Workspace:
+        """What the policy sees and acts in. For after the start."""
+        return self._stage.world.workspace
+
+    def is_real(self) -> bool:
+        """True where time goes on while nothing moves. For after the start."""
+        return self._stage.world.is_real
+
+    def policy_names(self) -> tuple[str, ...]:
+        """The policies to choose from."""
+        return self._policy_names
+
+    def add_policy(self, name: str, factory: PolicyFactory) -> None:
+        """Offer one more policy; nothing happens if there is one of this name. Any thread may call it."""
+        with self._board.lock:
+            if name not in self._policy_names:
+                self._run.add_policy(name, factory)
+                self._policy_names = (*self._policy_names, name)
+
+    # Verbs
+
+    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> bool:
+        """Set the scene up anew and forget the instruction's run."""
+        work = partial(self._run.reset, task, seed, variation, condition)
+        return self._gate.command(EpisodeState.STARTING, work, self._gate.cannot_set_up)
+
+    def plan(self, instruction: str) -> bool:
+        """Begin an instruction: ask round one for the plan of its first sub-task."""
+        return self._gate.command(EpisodeState.PLANNING, lambda: self._run.plan(instruction), self._gate.cannot_act)
+
+    def plan_with(self, policy: PolicyFactory, instruction: str) -> bool:
+        """Begin an instruction that this policy carries out, just this once: the chosen one stays chosen."""
+        return self._gate.command(
+            EpisodeState.PLANNING, lambda: self._run.plan_with(policy, instruction), self._gate.no_scene
+        )
+
+    def predict(self) -> bool:
+        """Predict the next step and judge it; it then waits for approval."""
+        return self._gate.command(EpisodeState.PREDICTING, self._turns.predict, self._gate.cannot_predict)
+
+    def redo(self) -> bool:
+        """Throw the pending prediction away and predict again."""
+        return self.predict()
+
+    def approve(self) -> bool:
+        """Carry the pending prediction out, unless its verdict is to refuse it. Where it is to ask, this is the yes.
+
+        After a failure with a proposed correction it is the yes to that.
+        """
+        return self._gate.command(EpisodeState.MOVING, self._turns.approve, self._gate.cannot_approve, keep=True)
+
+    def skip(self) -> bool:
+        """Count the predicted step, or else the current one, as done without moving."""
+        return self._gate.command(EpisodeState.PLANNING, self._turns.skip, self._gate.cannot_skip, keep=True)
+
+    def run(self) -> bool:
+        """Predict and execute until the instruction is complete; wait for approval where the verdict is to ask.
+
+        A pending prediction that is not refused is taken up, as is a proposed correction; a fresh scene's own
+        instruction is planned first.
+        """
+        with self._board.lock:
+            resume = self._gate.cannot_approve() is None
+            instruction = self._run.given_instruction if self._turns.rollout is None else None
+            return self._gate.command(
+                EpisodeState.PREDICTING,
+                lambda: self._run.run(instruction, resume),
+                self._gate.cannot_act if instruction else self._gate.cannot_predict,
+                keep=resume,
+                running=True,
+            )
+
+    def pause(self) -> bool:
+        """Let the present motion (or prediction) end, then wait."""
+        with self._board.lock:
+            state = self.snapshot().state
+            if state is EpisodeState.AWAITING and self._turns.running:
+                self._turns.running = False
+                self._board.update(state=EpisodeState.PAUSED)
+                self._worker.wake()
+                return True
+            if state is EpisodeState.MOVING or (self._turns.running and state.busy):
+                self._turns.pause = True
+                return True
+            return self._gate.refuse("Nothing is under way that could be paused.")
+
+    def stop(self) -> bool:
+        """Halt now: a motion stops at its next control tick, and all queued commands are dropped."""
+        with self._board.lock:
+            self._turns.running = self._turns.pause = False
+            if self._stage.is_open and not self._worker.closed:
+                self._board.update(state=EpisodeState.STOPPED, correction=None)
+                self._board.post(Stopped)
+                self._worker.interrupt()
+                if not self._worker.arm_moves:
+                    self._worker.at_rest()
+            return True
+
+    def home(self) -> bool:
+        """Open the gripper and return to the home posture; a pending prediction is dropped."""
+        return self._gate.command(EpisodeState.MOVING, self._run.home, self._gate.no_scene)
+
+    def recover(self) -> bool:
+        """A person has seen to what holds the arm, and made sure that nobody is in reach: it may move again.
+
+        Nothing moves by that.
+        """
+        return self._gate.command(EpisodeState.RECOVERING, self._run.recover, self._gate.cannot_recover)
+
+    def set_policy(self, name: str) -> bool:
+        """Change the policy; it is loaded when it is first chosen. A pending prediction is dropped."""
+        with self._board.lock:
+            if name not in self._policy_names:
+                return self._gate.refuse(f'There is no policy "{name}". There are: {", ".join(self._policy_names)}.')
+            return self._gate.command(EpisodeState.STARTING, lambda: self._run.set_policy(name))
+
+    def set_speed(self, speed: float) -> bool:
+        """The pace of the motions from the next one on: 1 is real time, 0 as fast as possible.
+
+        What waits for approval is judged anew.
+        """
+        with self._board.lock:
+            if not (math.isfinite(speed) and speed >= 0):
+                return self._gate.refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
+            if not 0 < speed <= 1 and Ability.HURRY not in self.snapshot().abilities:
+                return self._gate.refuse("Faster than real time is for a simulation.")
+            self._board.update(speed=float(speed))
+            state = self.snapshot().state
+            if self._gate.waits():  # what is approved has to be what was judged
+                self._gate.command(EpisodeState.PREDICTING, lambda: self._hand.judge_again(state), keep=True)
+            return True
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Stop, release the world, and end the worker thread."""
+        self._worker.close(timeout)

@@ -1,0 +1,1 @@
+"""What decides: the policy protocol, CLAP, the scripted expert, and checkpoints."""

@@ -1,0 +1,166 @@
+"""How the planner's model answers a question: greedy, under a grammar, with what it has read of the views kept.
+
+Several questions are asked about the same views: what is there, the next step, and the step again if the operator
+wants another prediction. The images are encoded, and the prompt read up to their end, once for all of them. Where the
+grammar leaves no choice, a token costs nothing: the model reads it together with the next one that it does choose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
+
+from clap.errors import InvalidPlannerTextError
+from clap.geometry.frames import VIEW_NAMES
+from clap.geometry.views import CanonicalViews
+from clap.policies.base import OnText
+from clap.policies.planner.constrained_decoding import Grammar
+from clap.policies.planner.model import PlannerModel, PlannerSettings, patch_grid, patchify
+from clap.policies.planner.prefix_cache import Reading, rows_of
+from clap.policies.planner.test_time_augmentation import Looks
+
+IMAGE_PAD, VISION_START, VISION_END = "<|image_pad|>", "<|vision_start|>", "<|vision_end|>"
+BOS, ANSWER = "<bos>", "<answer>"
+CHAT_START, CHAT_END = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+
+
+def image_prefix(tokens_per_view: int) -> str:
+    """The three named views as text, one <|image_pad|> per merged patch."""
+    image = VISION_START + IMAGE_PAD * tokens_per_view + VISION_END
+    return " ".join(f"{name} {image}" for name in VIEW_NAMES) + " "
+
+
+def wrap_prompt(text: str, chat: bool) -> str:
+    """A question between its opening and the mark after which the answer begins."""
+    return f"{CHAT_START}{text}{CHAT_END}" if chat else f"{BOS} {text} {ANSWER}"
+
+
+def tokens_per_view(config: Qwen2_5_VLConfig, size: int) -> int:
+    """Image tokens of a view of ``size`` pixels. Raises CheckpointError if it does not divide into patches."""
+    return (patch_grid(config, size) // config.vision_config.spatial_merge_size) ** 2
+
+
+def image_inputs(
+    config: Qwen2_5_VLConfig,
+    settings: PlannerSettings,
+    rgb: NDArray[np.uint8],
+    depth: NDArray[np.floating],
+    edge: float,
+) -> tuple[Tensor, Tensor]:
+    """Views, rgb (N, S, S, 3) and depth (N, S, S) in a cube of ``edge`` metres, as the model's patches and grid."""
+    grid = patch_grid(config, rgb.shape[1])
+    return patchify(rgb, depth, edge, config, settings), torch.tensor([[1, grid, grid]] * len(rgb))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer's text, and the ``scatter`` (3, 2) pixels of its last place in each view over several looks; 0 where
+    there was a single one."""
+
+    text: str
+    scatter: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Views that were read by all looks: the prompt up to the last image, ``length`` tokens of it."""
+
+    views: CanonicalViews
+    reading: Reading
+    length: int
+
+
+class Answers:
+    """Answers questions about views, or about nothing but text, on the CPU in float32.
+
+    Raises CheckpointError if the settings ask for looks that the tokenizer does not allow.
+    """
+
+    def __init__(self, model: PlannerModel, tokenizer: PreTrainedTokenizerFast, settings: PlannerSettings):
+        self.model, self.tokenizer, self.settings = model, tokenizer, settings
+        self._grammar = Grammar(tokenizer, model.config.text_config.vocab_size)
+        self._looks, self._one_look = Looks(tokenizer, settings.looks), Looks(tokenizer, 1)
+        self._seen: _Seen | None = None
+
+    def answer(
+        self,
+        question: str,
+        grammar: str | None,
+        max_new_tokens: int,
+        on_text: OnText | None = None,
+        views: CanonicalViews | None = None,
+    ) -> Answer:
+        """The answer to ``question``, which follows the ``views`` if there are any; it matches ``grammar``, if any.
+
+        Raises InvalidPlannerTextError if the length limit cut it.
+        """
+        with torch.inference_mode():
+            if views is None:
+                ids = self._encode(wrap_prompt(question, self.settings.chat))
+                return self._write(Reading(self.model), ids, self._one_look, grammar, max_new_tokens, on_text)
+            prefix = image_prefix(tokens_per_view(self.model.config, views.size))
+            ids = self._encode(wrap_prompt(prefix + question, self.settings.chat))
+            seen = self._read(views, ids)
+            rest = ids[seen.length :]
+            return self._write(seen.reading, rest, self._looks, grammar, max_new_tokens, on_text, views.size)
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _write(
+        self,
+        reading: Reading,
+        prompt: list[int],
+        looks: Looks,
+        grammar: str | None,
+        max_new_tokens: int,
+        on_text: OnText | None,
+        size: int = 0,
+    ) -> Answer:
+        """Write an answer behind what was read and the rest of the ``prompt``."""
+        follower, places = self._grammar.follow(grammar), looks.answer(size)
+        unread, written = [rows_of(prompt, looks.count)], list[int]()
+        while len(written) < max_new_tokens:
+            allowed = follower.allowed(self.model.config.text_config.vocab_size)
+            logits = None
+            if allowed.sum() == 1:
+                token = int(allowed.int().argmax())
+            else:
+                logits, unread = reading.read(torch.cat(unread, 1)), []
+                token = int(logits.log_softmax(-1).mean(0).masked_fill(~allowed, float("-inf")).argmax())
+            token, own = places.follow(token, logits)
+            written.append(token)
+            if token == self.tokenizer.eos_token_id:
+                return Answer(self._text(written), places.scatter)
+            follower.take(token)
+            unread.append(own[:, None])
+            if on_text is not None:
+                on_text(self._text(written))
+        raise InvalidPlannerTextError("The planner's answer was cut at its length limit.", raw=self._text(written))
+
+    def _text(self, written: list[int]) -> str:
+        text: str = self.tokenizer.decode(written, skip_special_tokens=True)
+        return text.strip()
+
+    def _read(self, views: CanonicalViews, ids: list[int]) -> _Seen:
+        """What all looks have read of the views: the prompt up to the end of the last image, which is the same for
+        every question about them."""
+        if self._seen is not None and self._seen.views is views:
+            self._seen.reading.back_to(self._seen.length)
+            return self._seen
+        end = len(ids) - ids[::-1].index(self.model.config.vision_end_token_id)
+        prompt = rows_of(ids[:end], self._looks.count)
+        patches, grid = image_inputs(
+            self.model.config, self.settings, *self._looks.shown(views), 2 * views.workspace.half_extent
+        )
+        reading = Reading(self.model)
+        is_image = (prompt == self.model.config.image_token_id).int()
+        reading.read(prompt, pixel_values=patches, image_grid_thw=grid, mm_token_type_ids=is_image)
+        self._seen = _Seen(views, reading, end)
+        return self._seen

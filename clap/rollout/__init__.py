@@ -1,0 +1,1 @@
+"""One instruction's run without threads or input and output: plan, predict, judge, execute, correct."""

@@ -1,0 +1,1 @@
+"""Camera calibration: boards, samples, hand-eye fit, its quality, and where it is kept."""

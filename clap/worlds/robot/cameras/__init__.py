@@ -1,0 +1,1 @@
+"""Intel RealSense cameras: devices, recordings and librealsense's software device."""

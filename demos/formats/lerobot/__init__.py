@@ -1,0 +1,1 @@
+"""LeRobot v3 sets of others in, and chosen episodes out."""

@@ -1,0 +1,1 @@
+"""Recording: from an episode's motions to a take of the store."""

@@ -1,0 +1,1 @@
+"""Replay of a demonstration: keyframe by keyframe, or every frame."""

@@ -1,0 +1,1 @@
+"""Demonstrations on the disk: a crash-safe set of LeRobot v3 files."""

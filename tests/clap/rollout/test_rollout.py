@@ -1,0 +1,173 @@
+"""The loop of one instruction: the look before it, what is told of a refusal, and the end of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clap.errors import InvalidInstructionError
+from clap.geometry.frames import Pose
+from clap.policies.base import INITIAL_STEP
+from clap.policies.prediction import Plan, PlanStatus
+from clap.rollout.errors import StepRepeatedError
+from clap.rollout.refusals import RefusedInstructionError, refusal
+from clap.rollout.rollout import MAX_REPEATS, Rollout
+from clap.rollout.unattended import run_unattended
+from tests.support.kinematic_world import BOXES, STEPS, KinematicWorld, TouchPolicy
+
+TOUCH = "touch the block"
+
+
+class Refusing(TouchPolicy):
+    """Sees the boxes, and refuses whatever it is asked for."""
+
+    reason = "there is no green block"
+
+    def plan(self, instruction, last_step, on_text=None, seen=None):
+        return Plan(PlanStatus.REFUSED, reason=self.reason)
+
+
+class CountingWorld(KinematicWorld):
+    """Counts the observations that are taken of it."""
+
+    observed = 0
+
+    def observe(self):
+        self.observed += 1
+        return super().observe()
+
+
+def begun(kind=TouchPolicy):
+    world = CountingWorld()
+    return Rollout(world, kind(world), TOUCH)
+
+
+def test_the_look_is_taken_once_and_every_plan_is_told_of_it():
+    rollout = begun()
+    for step in STEPS[:3]:
+        rollout.policy.told = None
+        rollout.ask_plan()
+        assert rollout.policy.told == rollout.seen == tuple(BOXES)
+        rollout.remember(step)
+    assert rollout.policy.looks == 1
+
+
+def test_the_first_decision_is_made_from_the_observation_of_the_look():
+    rollout = begun()
+    rollout.ask_plan()
+    rollout.decide()
+    assert rollout.world.observed == 1
+    rollout.decide()  # predicting again is for another look
+    assert rollout.world.observed == 2
+
+
+def test_after_a_motion_the_first_decision_looks_again():
+    rollout = begun()
+    rollout.ask_plan()
+    rollout.execute(rollout.policy.predict(rollout.world.observe(), rollout.plan, INITIAL_STEP))
+    rollout.ask_plan()
+    seen_before = rollout.world.observed
+    assert rollout.decide().observation.gripper_pose is rollout.world.pose
+    assert rollout.world.observed == seen_before + 1
+
+
+def test_a_real_table_is_always_observed_anew():
+    world = CountingWorld(clock=lambda: 0.0)
+    rollout = Rollout(world, TouchPolicy(world), TOUCH)
+    rollout.ask_plan()
+    rollout.decide()
+    assert world.observed == 2
+
+
+def test_another_policy_looks_for_itself_only_if_nothing_was_named():
+    rollout = begun()
+    rollout.ask_plan()
+    other = TouchPolicy(rollout.world)
+    rollout.use(other)
+    rollout.ask_plan()
+    assert (other.looks, other.told) == (0, tuple(BOXES))
+    rollout.seen = None
+    rollout.use(other)
+    rollout.ask_plan()
+    assert (other.looks, other.told) == (1, tuple(BOXES))
+
+
+def test_a_refusal_says_why_and_what_is_there():
+    with pytest.raises(RefusedInstructionError) as caught:
+        begun(Refusing).ask_plan()
+    assert isinstance(caught.value, InvalidInstructionError)
+    assert caught.value.name == "instruction refused"
+    assert caught.value.sentence == "There is no green block."
+    assert caught.value.next_move == "On the table I see: red block, red cup. Rephrase, or reset the scene."
+
+
+@pytest.mark.parametrize(
+    ("reason", "seen", "next_move"),
+    [
+        ("there is no drawer", (), "I see: nothing."),
+        ("several blocks match", ("red block", "blue block"), "I see: red block, blue block."),
+        ("there is no drawer", None, "examples"),
+        ("there is no such thing here", ("red cup",), "I see: red cup."),
+        ("it is not known what is on the table", None, "with its colour"),
+        ("it is not said where to put it", ("red cup",), "where it goes"),
+        ("that is not something the robot can do", ("red cup",), "container"),
+        ("that cannot be picked up", ("red cup",), "block"),
+        ("nothing can be put there", ("red cup",), "cup"),
+        ("the request says not to do it", ("red cup",), "instead"),
+        ("a reason that nobody foresaw", ("red cup",), "examples"),
+    ],
+)
+def test_every_refusal_has_a_next_move_that_fits(reason, seen, next_move):
+    error = refusal(reason, seen)
+    assert error.sentence == reason.capitalize() + "."
+    assert next_move in error.next_move
+
+
+def test_an_unattended_run_tells_of_the_refusal():
+    world = KinematicWorld()
+    result = run_unattended(world, Refusing(world), TOUCH)
+    assert not result.success
+    assert (result.failure.name, result.steps_done) == ("instruction refused", 0)
+
+
+@pytest.mark.parametrize(("knows", "steps"), [(True, len(STEPS)), (False, 1)])
+def test_the_goal_ends_a_run_only_for_a_policy_that_does_not_know_its_end(knows, steps, monkeypatch):
+    world = KinematicWorld()
+    policy = TouchPolicy(world)
+    policy.knows_completion = knows
+    monkeypatch.setattr(world, "success", lambda: True)
+    result = run_unattended(world, policy, TOUCH)
+    assert result.success
+    assert result.steps_done == steps
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_only_a_policy_that_names_steps_can_repeat_one(knows):
+    rollout = begun()
+    rollout.policy.knows_completion, rollout.policy.stuck = knows, True
+    for _ in range(MAX_REPEATS - 1):
+        rollout.ask_plan()
+        rollout.execute(rollout.decide().prediction)
+    rollout.ask_plan()
+    if knows:
+        with pytest.raises(StepRepeatedError):
+            rollout.decide()
+    else:
+        assert rollout.decide().prediction.step == STEPS[0]
+
+
+@pytest.mark.parametrize("shift", [np.zeros(4), np.array([0, 0, 0.1, 0])])
+def test_a_hand_that_only_turned_is_looked_at_anew(shift):
+    rollout = begun()
+    rollout.ask_plan()
+    pose = rollout.world.pose
+    rollout.world.pose = Pose(pose.position.copy(), pose.quaternion + shift)
+    rollout.decide()
+    assert rollout.world.observed == 1 + shift.any()
+
+
+def test_a_goal_that_holds_from_the_start_is_no_excuse_for_doing_nothing(monkeypatch):
+    rollout = begun()
+    rollout.policy.knows_completion = False
+    monkeypatch.setattr(rollout.world, "success", lambda: True)
+    assert rollout.ask_plan().status is PlanStatus.STEPS

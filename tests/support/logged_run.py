@@ -1,0 +1,56 @@
+"""A run's folder with logs that the real loggers wrote, without the hour that the trainings take."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+from training.planner.train import PlannerTraining
+from training.predictor.settings import Progress
+from training.predictor.train import PredictorTraining
+
+LINES = 450
+
+
+def write_logs(run: Path, lines: int = LINES) -> None:
+    """planner/log.jsonl and predictor/log.jsonl in the run's folder, with falling losses and two evaluations each."""
+    with contextlib.redirect_stdout(io.StringIO()):  # the loggers print each line too
+        _log(run, lines)
+
+
+def _log(run: Path, lines: int) -> None:
+    for part in ("planner", "predictor"):
+        (run / part).mkdir(parents=True, exist_ok=True)
+        (run / part / "log.jsonl").unlink(missing_ok=True)
+    counts = {"step": 0, "stage_step": 0, "joint": 1, "scenes": 0, "plans": 0, "evaluations": 0}
+    planner = SimpleNamespace(elapsed=0.0, counts=counts, out=run / "planner", config=SimpleNamespace(minutes=60))
+    predictor = SimpleNamespace(progress=Progress(), settings=SimpleNamespace(out=run / "predictor"))
+    progress = predictor.progress
+    PredictorTraining.log(predictor, event="start", parameters=2_000_000, train=15_000, held_out=800)
+    for k in range(1, lines + 1):
+        planner.elapsed, counts["step"], counts["scenes"] = 8.0 * k, 25 * k, 200 * k
+        progress.step, progress.samples, progress.seconds, progress.cpu_seconds = 50 * k, 800 * k, 9.0 * k, 8.0 * k
+        PlannerTraining.log(planner, loss=10 / k, text=4 / k, within_8px=1 - 1 / k, plan_accuracy=1 - 0.5 / k)
+        PredictorTraining.log(predictor, heatmap=9 / k, rotation=6 / k, samples_per_second=22.0, minutes_left=1.0)
+        if k in (lines // 2, lines):
+            figures = {"scenes": 40, "plans": 30, "keypoints_within_8px": 0.8, "keypoint_median_p90_px": [2.5, 13.0]}
+            PlannerTraining.log(planner, **figures, step_accuracy=0.9, plans_exact=0.7)
+            event = "end" if k == lines else "evaluation"
+            PredictorTraining.log(predictor, event=event, count=800, median_mm=3.0, p90_mm=9.0, within_1cm=0.9)
+
+
+def write_run(run: Path, checkpoint: Path) -> None:
+    """What both trainings leave in a run's folder, with the models and records of a checkpoint."""
+    write_logs(run)
+    record = json.loads((checkpoint / "record.json").read_text("utf-8"))
+    for part, target in (("planner", run / "planner"), ("predictor", run / "predictor" / "predictor")):
+        for source in (checkpoint / part).rglob("*"):
+            if source.is_file():
+                copy = target / source.relative_to(checkpoint / part)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(source.read_bytes())
+    (run / "planner" / "training_record.json").write_text(json.dumps(record["planner"]), "utf-8")
+    (run / "predictor" / "evaluation.json").write_text(json.dumps(record["predictor"]), "utf-8")

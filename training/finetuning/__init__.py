@@ -1,0 +1,1 @@
+"""Trainings at the paper's size: Qwen2.5-VL with LoRA, SigLIP and DINOv2, by accelerate."""

@@ -1,0 +1,209 @@
+"""Zoomed views of the trajectory records as training samples.
+
+A data folder holds complete shards ``shard-00000``, ``shard-00001``, ...; each appears by an atomic rename, so whatever
+is listed can be read while more are being made.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clap.errors import ClapError
+from clap.geometry.frames import Array, Workspace
+from clap.geometry.rotation import quaternion_to_bins
+from clap.policies.expert_keyframes import yaw_period
+from clap.robots.fr3 import TABLE_HEIGHT
+from clap.worlds.tabletop.objects import CUP_HEIGHT, HANDLE_HEIGHT, SORTER_HEIGHT
+from clap.worlds.tabletop.phrasing import HANDLE, SORTER
+from clap.worlds.tabletop.tasks import Subtask
+
+HELD_OUT_SHARE = 0.1
+"""Share of every shard, at its end, that is not trained on: neighbours in a shard come from one episode. Where
+demonstrations recur from shard to shard it measures fit, not generalisation: a validation folder measures that."""
+
+SHARD_FILES = ("records.jsonl", "zooms_rgb.npy", "zooms_depth.npy")
+
+CONTACT_KINDS = ("grasps", "places", "pulls")
+"""Steps that end in contact, for records that do not say it themselves."""
+
+STANDING = {"cup": CUP_HEIGHT / 2, SORTER: SORTER_HEIGHT, HANDLE: HANDLE_HEIGHT}
+"""Height above the table, metres, of the named points of things that are not picked up."""
+
+
+class TrainingDataError(ClapError):
+    """The data folder holds no usable samples."""
+
+    name = "training data not usable"
+    default_next_move = "Generate the data first (`make train-mini` does), then start the training again."
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the network must answer for one zoom, and what it is told besides the views.
+
+    ``position`` (3,) local coordinates of the window; ``bins`` (3,) rotation bins; ``gripper_open`` after the action;
+    ``ignore_collisions`` True if the step ends in contact; ``gripper_now`` the present opening; ``edge`` metres, the
+    window's side; ``height`` of the window's centre in edges, world z where the table is at its standard height.
+    ``yaw_period`` of the pose, see keyframes.yaw_period; ``hand_waits`` above a thing that is to be grasped.
+    """
+
+    step: str
+    position: Array
+    quaternion: Array
+    bins: NDArray[np.int64]
+    gripper_open: bool
+    ignore_collisions: bool
+    gripper_now: float
+    edge: float
+    height: float
+    yaw_period: float | None = None
+    hand_waits: bool = False
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A batch in numpy: ``rgb`` (B, 3, S, S, 3) in 0 .. 255, ``depth`` (B, 3, S, S) float32 in window edges, 0 = empty,
+    ``position`` (B, 3) local, ``height`` (B,) of the windows' centres in edges, and the targets they belong to (whose
+    ``position`` and ``height`` are from before any shift)."""
+
+    rgb: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    position: Array
+    height: Array
+    targets: list[Target]
+
+
+def step_kind(step: str) -> str:
+    """The skill a step names: "moves above", "grasps", "places" and so on."""
+    words = step.split()[2:4]
+    return " ".join(word for word in words if word != "the") if words else step
+
+
+def table_height(record: dict[str, Any]) -> float:
+    """World z of the table top in a record, metres: augmentation moves scenes up and down, table and all.
+
+    Found from the things that stand at a known height, where the record does not say it; standard if there are none.
+    """
+    if "table_height" in record:
+        return float(record["table_height"])
+    offsets = [
+        thing["position"][2] - STANDING[kind]
+        for thing in record.get("objects", ())
+        for kind in (thing["name"], thing["name"].split()[-1])
+        if kind in STANDING
+    ]
+    return float(np.median(offsets)) if offsets else TABLE_HEIGHT
+
+
+def _target(record: dict[str, Any], zoom: dict[str, Any]) -> Target:
+    window = Workspace(tuple(zoom["low"]), tuple(zoom["high"]))
+    quaternion = np.asarray(record["action"]["quaternion"], float)
+    edge, raised = 2 * window.half_extent, table_height(record) - TABLE_HEIGHT
+    return Target(
+        step=record["step"],
+        position=window.to_local(np.asarray(record["action"]["position"], float)),
+        quaternion=quaternion,
+        bins=quaternion_to_bins(quaternion),
+        gripper_open=bool(record["action"]["gripper_open"]),
+        ignore_collisions=bool(record.get("contact", step_kind(record["step"]).startswith(CONTACT_KINDS))),
+        gripper_now=float(record["gripper_open"]),
+        edge=edge,
+        height=(float(window.center[2]) - raised) / edge,
+        **how_it_turns(record),
+    )
+
+
+def how_it_turns(record: dict[str, Any]) -> dict[str, Any]:
+    """``yaw_period`` and ``hand_waits`` of the step that a record shows, by the names of its things; as the record
+    says, where it does."""
+    if "turns" in record:
+        return dict(record["turns"])
+    thing, *place = record.get("task_objects", [""])
+    if not place:
+        return {}  # the drawer is opened
+    container = SORTER if place[0].endswith(" hole") else place[0]
+    index = int(record["step_index"])
+    return {"yaw_period": yaw_period(Subtask(thing, container), index), "hand_waits": index == 1}
+
+
+class ZoomData:
+    """All zooms of a data folder, split into a training part and a held-out part; grows with ``refresh``.
+
+    ``held_out`` is the share of every shard, at its end, that is held out; 1 for a folder that is only for validation.
+    """
+
+    def __init__(self, folder: Path | str, held_out: float = HELD_OUT_SHARE):
+        self.folder = Path(folder)
+        self.held_out = held_out
+        self.demonstrations: set[tuple[str, int]] = set()
+        self._shards: dict[str, tuple[NDArray[np.uint8], NDArray[np.float16]]] = {}
+        self._entries: dict[bool, list[tuple[str, int, Target]]] = {True: [], False: []}
+        self.refresh()
+        if not (self._entries[False] or held_out == 1) or not (self._entries[True] or held_out == 0):
+            raise TrainingDataError(f"{self.folder} holds no complete shard with zoomed trajectory views.")
+
+    def refresh(self) -> None:
+        """Take in the shards that appeared since the last call."""
+        for path in sorted(self.folder.glob("shard-*")):
+            complete = all((path / name).exists() for name in SHARD_FILES)
+            if path.name in self._shards or not path.name.removeprefix("shard-").isdigit() or not complete:
+                continue
+            rgb = np.load(path / "zooms_rgb.npy", mmap_mode="r", allow_pickle=False)
+            depth = np.load(path / "zooms_depth.npy", mmap_mode="r", allow_pickle=False)
+            entries = []
+            with open(path / "records.jsonl", encoding="utf-8") as lines:
+                for record in map(json.loads, lines):
+                    if record["kind"] == "trajectory":
+                        if "demo" in record:
+                            self.demonstrations.add((record["task"], record["demo"]))
+                        entries += [(path.name, zoom["index"], _target(record, zoom)) for zoom in record["zooms"]]
+            inside = [entry for entry in entries if np.abs(entry[2].position).max() < 1]
+            first_held_out = len(inside) - math.ceil(self.held_out * len(inside))
+            self._entries[False] += inside[:first_held_out]
+            self._entries[True] += inside[first_held_out:]
+            self._shards[path.name] = (rgb, depth)
+
+    def count(self, held_out: bool = False) -> int:
+        """Samples in a part."""
+        return len(self._entries[held_out])
+
+    @property
+    def shards(self) -> int:
+        """Shards read so far."""
+        return len(self._shards)
+
+    @property
+    def image_size(self) -> int:
+        """Side of a zoomed view in pixels."""
+        return int(next(iter(self._shards.values()))[0].shape[2])
+
+    def steps(self) -> set[str]:
+        """All step instructions that occur."""
+        return {target.step for entries in self._entries.values() for _, _, target in entries}
+
+    def read(self, indices: NDArray[np.integer], held_out: bool = False) -> Samples:
+        """The samples at the given indices of a part, unchanged."""
+        rows = [self._entries[held_out][int(index)] for index in indices]
+        rgb = np.stack([self._shards[name][0][row] for name, row, _ in rows])
+        depth = np.stack([self._shards[name][1][row].astype(np.float32) / target.edge for name, row, target in rows])
+        targets = [target for *_, target in rows]
+        position = np.stack([target.position for target in targets])
+        return Samples(rgb, depth, position, np.array([target.height for target in targets]), targets)
+
+
+def require_apart(training: ZoomData, validation: ZoomData) -> None:
+    """Raises TrainingDataError if a demonstration is both trained on and validated with."""
+    shared = sorted(training.demonstrations & validation.demonstrations)
+    if shared:
+        task, number = shared[0]
+        raise TrainingDataError(
+            f"{validation.folder} and {training.folder} share {len(shared)} demonstrations: {task} number {number}.",
+            "Generate the validation folder from other demonstrations.",
+        )

@@ -1,0 +1,1 @@
+"""What pages and server say to each other: commands up, messages and pictures down."""

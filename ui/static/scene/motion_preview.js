@@ -1,0 +1,35 @@
+// A rehearsal in the arm's twin: the ghost goes the way that the arm would go, and then stands at its end again.
+
+import { toast } from "../common/toasts.js";
+
+export class RehearsalShow {
+  constructor(scene) {
+    this.scene = scene;
+  }
+
+  rehearsal({ poses, seconds, clear, sentence }) {
+    toast(sentence, clear ? {} : { tone: "warn" });
+    this.poses = poses;
+    this.seconds = seconds;
+    this.begun = performance.now();
+    if (poses.length) this.go();
+  }
+
+  /** What waits is another step by now, or none. */
+  status({ can }) {
+    if (!can.rehearse) this.end();
+  }
+
+  go() {
+    const share = (performance.now() - this.begun) / 1000 / this.seconds;
+    if (!this.poses || share >= 1) return this.end();
+    this.scene.rehearse(this.poses[Math.floor(share * this.poses.length)]);
+    requestAnimationFrame(() => this.go());
+  }
+
+  end() {
+    if (!this.poses) return;
+    this.poses = null;
+    this.scene.rehearse(null);
+  }
+}
