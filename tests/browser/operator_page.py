@@ -23,6 +23,7 @@ Look = tuple[dict[str, int], str]
 """A window's size and its theme."""
 
 USUAL: Look = (SCREEN, "dark")
+THEMES = ("dark", "light")
 OTHERS: list[Look] = [(SMALL, "light"), (SCREEN, "light"), (SMALL, "dark")]
 
 
@@ -42,6 +43,10 @@ PASSED = """([known, states]) => {
   const told = window.__states.slice(known);
   return states.every((state) => told.includes(state) && told.splice(0, told.indexOf(state) + 1));
 }"""
+PASS_FRAMES = """(count) => new Promise((done) => {
+  const next = () => (count-- > 0 ? requestAnimationFrame(next) : done());
+  next();
+})"""
 EXTENT = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
   const { scrollWidth, scrollHeight } = document.documentElement;
   done([scrollWidth, scrollHeight]);
@@ -128,8 +133,12 @@ class ConsolePage:
         """Size the window and choose the theme by its button. Names of screenshots then say which, unless usual."""
         size, theme = self._look = wanted
         self.page.set_viewport_size(size)  # type: ignore[arg-type]
+        self.paint(theme)
+
+    def paint(self, theme: str) -> None:
+        """Choose the theme "dark" or "light" by its button, also where a dialog is in front of it."""
         if self.page.evaluate("document.body.classList.contains('dark')") != (theme == "dark"):
-            self.page.click("#c-theme")
+            self.page.evaluate("document.getElementById('c-theme').click()")
 
     def operate(self) -> None:
         """Come to operate: a page of another test lets go, as a colleague would."""
@@ -196,6 +205,13 @@ class ConsolePage:
         self.tell(kind)
         self.page.wait_for_function(PASSED, arg=[known, list(states)], timeout=60_000)
 
+    def obeyed(self) -> None:
+        """Wait until all that this page has sent was obeyed: a switch that it flips last has been told of, twice."""
+        each = self.status("approve_each")
+        for value in (not each, each):
+            self.tell("approve-each", value=value)
+            self.page.wait_for_function("value => window.__clap.status.approve_each === value", arg=value)
+
     def wait_for_trouble(self, name: str, timeout: int = PATIENCE_MS) -> None:
         """Wait until a real arm is held for this reason."""
         self.page.wait_for_function("name => window.__clap.status.trouble?.name === name", arg=name, timeout=timeout)
@@ -220,6 +236,10 @@ class ConsolePage:
         """Width and height of all that could be scrolled to, once the page has been laid out and drawn as it is now."""
         width, height = self.page.evaluate(EXTENT)
         return width, height
+
+    def draw(self, frames: int) -> None:
+        """Wait until the page has been drawn so many times more."""
+        self.page.evaluate(PASS_FRAMES, frames)
 
     def screenshot(self, name: str) -> None:
         """Save what is seen, if CLAP_SCREENSHOTS names a folder."""
