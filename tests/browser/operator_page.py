@@ -23,6 +23,7 @@ Look = tuple[dict[str, int], str]
 """A window's size and its theme."""
 
 USUAL: Look = (SCREEN, "dark")
+THEMES = ("dark", "light")
 OTHERS: list[Look] = [(SMALL, "light"), (SCREEN, "light"), (SMALL, "dark")]
 
 
@@ -33,10 +34,19 @@ def looks(*others: Look) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("console", every, ids=ids, indirect=True)
 
 
-ARRIVED = """([before, states]) => {
+ARRIVED = """([before, known, states]) => {
   const { seq, state } = window.__clap.status;
-  return seq > before && states.includes(state);
+  const looksAround = document.body.classList.contains("c-no-set-up");  // a real table: its status changes by itself
+  return seq > before && states.includes(state) && (window.__states.length > known || !looksAround);
 }"""
+PASSED = """([known, states]) => {
+  const told = window.__states.slice(known);
+  return states.every((state) => told.includes(state) && told.splice(0, told.indexOf(state) + 1));
+}"""
+PASS_FRAMES = """(count) => new Promise((done) => {
+  const next = () => (count-- > 0 ? requestAnimationFrame(next) : done());
+  next();
+})"""
 EXTENT = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
   const { scrollWidth, scrollHeight } = document.documentElement;
   done([scrollWidth, scrollHeight]);
@@ -63,6 +73,19 @@ KEEP_TOASTS = """(() => {
 })()"""
 """Toasts fade: this remembers what they said."""
 
+KEEP_STATES = """(() => {
+  let latest;
+  window.__states = [];
+  window.__clap = {
+    get status() { return latest; },
+    set status(told) {
+      if (told.state !== latest?.state) window.__states.push(told.state);
+      latest = told;
+    },
+  };
+})()"""
+"""States may be over before the page is asked about them: this remembers which there were, one after the other."""
+
 
 SPEEDS = (0.5, 1, 2, 4, 0)
 """What the stops of the slider stand for: times real time, 0 as fast as it can."""
@@ -87,6 +110,7 @@ class ConsolePage:
         if not tour:  # a first visit would begin with it
             page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
         page.add_init_script(KEEP_TOASTS)
+        page.add_init_script(KEEP_STATES)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
 
@@ -109,8 +133,12 @@ class ConsolePage:
         """Size the window and choose the theme by its button. Names of screenshots then say which, unless usual."""
         size, theme = self._look = wanted
         self.page.set_viewport_size(size)  # type: ignore[arg-type]
+        self.paint(theme)
+
+    def paint(self, theme: str) -> None:
+        """Choose the theme "dark" or "light" by its button, also where a dialog is in front of it."""
         if self.page.evaluate("document.body.classList.contains('dark')") != (theme == "dark"):
-            self.page.click("#c-theme")
+            self.page.evaluate("document.getElementById('c-theme').click()")
 
     def operate(self) -> None:
         """Come to operate: a page of another test lets go, as a colleague would."""
@@ -158,10 +186,10 @@ class ConsolePage:
 
     def press_and_wait(self, verb: str, *states: str, timeout: int = 60_000) -> str:
         """Press a button, then wait until the console has left the state it was in for one of ``states``."""
-        before = self.status("seq")
+        before, known = self.status("seq"), self.page.evaluate("window.__states.length")
         self.press(verb)
         try:
-            self.page.wait_for_function(ARRIVED, arg=[before, list(states)], timeout=timeout)
+            self.page.wait_for_function(ARRIVED, arg=[before, known, list(states)], timeout=timeout)
         except sync_api.TimeoutError as error:
             last = {key: self.status(key) for key in ("state", "failure", "trouble", "verdict")}
             raise AssertionError(f"{verb} was not followed by {' or '.join(states)}: {last}") from error
@@ -170,6 +198,19 @@ class ConsolePage:
     def tell(self, kind: str, **fields: object) -> None:
         """Send a command as the page would."""
         self.page.evaluate("message => window.__clap.console.link.send(message)", {"type": kind, **fields})
+
+    def tell_and_pass(self, kind: str, *states: str) -> None:
+        """The same, then wait until the episode has gone through these states, however short each was."""
+        known = self.page.evaluate("window.__states.length")
+        self.tell(kind)
+        self.page.wait_for_function(PASSED, arg=[known, list(states)], timeout=60_000)
+
+    def obeyed(self) -> None:
+        """Wait until all that this page has sent was obeyed: a switch that it flips last has been told of, twice."""
+        each = self.status("approve_each")
+        for value in (not each, each):
+            self.tell("approve-each", value=value)
+            self.page.wait_for_function("value => window.__clap.status.approve_each === value", arg=value)
 
     def wait_for_trouble(self, name: str, timeout: int = PATIENCE_MS) -> None:
         """Wait until a real arm is held for this reason."""
@@ -195,6 +236,10 @@ class ConsolePage:
         """Width and height of all that could be scrolled to, once the page has been laid out and drawn as it is now."""
         width, height = self.page.evaluate(EXTENT)
         return width, height
+
+    def draw(self, frames: int) -> None:
+        """Wait until the page has been drawn so many times more."""
+        self.page.evaluate(PASS_FRAMES, frames)
 
     def screenshot(self, name: str) -> None:
         """Save what is seen, if CLAP_SCREENSHOTS names a folder."""

@@ -88,7 +88,7 @@ def test_verbs_have_keys_and_say_why_they_cannot_be_used(console: ConsolePage) -
     page.keyboard.press("p")
     page.wait_for_function("window.__clap.status.state === 'awaiting approval'")
     page.keyboard.press("a")  # what moves the arm needs Shift
-    page.wait_for_timeout(200)
+    console.obeyed()
     assert console.status("state") == "awaiting approval"
     page.keyboard.press("Shift+A")
     page.wait_for_function("window.__clap.status.steps_done === 1")

@@ -173,7 +173,8 @@ def test_a_gamepad_drives_shows_its_name_and_its_loss_ends_driving(driving: Cons
     assert page.locator("#c-drive-pad").inner_text() == "Gamepad: Test pad"
     before = position(driving)
     page.evaluate("window.__pad.axes[3] = 0.1")  # within the dead zone
-    page.wait_for_timeout(400)
+    applied = page.evaluate("window.__clap.drive.applied")
+    page.wait_for_function("before => window.__clap.drive.applied > before + 6", arg=applied)
     assert position(driving) == pytest.approx(before, abs=1e-3)
     page.evaluate("window.__pad.axes[3] = -1")
     moved(driving, 2, before)

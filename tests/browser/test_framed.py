@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -58,8 +58,9 @@ def test_a_visitor_in_a_frame_of_the_site_plans_and_stops(
         frame.page.close()
 
 
-def test_no_other_site_shows_the_console_in_a_frame(chromium: Browser, other_site: tuple[str, Path]) -> None:
-    with serving("expert") as (_, url):
-        frame = framed(chromium, other_site, url)
-        frame.wait_for_url("chrome-error://**")
-        frame.page.close()
+def test_no_other_site_shows_the_console_in_a_frame(
+    chromium: Browser, other_site: tuple[str, Path], console_url: Callable[[str], str]
+) -> None:
+    frame = framed(chromium, other_site, console_url("expert"))
+    frame.wait_for_url("chrome-error://**")
+    frame.page.close()

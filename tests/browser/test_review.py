@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser
 
 from demos.frames import Outcome
 from demos.store.store import DemonstrationStore
-from tests.browser.operator_page import SCREEN, ConsolePage
+from tests.browser.operator_page import SCREEN, THEMES, ConsolePage
 from tests.browser.served_console import serving
 from tests.browser.test_feel import UNDER_STOP
 from tests.browser.visitors import TABLET, Visit, violations, visitors
@@ -125,15 +126,13 @@ def test_without_recordings_the_panel_says_how_to_begin_and_offers_the_sample(sh
     assert page.evaluate("document.body.dataset.panel") == "operate"
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [SCREEN, TABLET], ids=["1440x900", "1024x768"])
-def test_gallery_and_episode_fit_show_stop_and_have_no_grave_fault(
-    visit: Visit, size: dict[str, int], theme: str
-) -> None:
-    console = visit(size=size, theme=theme, touch=size is TABLET)
+def test_gallery_and_episode_fit_show_stop_and_have_no_grave_fault(visit: Visit, size: dict[str, int]) -> None:
+    console = visit(size=size, touch=size is TABLET)
     page = console.page
     found: list[str] = []
-    for name in ("gallery", "episode"):
+    for theme, name in product(THEMES, ("gallery", "episode")):
+        console.paint(theme)
         gallery(console, 6)
         if name == "episode":
             open_one(console, "mixed")
@@ -147,12 +146,12 @@ def test_gallery_and_episode_fit_show_stop_and_have_no_grave_fault(
             "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('#c-demonstrations'))"
         )
         wide, _ = console.extent()
-        assert (wide, page.evaluate(inside)) == (size["width"], 0), name
-        assert page.evaluate(UNDER_STOP), f"Stop is covered: {name}"
+        assert (wide, page.evaluate(inside)) == (size["width"], 0), (name, theme)
+        assert page.evaluate(UNDER_STOP), f"Stop is covered: {name}, {theme}"
         for part, top in enumerate((0, size["height"] - 80)):
             page.evaluate(f"document.querySelector('#c-demonstrations').scrollTop = {top}")
             console.screenshot(f"review-{name}-{size['width']}-{theme}-{part}")
-        found += violations(console)
+        found += [f"{name}, {theme}: {fault}" for fault in violations(console)]
     assert not found, "\n".join(found)
     page.context.close()
 
@@ -206,7 +205,7 @@ def test_a_demonstration_is_scrubbed_by_keys_slider_and_charts_and_played(consol
     page.wait_for_function("() => window.__clap.review.frame >= 3")
     page.keyboard.press("p")
     paused = frame(console)
-    page.wait_for_timeout(600)
+    console.draw(30)
     assert frame(console) == paused
     assert "nothing to remark" in page.locator("[aria-label=Checks]").inner_text()
     assert page.locator(".r-mark").count() == 6

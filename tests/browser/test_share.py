@@ -142,7 +142,7 @@ def test_who_drives_and_loses_control_moves_nothing_any_more(anna_and_ben: Two) 
     anna.page.locator(".c-toast").get_by_role("button", name="Give control").click()
     anna.page.wait_for_function("() => !window.__clap.lease.mine")
     sent = anna.page.evaluate("window.__clap.drive.sent")
-    anna.page.wait_for_timeout(400)
+    anna.draw(25)
     assert anna.page.evaluate("window.__clap.drive.sent") == sent
     assert anna.page.locator(".c-hold").first.is_disabled()
     anna.page.keyboard.up("r")
