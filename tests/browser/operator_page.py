@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -39,6 +40,7 @@ ARRIVED = """([before, known, states]) => {
   const looksAround = document.body.classList.contains("c-no-set-up");  // a real table: its status changes by itself
   return seq > before && states.includes(state) && (window.__states.length > known || !looksAround);
 }"""
+TOASTED = "([known, text]) => window.__toasts.slice(known).some((toast) => toast.includes(text))"
 PASSED = """([known, states]) => {
   const told = window.__states.slice(known);
   return states.every((state) => told.includes(state) && told.splice(0, told.indexOf(state) + 1));
@@ -199,11 +201,19 @@ class ConsolePage:
         """Send a command as the page would."""
         self.page.evaluate("message => window.__clap.console.link.send(message)", {"type": kind, **fields})
 
-    def tell_and_pass(self, kind: str, *states: str) -> None:
-        """The same, then wait until the episode has gone through these states, however short each was."""
+    @contextmanager
+    def passing(self, *states: str) -> Iterator[None]:
+        """After what is done within, wait until the episode has gone through these states, however short each was."""
         known = self.page.evaluate("window.__states.length")
-        self.tell(kind)
+        yield
         self.page.wait_for_function(PASSED, arg=[known, list(states)], timeout=60_000)
+
+    @contextmanager
+    def toasting(self, text: str) -> Iterator[None]:
+        """After what is done within, wait until a toast has said this; it may have faded by then."""
+        known = self.page.evaluate("window.__toasts.length")
+        yield
+        self.page.wait_for_function(TOASTED, arg=[known, text])
 
     def obeyed(self) -> None:
         """Wait until all that this page has sent was obeyed: a switch that it flips last has been told of, twice."""

@@ -14,6 +14,7 @@ import pytest
 
 from demos.frames import HUMAN, POLICY, Outcome
 from demos.store.episode import RecordedEpisode
+from demos.store.folder import SetFolder
 from demos.store.journal import Journal
 from demos.store.store import DemonstrationStore
 from tests.browser.by_hand import moved, position, rests, switch_on
@@ -285,7 +286,7 @@ def test_a_take_that_the_crash_of_its_world_cut_short_is_offered_and_kept(
     moved(console, 2, before, -0.05)
     page.keyboard.up("f")
     rests(console)
-    (journal,) = Path(str(recorder.told()["folder"]), "takes").glob("*.journal")
+    (journal,) = SetFolder(Path(str(recorder.told()["folder"]))).takes.glob("*.journal")
     assert eventually(lambda: len(Journal(journal)) == recorder.take()["frames"]), "what was driven is on the disk"
     frames = recorder.take()["frames"]
     os.kill(station(started["expert"][0].pid), signal.SIGKILL)

@@ -105,12 +105,6 @@ def frame(console: ConsolePage) -> int:
     return int(console.page.evaluate("window.__clap.review.frame"))
 
 
-def told(console: ConsolePage, text: str) -> None:
-    """Wait until a toast says so."""
-    found = "text => [...document.querySelectorAll('.c-toast')].some((one) => one.innerText.includes(text))"
-    console.page.wait_for_function(found, arg=text)
-
-
 def test_without_recordings_the_panel_says_how_to_begin_and_offers_the_sample(shared: ConsolePage) -> None:
     page = shared.page
     gallery(shared, 6)
@@ -221,8 +215,8 @@ def test_labels_keyframes_and_steps_are_edited_and_seen_on_other_pages_and_undon
     open_one(console, "open the drawer")
     page.fill("#r-label-notes", "the handle slips <b>once</b>")
     page.select_option("#r-label-outcome", "partial")
-    page.click("#r-save-labels")
-    told(console, "The labels were changed.")
+    with console.toasting("The labels were changed."):
+        page.click("#r-save-labels")
     watcher.page.locator(".r-card", has_text="slips <b>once</b>").get_by_text("partly").wait_for()
     page.keyboard.press("Tab")
     page.evaluate("document.activeElement.blur()")
@@ -254,13 +248,13 @@ def test_trim_split_and_delete_can_all_be_undone(console: ConsolePage) -> None:
     open_one(console, "open the drawer")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
-    page.click("#r-trim-start")
-    told(console, "were kept")
+    with console.toasting("were kept"):
+        page.click("#r-trim-start")
     page.wait_for_function("() => document.querySelector('#r-slider').max === '11'")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    page.click("#r-split")
-    told(console, "split before frame")
+    with console.toasting("split before frame"):
+        page.click("#r-split")
     page.click("#r-back")
     gallery(console, 7)
     trash = page.locator(".r-trash-list").text_content() or ""

@@ -101,8 +101,8 @@ def test_a_step_is_shown_in_the_twin_before_the_arm_makes_it(robot: ConsolePage)
     assert robot.press_and_wait("plan", "planned", "failed") == "planned", robot.status("failure")
     predict(robot)
     page.evaluate(COUNT_GHOSTS)
-    robot.press("rehearse")
-    page.locator(".c-toast", has_text="In the twin the arm gets there").wait_for()
+    with robot.toasting("In the twin the arm gets there"):
+        robot.press("rehearse")
     robot.screenshot("robot-twin")
     page.wait_for_function("() => window.__ghosts > 1 && window.__clap.scene.rehearsed === null")
     assert robot.status("state") == "awaiting approval"
@@ -186,8 +186,8 @@ def test_a_second_console_only_watches_and_the_arm_halts_when_the_one_that_opera
 
 def test_stop_puts_the_arm_into_a_protective_state_until_a_person_resumes(robot: ConsolePage) -> None:
     page = robot.page
-    robot.press("home")
-    page.wait_for_function("() => window.__clap.status.state === 'moving'")
+    with robot.passing("moving"):
+        robot.press("home")
     page.keyboard.press("Escape")
     robot.wait_for_trouble("protective stop")
     assert robot.status("state") == "stopped"

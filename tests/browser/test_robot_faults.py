@@ -74,7 +74,8 @@ def let_go(robot: ConsolePage) -> None:
 
 def go_home(robot: ConsolePage) -> None:
     """The arm moves again. Its button is under the pad that drives it."""
-    robot.tell_and_pass("home", "moving", "ready")
+    with robot.passing("moving", "ready"):
+        robot.tell("home")
 
 
 def test_from_the_click_on_stop_at_any_moment_to_the_last_commanded_velocity(

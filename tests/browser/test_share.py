@@ -85,10 +85,9 @@ def test_control_is_asked_for_and_given(anna_and_ben: Two) -> None:
     ben.page.locator("#c-watch", has_text="you take over in").wait_for()
     anna.screenshot("share-request-arrives")
     ben.screenshot("share-request-waits")
-    toast.get_by_role("button", name="Give control").click()
-    ben.page.wait_for_function("() => window.__clap.lease.mine")
-    ben.page.locator(".c-toast", has_text="You operate now.").wait_for()
-    anna.page.locator(".c-toast", has_text="Ben operates now. You watch.").wait_for()
+    with ben.toasting("You operate now."), anna.toasting("Ben operates now. You watch."):
+        toast.get_by_role("button", name="Give control").click()
+        ben.page.wait_for_function("() => window.__clap.lease.mine")
     ben.page.wait_for_function("() => !document.querySelector('#c-do-home').disabled")
     anna.page.wait_for_function("() => document.querySelector('#c-do-home').disabled")
 
