@@ -24,7 +24,7 @@ def switch_on(console: ConsolePage) -> None:
     page = console.page
     if page.locator("#c-drive").is_hidden():
         page.click("#c-open-drive")
-    console.wait_for("can", "drive")
+    console.wait_until_possible("drive")
     page.click("#c-drive-on")
     page.wait_for_function("() => window.__clap.status.driving && window.__clap.drive.applied > 3")
 

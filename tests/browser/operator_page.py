@@ -60,9 +60,9 @@ LET_GO = """() => {
 
 
 SAYS = """() => {
-  const { state, failure, trouble, verdict, can, doing } = window.__clap?.status ?? {};
+  const { state, failure, trouble, verdict, preconditions, doing } = window.__clap?.status ?? {};
   const seen = [...document.querySelectorAll("[role=status], [role=alert], .c-toast")].filter((one) => one.innerText);
-  return { status: { state, failure, trouble, verdict, can, doing }, lastStop: window.__clap?.lastStop,
+  return { status: { state, failure, trouble, verdict, preconditions, doing }, lastStop: window.__clap?.lastStop,
     lease: window.__clap?.lease, says: seen.map((one) => one.innerText), toasts: window.__toasts };
 }"""
 """What an operator would be told, and what the page knows."""
@@ -159,7 +159,7 @@ class ConsolePage:
     def reset(self, task: str = "block_in_same_cup", seed: int = 0, variation: str = "0", speed: int = 4) -> None:
         """Set a scene up by the form. ``speed`` is the slider's stop: 0 is half speed, 4 as fast as it can."""
         self.operate()
-        self.wait_for("can", "reset")
+        self.wait_until_possible("reset")
         self.page.select_option("#c-task", task)
         self.page.fill("#c-seed", str(seed))
         self.page.select_option("#c-variation", variation)
@@ -231,9 +231,10 @@ class ConsolePage:
         self.page.get_by_role("button", name=button).click()
         self.page.wait_for_function("() => !window.__clap.status.trouble && !window.__clap.status.busy")
 
-    def wait_for(self, key: str, inner: str) -> None:
+    def wait_until_possible(self, verb: str) -> None:
+        """Wait until the console would accept a command."""
         self.page.wait_for_function(
-            "([key, inner]) => window.__clap.status[key][inner]", arg=[key, inner], timeout=60_000
+            "verb => window.__clap.status.preconditions[verb] === null", arg=verb, timeout=60_000
         )
 
     def status(self, key: str) -> object:

@@ -214,7 +214,7 @@ def test_a_lost_link_ends_driving_and_the_page_says_so(driving: ConsolePage) -> 
     page.route("**/clap/session", lambda route: route.fulfill(status=503))
     page.evaluate("window.__clap.console.link.socket.close()")
     page.wait_for_selector("body.c-offline", state="attached")
-    assert page.locator("#c-drive-hint").inner_text() == "Not connected."
+    assert page.locator("#c-drive-hint").inner_text() == "Not connected to the console."
     assert page.locator("#c-drive-on").is_disabled()
     driving.screenshot("drive-disconnected")
     page.keyboard.up("r")

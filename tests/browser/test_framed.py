@@ -45,7 +45,7 @@ def test_a_visitor_in_a_frame_of_the_site_plans_and_stops(
     monkeypatch.setenv("SPACE_ID", "ada/clap")
     with serving("expert", "--host", "127.0.0.1", "--embed-in", other_site[0]) as (_, url):
         frame = framed(chromium, other_site, url)
-        frame.wait_for_function("() => window.__clap?.status?.can.plan && window.__clap.lease.mine")
+        frame.wait_for_function("() => window.__clap?.status?.preconditions.plan === null && window.__clap.lease.mine")
         (cookie,) = frame.page.context.cookies()
         assert (cookie["name"], cookie["sameSite"], cookie["secure"]) == ("clap-visitor", "None", True)
         frame.fill("#c-instruction textarea, #c-instruction input", "put the red block into the red cup")

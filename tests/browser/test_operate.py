@@ -133,7 +133,7 @@ def test_run_all_goes_to_the_end_by_itself(console: ConsolePage) -> None:
     console.reset(task="open_drawer", seed=3, variation="")
     console.page.locator(".c-own").click()
     console.page.keyboard.press("Enter")
-    console.wait_for("can", "run")
+    console.wait_until_possible("predict")
     assert console.press_and_wait("run", "done", "failed", timeout=120_000) == "done", console.banner()
     assert console.status("success") is True
     console.page.locator("#c-details [role=tab]", has_text="Log").click()

@@ -105,7 +105,7 @@ def test_a_reflex_is_named_with_what_to_do_by_hand_and_recovered_from(served: Lo
     let_go(robot)
     said = robot.page.locator("#c-recovery").inner_text()
     assert "free it if need be" in said and "reflex" in said
-    assert not robot.page.evaluate("window.__clap.status.can.home")
+    assert robot.page.evaluate("window.__clap.status.preconditions.home")
     robot.screenshot("robot-reflex")
     robot.recover("Recover")
     go_home(robot)
