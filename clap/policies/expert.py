@@ -15,9 +15,9 @@ from clap.geometry.frames import Array, lift, to_pixels
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import render_views
 from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.errors import NoFineStageError, NoScriptError
 from clap.policies.expert_keyframes import keyframe
 from clap.policies.prediction import LocatedObject, Plan, PlanStatus, Prediction
-from clap.rollout.errors import NoFineStageError, NoScriptError
 from clap.worlds.tabletop.phrasing import scene_names
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import Subtask

@@ -16,8 +16,8 @@ from clap.geometry.frames import Array, Pose, lift, to_pixels
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import render_views
 from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.errors import NoFineStageError
 from clap.policies.prediction import Plan, PlanStatus, Prediction
-from clap.rollout.errors import NoFineStageError
 from clap.rollout.rollout import MAX_STEPS
 from clap.worlds.base import Action, TaskInfo, World
 from demos.store.episode import RecordedEpisode

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clap.errors import ClapError, WorldError
 from clap.geometry.frames import Pose, Workspace
 from clap.geometry.observation import CameraFrame, Observation
-from clap.robots.fr3 import HOME_JOINTS, Lighting, table_spec
+from clap.robots.fr3 import HOME_JOINTS
 from clap.robots.fr3_kinematics import InverseKinematics
 from clap.worlds.base import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop, TaskInfo
 from clap.worlds.motion_limits import MotionLimits
@@ -22,6 +22,7 @@ from clap.worlds.tabletop.motion import LINEAR_SPEED, Arm
 from clap.worlds.tabletop.objects import Thing, add_thing, named_points, positions
 from clap.worlds.tabletop.phrasing import hole
 from clap.worlds.tabletop.saved_state import Moment
+from clap.worlds.tabletop.scene import Lighting, table_spec
 from clap.worlds.tabletop.sensor_noise import SensorNoise, calibration_error, degraded
 from clap.worlds.tabletop.snapshot_renderer import TableOnlooker, TableScene
 from clap.worlds.tabletop.success import holds

@@ -11,10 +11,10 @@ from clap.errors import InvalidInstructionError, WorldError
 from clap.geometry.frames import Pose, Workspace
 from clap.geometry.observation import Observation, fuse
 from clap.policies.base import INITIAL_STEP
+from clap.policies.errors import NoFineStageError, NoScriptError
 from clap.policies.expert import ExpertPolicy
 from clap.policies.expert_keyframes import keyframe, top_down
 from clap.policies.prediction import PlanStatus
-from clap.rollout.errors import NoFineStageError, NoScriptError
 from clap.worlds.base import Action, MotionOutcome
 from clap.worlds.tabletop.tasks import TASK_KEYS
 from clap.worlds.tabletop.world import TabletopWorld
