@@ -9,7 +9,7 @@ from clap.episode.commands import EpisodeRun
 from clap.episode.events import Refused
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
 from clap.rollout.safety import Decision
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 
 Objection = Callable[[], "str | None"]
 
@@ -89,13 +89,13 @@ class Gate:
 
     def cannot_set_up(self) -> str | None:
         """Against setting a scene up."""
-        if Ability.SET_UP in self._snapshot.abilities:
+        if Ability.RESET in self._snapshot.abilities:
             return None
         return "This table is set by hand. Put things on it, and say what to do."
 
     def cannot_rehearse(self) -> str | None:
         """Against showing the pending step in the arm's twin."""
-        if Ability.REHEARSE not in self._snapshot.abilities:
+        if Ability.PREVIEW not in self._snapshot.abilities:
             return "This world has no twin of its arm."
         return None if self.waits() else "No step is predicted: press Predict first."
 

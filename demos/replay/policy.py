@@ -20,6 +20,7 @@ from clap.policies.errors import NoFineStageError
 from clap.policies.prediction import Plan, PlanStatus, Prediction
 from clap.rollout.rollout import MAX_STEPS
 from clap.worlds.base import Action, TaskInfo, World
+from clap.worlds.capabilities import Snapshotable, require
 from demos.store.episode import RecordedEpisode
 
 NAME = "Replay"
@@ -102,7 +103,7 @@ class ReplayPolicy:
 
     def __init__(self, world: World, episode: RecordedEpisode, most: int = MAX_STEPS):
         """Raises ReplayError if it cannot be replayed, and DamagedFileError."""
-        self._world = world
+        self._world = require(world, Snapshotable)
         self._steps = dict(keyframe_actions(episode, most))
         self._objects = episode.objects[0]
 

@@ -6,7 +6,7 @@ from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
 from clap.rollout.refusals import RefusedInstructionError
 from clap.rollout.safety import Decision
 from clap.rollout.self_correction import WHAT_IT_DOES
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 
 State = EpisodeState
 
@@ -25,7 +25,7 @@ def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
     verbs |= {"policy"}
     if snapshot.trouble is not None:
         verbs |= {"recover"}
-    if Ability.SET_UP in snapshot.abilities:
+    if Ability.RESET in snapshot.abilities:
         verbs |= {"reset"}
         if not snapshot.task:
             return frozenset(verbs)
@@ -39,7 +39,7 @@ def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
     if _pending(snapshot):
         verbs |= {"keypoint"} if snapshot.has_fine_stage else set()
         verbs |= {"revert"} if snapshot.own is not None else set()
-        verbs |= {"rehearse"} if Ability.REHEARSE in snapshot.abilities else set()
+        verbs |= {"rehearse"} if Ability.PREVIEW in snapshot.abilities else set()
     if snapshot.correction is not None or (_pending(snapshot) and _decision(snapshot) is not Decision.REFUSE):
         verbs.add("approve")
     if Ability.MOVE not in snapshot.abilities or snapshot.trouble is not None:
@@ -68,7 +68,7 @@ def hint(snapshot: EpisodeSnapshot) -> str:
     if state is State.FAILED:
         failure = snapshot.failure
         return failure.next_move if failure else "Look at the log, then try again."
-    sets_up = Ability.SET_UP in snapshot.abilities
+    sets_up = Ability.RESET in snapshot.abilities
     if sets_up and not snapshot.task:
         return "Choose a task and press Reset scene."
     if state is State.DONE:

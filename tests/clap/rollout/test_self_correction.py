@@ -16,7 +16,7 @@ from clap.rollout.errors import StepMissedError
 from clap.rollout.rollout import Rollout
 from clap.rollout.self_correction import EMPTY_BELOW, MAX_PER_STEP, Remedy, Situation, check_motion, remedy_for
 from clap.rollout.unattended import run_unattended
-from clap.worlds.base import Action, MotionOutcome, MotionReport
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.tabletop.world import TabletopWorld
 
 TASK, SEED = "block_in_same_cup", 1
@@ -155,7 +155,7 @@ def test_a_missed_step_is_not_done_and_stop_halts_the_remedy(table):
     correction = rollout.propose(missed.value)
     assert "begins this part of the task again" in correction.sentence
     polled = itertools.count()
-    reports = list(rollout.carry_out(correction, should_stop=lambda: next(polled) > 40))
+    reports = list(rollout.carry_out(correction, MotionContext(lambda: next(polled) > 40)))
     assert reports[-1].outcome is MotionOutcome.STOPPED
     assert next(polled) < 60
     assert (rollout.last_step, rollout.corrections) == (INITIAL_STEP, [correction])

@@ -49,7 +49,7 @@ export class Permit {
     if (verb === "pause") return "Nothing runs that could be paused.";
     if (this.busy) return `Not while it is ${this.state}.`;
     if (MOVES.has(verb) && this.latest?.trouble) return this.latest.trouble.next_move;
-    if (this.latest && !this.latest.task && this.abilities?.includes("set-up")) return "Set a scene up first.";
+    if (this.latest && !this.latest.task && this.abilities?.includes("reset")) return "Set a scene up first.";
     if (verb === "undo") return "No step was carried out that could be undone.";
     if (verb === "revert") return "The pose is the policy's own.";
     if (verb === "approve" && this.latest?.verdict?.decision === "refuse") return "The safety checks refuse this step.";

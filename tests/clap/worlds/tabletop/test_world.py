@@ -15,7 +15,7 @@ from clap.policies.errors import NoFineStageError, NoScriptError
 from clap.policies.expert import ExpertPolicy
 from clap.policies.expert_keyframes import keyframe, top_down
 from clap.policies.prediction import PlanStatus
-from clap.worlds.base import Action, MotionOutcome
+from clap.worlds.base import Action, MotionContext, MotionOutcome
 from clap.worlds.tabletop.tasks import TASK_KEYS
 from clap.worlds.tabletop.world import TabletopWorld
 
@@ -141,7 +141,8 @@ def test_stop_halts_a_motion_where_it_is(world):
     start, polls = world.state()[0], []
     begun = world.arm.time
     target = top_down(np.array([0.4, -0.2, 0.9]), 0)
-    report = world.execute(Action(target, gripper_open=False), should_stop=lambda: polls.append(1) or len(polls) > 20)
+    halting = MotionContext(lambda: polls.append(1) or len(polls) > 20)
+    report = world.execute(Action(target, gripper_open=False), halting)
     assert report.outcome is MotionOutcome.STOPPED
     assert len(polls) == 21
     assert world.arm.time - begun < (21 + 5) * 0.02  # a tenth of a second to come to rest, not the time to settle
