@@ -15,7 +15,7 @@ import numpy as np
 from clap.errors import ClapError
 from clap.geometry.frames import Array, Pose
 from clap.geometry.observation import Observation, fuse
-from clap.policies.base import INITIAL_STEP, OnText, Policy
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, Policy, PredictRequest
 from clap.policies.prediction import Plan, PlanStatus, Prediction
 from clap.rollout.errors import StepLimitError, StepMissedError, StepRepeatedError
 from clap.rollout.operator_plan import OperatorPlan
@@ -117,7 +117,7 @@ class Rollout(OperatorShare):
         if not self.policy.knows_completion and self.steps_done and self.world.success():
             plan = Plan(PlanStatus.COMPLETE, raw="complete: the goal holds")
         else:
-            plan = self.policy.plan(self.instruction, self.last_step, on_text, self.look())
+            plan = self.policy.plan(PlanRequest(self.instruction, self.last_step, self.look(), on_text))
         if plan.status is PlanStatus.REFUSED:
             raise refusal(plan.reason, self.seen)
         if plan.steps != self._subtask:
@@ -139,7 +139,7 @@ class Rollout(OperatorShare):
         if self.last_step == self._before_subtask:
             self._at_first = observation
         wanted = None if self._own is None else self._own.next_step
-        prediction = self.policy.predict(observation, self._plan, self.last_step, on_text, wanted)
+        prediction = self.policy.predict(PredictRequest(observation, self._plan, self.last_step, wanted, on_text))
         self._step = prediction.step
         # The step of a policy that only knows the whole task is always the same sentence.
         repeats = self._moved[1 - MAX_REPEATS :] == [prediction.step] * (MAX_REPEATS - 1)

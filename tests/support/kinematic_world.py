@@ -15,7 +15,7 @@ from clap.errors import ClapError, InvalidInstructionError, WorldError
 from clap.geometry.frames import Lifted, Pose, Workspace, lift, to_pixels
 from clap.geometry.observation import CameraFrame, Observation, fuse
 from clap.geometry.views import render_views
-from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, PredictRequest
 from clap.policies.prediction import LocatedObject, Plan, PlanStatus, Prediction
 from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionOutcome, MotionReport, TaskInfo
 from clap.worlds.capabilities import Rehearsal
@@ -228,41 +228,33 @@ class TouchPolicy:
             on_text(" ; ".join(BOXES))
         return tuple(BOXES)
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
-        self.told = seen
-        if not instruction:
+    def plan(self, request: PlanRequest) -> Plan:
+        self.told = request.seen
+        if not request.instruction:
             raise InvalidInstructionError("The instruction is empty.")
-        if "touch" not in instruction:
+        if "touch" not in request.instruction:
             return Plan(PlanStatus.REFUSED, raw="refuse", reason="that is not something the robot can do")
-        done = 0 if last_step == INITIAL_STEP else self._done(last_step)
+        done = 0 if request.last_step == INITIAL_STEP else self._done(request.last_step)
         if done == len(STEPS):
             return Plan(PlanStatus.COMPLETE, raw="complete")
         steps = SUBTASKS[done // 2]
-        if on_text:
-            on_text("; ".join(steps))
+        if request.on_text:
+            request.on_text("; ".join(steps))
         return Plan(PlanStatus.STEPS, steps, "; ".join(steps))
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
-        told = step if step is not None and not self.stuck else STEPS[self._done(last_step)]
+    def predict(self, request: PredictRequest) -> Prediction:
+        wanted, workspace = request.step, self.world.workspace
+        told = wanted if wanted is not None and not self.stuck else STEPS[self._done(request.last_step)]
         done = STEPS.index(told) if told in STEPS else 0
         name = list(BOXES)[done // 2]
         target = BOXES[name] + [0, 0, 0.15 if done % 2 == 0 else 0.05] + self.offset
-        pixels = to_pixels(BOXES[name], self.world.workspace)
+        pixels = to_pixels(BOXES[name], workspace)
         seen = pixels + np.array([[0, 0], [0, 0], [self.keypoint_shift, 0]])
-        views = render_views(fuse(observation, self.world.workspace), self.world.workspace)
+        views = render_views(fuse(request.observation, workspace), workspace)
         return Prediction(
             step=told,
-            objects=(LocatedObject(name, pixels, lift(pixels + 0.5, self.world.workspace)),),
-            keypoint=lift(seen + 0.5, self.world.workspace),
+            objects=(LocatedObject(name, pixels, lift(pixels + 0.5, workspace)),),
+            keypoint=lift(seen + 0.5, workspace),
             keypoint_pixels=seen,
             window=Workspace(),
             action=Action(Pose(target, DOWN), gripper_open=done % 2 == 0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from clap.errors import ClapError, InvalidInstructionError, WorldError
 from clap.geometry.frames import Array, Pose
 from clap.geometry.observation import CameraFrame, Observation
-from clap.policies.base import OnText, Policy
+from clap.policies.base import OnText, PlanRequest, Policy, PredictRequest
 from clap.policies.expert import next_step
 from clap.policies.prediction import Plan, PlanStatus, Prediction
 from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionReport
@@ -116,26 +116,17 @@ class WatchedPolicy:
         with self._witness.no_answer():
             return self._policy.look(observation, on_text)
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
         with self._witness.no_answer():
-            plan = self._policy.plan(instruction, last_step, on_text, seen)
-        self._witness.planned(plan, last_step)
+            plan = self._policy.plan(request)
+        self._witness.planned(plan, request.last_step)
         return plan
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
-        known = self._witness.truth(last_step)
+    def predict(self, request: PredictRequest) -> Prediction:
+        known = self._witness.truth(request.last_step)
         with self._witness.no_answer():
-            prediction = self._policy.predict(observation, plan, last_step, on_text, step)
-        self._witness.predicted(prediction, plan, known, observation.frames[0])
+            prediction = self._policy.predict(request)
+        self._witness.predicted(prediction, request.plan, known, request.observation.frames[0])
         return prediction
 
     def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clap.errors import InvalidPlannerTextError
 from clap.geometry.frames import VIEW_NAMES
 from clap.geometry.views import CanonicalViews
-from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest
 from clap.policies.planner import text_format as language
 from clap.policies.planner.compound import held_against_parts, parts_of
 from clap.policies.planner.grounding import (
@@ -76,19 +76,17 @@ class PlannerRounds(ABC):
             return None
         return self._ask(language.NAME_PROMPT, language.SEEN_GRAMMAR, language.parse_seen, on_text, views)
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
-        """Round one: the plan of the current sub-task, from the instruction, the last step, and what was ``seen``.
+    def plan(self, request: PlanRequest) -> Plan:
+        """Round one: the plan of the current sub-task, from the instruction, the last step, and what was seen.
 
         A planner without round one passes the instruction on as the plan; a plan of which nothing is left to do is
         read as the end of the task; a plan for several tasks is held against the plans of each (``plan_parts``).
         Raises InvalidInstructionError (empty, too long, unknown words) or InvalidPlannerTextError.
         """
-        instruction = self.check_instruction(instruction)
+        instruction, last_step, seen = self.check_instruction(request.instruction), request.last_step, request.seen
         if not self.settings.reason_plan:
             return Plan(PlanStatus.STEPS, (instruction,))
-        plan = self._plan_alone(instruction, last_step, seen, on_text)
+        plan = self._plan_alone(instruction, last_step, seen, request.on_text)
         parts = parts_of(instruction) if self.settings.last_step else ()
         if not parts:
             return plan

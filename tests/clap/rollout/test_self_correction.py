@@ -37,8 +37,8 @@ class Clumsy(ExpertPolicy):
         super().__init__(world)
         self.world, self.at, self.mistake, self.times = world, at, mistake, times
 
-    def predict(self, observation, plan, last_step, on_text=None, step=None):
-        right = super().predict(observation, plan, last_step, on_text, step)
+    def predict(self, request):
+        right = super().predict(request)
         if self.at not in right.step or self.times == 0:
             return right
         self.times -= 1
@@ -112,8 +112,9 @@ def test_a_policy_that_always_misses_ends_with_what_was_tried(table):
 class OneAfterAnother(ExpertPolicy):
     """The expert, who follows several sentences in their order."""
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        plans = (super(OneAfterAnother, self).plan(one, last_step) for one in instruction.split(" and "))
+    def plan(self, request):
+        parts = (replace(request, instruction=part) for part in request.instruction.split(" and "))
+        plans = (super(OneAfterAnother, self).plan(part) for part in parts)
         return next((plan for plan in plans if plan.status is PlanStatus.STEPS), Plan(PlanStatus.COMPLETE))
 
 

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
 from clap.errors import CheckpointError, InvalidInstructionError
 from clap.geometry.frames import Workspace
 from clap.geometry.views import CanonicalViews
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.planner import text_format as language
 from clap.policies.planner.constrained_decoding import Grammar
 from clap.policies.planner.generation import Answers
@@ -62,7 +62,7 @@ def test_even_an_untrained_planner_answers_within_the_grammar(planner, views):
     assert answer.objects
     assert texts[-1] == answer.raw
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts)), "what is shown is never taken back"
-    assert isinstance(planner.plan("open the drawer", INITIAL_STEP, seen=("red block",)).status, PlanStatus)
+    assert isinstance(planner.plan(PlanRequest("open the drawer", seen=("red block",))).status, PlanStatus)
     assert all(name.replace(" ", "").isalpha() for name in planner.look(views))
 
 
@@ -93,9 +93,9 @@ def test_a_checkpoint_of_another_language_format_is_refused(planner, tmp_path):
 
 def test_the_three_rounds_ask_what_the_format_says(planner, views, questions):
     planner.look(views)
-    planner.plan("Open the drawer!", INITIAL_STEP, seen=("red cup", "closed drawer"))
-    planner.plan("open the drawer", INITIAL_STEP, seen=())
-    planner.plan("open the drawer", INITIAL_STEP)
+    planner.plan(PlanRequest("Open the drawer!", seen=("red cup", "closed drawer")))
+    planner.plan(PlanRequest("open the drawer", seen=()))
+    planner.plan(PlanRequest("open the drawer"))
     planner.reason(views, PLAN, INITIAL_STEP)
     assert questions == [
         "name all objects",
@@ -110,7 +110,7 @@ def test_the_three_rounds_ask_what_the_format_says(planner, views, questions):
 def test_without_a_plan_round_two_is_given_the_instruction(planner, views, questions):
     direct = changed(planner, reason_plan=False)
     assert direct.look(views) is None
-    plan = direct.plan("Open the drawer!", INITIAL_STEP, seen=("closed drawer",))
+    plan = direct.plan(PlanRequest("Open the drawer!", seen=("closed drawer",)))
     assert plan == Plan(PlanStatus.STEPS, ("open the drawer",))
     answer = direct.reason(views, plan, INITIAL_STEP)
     assert answer.step.startswith("the robot ")
@@ -121,7 +121,7 @@ def test_without_a_plan_round_two_is_given_the_instruction(planner, views, quest
 def test_a_planner_that_was_not_taught_names_is_not_asked_for_them(planner, views, questions):
     blind = changed(planner, look_first=False)
     assert blind.look(views) is None
-    blind.plan("open the drawer", INITIAL_STEP, seen=blind.look(views))
+    blind.plan(PlanRequest("open the drawer", seen=blind.look(views)))
     assert questions == [f"task : open the drawer seen : unknown last : {INITIAL_STEP}"]
 
 
@@ -133,7 +133,7 @@ def test_without_objects_the_answer_begins_with_the_step(planner, views):
 
 def test_without_the_last_step_nobody_is_told_of_it(planner, views, questions):
     forgetful = changed(planner, last_step=False)
-    forgetful.plan("open the drawer", PLAN.steps[0], seen=())
+    forgetful.plan(PlanRequest("open the drawer", PLAN.steps[0], seen=()))
     forgetful.reason(views, PLAN, PLAN.steps[0])
     assert questions == ["task : open the drawer seen : nothing", f"plan : {' ; '.join(PLAN.steps)}"]
     assert not forgetful.knows_completion
@@ -144,7 +144,7 @@ def test_what_was_read_of_the_views_is_used_again_and_changes_no_answer(planner,
     encoded: list[int] = []
     handle = planner.model.model.visual.register_forward_hook(lambda *_: encoded.append(1))
     kept = [asked.look(views), asked.reason(views, PLAN, INITIAL_STEP).raw]
-    asked.plan("open the drawer", INITIAL_STEP)  # text alone, which has positions of its own
+    asked.plan(PlanRequest("open the drawer"))  # text alone, which has positions of its own
     kept.append(asked.reason(views, PLAN, INITIAL_STEP).raw)
     assert len(encoded) == 1
     handle.remove()
@@ -224,7 +224,7 @@ def test_missing_and_malformed_checkpoints_are_named(planner, tmp_path):
 )
 def test_instructions_that_cannot_be_read(planner, instruction, sentence):
     with pytest.raises(InvalidInstructionError, match=sentence):
-        planner.plan(instruction, INITIAL_STEP)
+        planner.plan(PlanRequest(instruction))
 
 
 @pytest.mark.parametrize(
