@@ -160,7 +160,8 @@ class Scripted(PlannerRounds):
     def __init__(self, broken: str = "no such words"):
         self.settings, self.broken, self.questions = PlannerSettings(), broken, 0
 
-    def answer(self, question, grammar, on_text=None, views=None):
+    def answer(self, question):
+        question = question.text
         self.questions += 1
         if self.broken in question:
             raise InvalidPlannerTextError("cut", "cut")

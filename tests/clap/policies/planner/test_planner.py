@@ -24,6 +24,7 @@ from clap.policies.planner.instruction_words import read_instruction
 from clap.policies.planner.local import IMAGE_PAD, VISION_END, VISION_START, CoarseTaskPlanner
 from clap.policies.planner.model import PlannerModel, PlannerSettings, patchify
 from clap.policies.planner.prefix_cache import Reading
+from clap.policies.planner.question import Question
 from clap.policies.planner.text_format import PLAN_GRAMMAR, SEEN_GRAMMAR, format_plan, format_seen
 from clap.policies.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
@@ -155,19 +156,21 @@ def test_what_was_read_of_the_views_is_used_again_and_changes_no_answer(planner,
 def test_answers_are_those_of_the_librarys_own_generation(planner, views):
     asked, library = changed(planner, looks=1), LibraryPlanner(planner)
     form, last = asked.format, PLAN.steps[0]
-    for question, grammar, seen in (
+    for text, grammar, seen in (
         (language.NAME_PROMPT, language.SEEN_GRAMMAR, views),
         (form.plan_prompt("open the drawer", INITIAL_STEP, ["red cup"]), form.plan_grammar, None),
         (form.reasoning_prompt(PLAN.steps, last), form.reasoning_grammar(PLAN.steps, last), views),
         (form.reasoning_prompt(PLAN.steps, last), form.reasoning_grammar(PLAN.steps, wanted=last), views),
     ):
-        assert asked.answer(question, grammar, views=seen) == library.answer(question, grammar, views=seen)
+        question = Question(text, grammar, seen)
+        assert asked.answer(question) == library.answer(question)
 
 
 def test_a_token_without_an_alternative_costs_no_pass_through_the_model(planner, views, monkeypatch):
     passes, read = [], Reading.read
     monkeypatch.setattr(Reading, "read", lambda self, ids, **images: passes.append(1) or read(self, ids, **images))
-    answer = changed(planner, looks=1).answer("name all objects", "seen : nothing (?:here|there) at all ?", views=views)
+    question = Question("name all objects", "seen : nothing (?:here|there) at all ?", views)
+    answer = changed(planner, looks=1).answer(question)
     assert answer in ("seen : nothing here at all", "seen : nothing there at all")
     assert len(passes) == 2, "the views, and the one choice"
 
