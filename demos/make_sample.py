@@ -18,7 +18,7 @@ import numpy as np
 
 from clap.geometry.frames import Pose
 from clap.policies.expert_keyframes import keyframe
-from clap.worlds.base import Action
+from clap.worlds.base import Action, MotionContext
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from demos.errors import DemonstrationError
@@ -136,7 +136,7 @@ def _record(store: DemonstrationStore, world: TabletopWorld, info: TakeInfo, scr
     ends = []
     for move in script(world):
         camera.move = move
-        world.execute(move.action, on_tick=camera.tick)
+        world.execute(move.action, MotionContext(on_tick=camera.tick))
         camera.shoot()
         ends.append(camera.frames - 1)
     success, wanted = bool(world.success()), script is not let_go_beside

@@ -9,7 +9,8 @@ from clap.episode.snapshot import EpisodeState, Failure, SceneFrame
 from clap.geometry.frames import Pose
 from clap.policies.prediction import Plan, Prediction
 from clap.rollout.safety import Verdict
-from clap.worlds.base import MotionReport, Rehearsal
+from clap.worlds.base import MotionReport
+from clap.worlds.capabilities import Rehearsal
 
 
 @dataclass(frozen=True, kw_only=True)

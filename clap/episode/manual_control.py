@@ -12,6 +12,7 @@ from clap.episode.snapshot import EpisodeState as State
 from clap.errors import ClapError
 from clap.geometry.frames import Array, Pose
 from clap.rollout.rollout import Decided
+from clap.worlds.capabilities import Drivable, Previewable, require
 from clap.worlds.teleoperation import JogFeed
 
 
@@ -70,7 +71,7 @@ class ByHand:
     def rehearse(self, state: State) -> None:
         """Show the pending step in the arm's twin; it waits on in ``state``."""
         action = self.turns.pending.prediction.action
-        rehearsal = self.stage.world.rehearse(action, self.stage.speed)
+        rehearsal = require(self.stage.world, Previewable).preview(action, self.stage.speed)
         self.worker.enter(state)
         self.worker.tell(Rehearsed, rehearsal=rehearsal)
 
@@ -92,7 +93,7 @@ class ByHand:
         """Follow the operator's jogs until the feed ends."""
         self.worker.enter(State.DRIVING)
         self.stage.away = True
-        report = self.stage.world.drive(feed, self.worker.interrupted, self.stage.on_tick)
+        report = require(self.stage.world, Drivable).drive(feed, self.stage.motion)
         self.worker.tell(Driven, report=report)
         self.stage.moved(report)
         self.stage.end_if_stopped(report)

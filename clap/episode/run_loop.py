@@ -101,7 +101,7 @@ class Turns:
 
     def _begin(self, policy: Policy, instruction: str) -> Decided | None:
         """A new rollout and its first plan."""
-        self.stage.world.follow(instruction)
+        self.stage.follow(instruction)
         self.rollout = Rollout(self.stage.world, policy, instruction.strip(), self._correction, self.stage.away)
         self.checklist = Checklist()
         self.worker.note(**NOTHING_DONE, instruction=instruction.strip(), progress=InstructionProgress.UNDER_WAY)
@@ -127,7 +127,7 @@ class Turns:
         """Where nobody is asked before the next motion: whether what was let go is in its place."""
         if self.running and not self.pause and not self.approve_each:
             rollout, stage = self.present, self.stage
-            stage.watch(rollout.check_release(self.worker.interrupted, stage.on_tick, stage.speed))
+            stage.watch(rollout.check_release(stage.motion))
 
     def after_step(self) -> Decided | None:
         return self._decide() if self.ask_plan() and self.rest_or_go_on() else None
@@ -154,7 +154,7 @@ class Turns:
         self.worker.enter(State.MOVING, prediction=None, verdict=None, own=None, correction=None)
         self._tell_correction(correction)
         self.stage.away = True
-        reports = rollout.carry_out(correction, self.worker.interrupted, self.stage.on_tick, self.stage.speed)
+        reports = rollout.carry_out(correction, self.stage.motion)
         if correction.remedy in (Remedy.RETRY, Remedy.REPLAN):
             self.checklist = self.checklist.set_back()
         done: dict[str, Any] = {"last_step": rollout.last_step, "corrections": len(rollout.corrections)}
@@ -244,7 +244,7 @@ class Turns:
         begun = time.perf_counter()
         self.stage.away = True
         try:
-            report = rollout.execute(prediction, self.worker.interrupted, self.stage.on_tick, self.stage.speed)
+            report = rollout.execute(prediction, self.stage.motion)
         except (MotionFailedError, StepMissedError) as error:
             self.stage.moved(error.report)
             raise

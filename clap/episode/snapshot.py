@@ -15,7 +15,7 @@ from clap.policies.base import INITIAL_STEP
 from clap.policies.prediction import Prediction
 from clap.rollout.safety import Verdict
 from clap.rollout.self_correction import Correction
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 
 
 class EpisodeState(str, Enum):

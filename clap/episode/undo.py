@@ -10,6 +10,7 @@ from typing import Any
 from clap.episode.checklist import Checklist
 from clap.episode.world_session import Stage
 from clap.rollout.rollout import Rollout
+from clap.worlds.capabilities import Restorable, require
 
 MOST_MOMENTS = 50
 """Steps that can be undone. A moment of the simulated table takes about one megabyte."""
@@ -32,7 +33,7 @@ class Moment:
 
     def restore(self, stage: Stage) -> None:
         """Make the world, the run and what is shown of it as they were."""
-        stage.world.restore(self._world)
+        require(stage.world, Restorable).restore(self._world)
         stage.away = self._away
         self.rollout.restore(self._run)
         stage.worker.note(**self._shown, success=None, plan=self.checklist.lines())
@@ -47,12 +48,12 @@ class Memories:
 
     def keep(self, rollout: Rollout | None, checklist: Checklist, step: str) -> None:
         """Remember this moment, before a step; a world that cannot be set back is not remembered."""
-        world = self._stage.world.save()
-        if world is None or rollout is None:
+        world = self._stage.world
+        if not isinstance(world, Restorable) or rollout is None:
             return
         snapshot = self._stage.worker.board.snapshot
         shown = {name: getattr(snapshot, name) for name in _SHOWN}
-        self._moments.append(Moment(step, rollout, checklist, world, rollout.save(), shown, self._stage.away))
+        self._moments.append(Moment(step, rollout, checklist, world.save(), rollout.save(), shown, self._stage.away))
         self._tell()
 
     def pop(self) -> Moment:

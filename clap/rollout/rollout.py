@@ -15,7 +15,7 @@ import numpy as np
 from clap.errors import ClapError
 from clap.geometry.frames import Array, Pose
 from clap.geometry.observation import Observation, fuse
-from clap.policies.base import INITIAL_STEP, OnText, Policy
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, Policy, PredictRequest
 from clap.policies.prediction import Plan, PlanStatus, Prediction
 from clap.rollout.errors import StepLimitError, StepMissedError, StepRepeatedError
 from clap.rollout.operator_plan import OperatorPlan
@@ -34,7 +34,8 @@ from clap.rollout.self_correction import (
     remedy_for,
 )
 from clap.rollout.step_motion import carry_out_step
-from clap.worlds.base import MotionOutcome, MotionReport, OnTick, ShouldStop, World
+from clap.worlds.base import UNWATCHED, MotionContext, MotionOutcome, MotionReport, World
+from clap.worlds.capabilities import Movable, require
 
 MAX_STEPS = 25
 """Steps that one instruction may take (GemBench's limit)."""
@@ -116,7 +117,7 @@ class Rollout(OperatorShare):
         if not self.policy.knows_completion and self.steps_done and self.world.success():
             plan = Plan(PlanStatus.COMPLETE, raw="complete: the goal holds")
         else:
-            plan = self.policy.plan(self.instruction, self.last_step, on_text, self.look())
+            plan = self.policy.plan(PlanRequest(self.instruction, self.last_step, self.look(), on_text))
         if plan.status is PlanStatus.REFUSED:
             raise refusal(plan.reason, self.seen)
         if plan.steps != self._subtask:
@@ -138,7 +139,7 @@ class Rollout(OperatorShare):
         if self.last_step == self._before_subtask:
             self._at_first = observation
         wanted = None if self._own is None else self._own.next_step
-        prediction = self.policy.predict(observation, self._plan, self.last_step, on_text, wanted)
+        prediction = self.policy.predict(PredictRequest(observation, self._plan, self.last_step, wanted, on_text))
         self._step = prediction.step
         # The step of a policy that only knows the whole task is always the same sentence.
         repeats = self._moved[1 - MAX_REPEATS :] == [prediction.step] * (MAX_REPEATS - 1)
@@ -165,13 +166,7 @@ class Rollout(OperatorShare):
         expected = Pace(world.tool_speed, pace, world.is_real)
         return judge(prediction, observation, world.workspace, world.reachable, now, expected, world.limits)
 
-    def execute(
-        self,
-        prediction: Prediction,
-        should_stop: ShouldStop = lambda: False,
-        on_tick: OnTick | None = None,
-        speed: float = 0.0,
-    ) -> MotionReport:
+    def execute(self, prediction: Prediction, context: MotionContext = UNWATCHED) -> MotionReport:
         """Carry a prediction out and, if the arm arrived, remember its step as the last one.
 
         A motion that the operator stopped is returned as it is. Raises MotionFailedError if the pose cannot be
@@ -179,7 +174,7 @@ class Rollout(OperatorShare):
         felt that the step failed, or still holds what it was to set down; neither step counts as done.
         """
         action, before = prediction.action, self.world.state()[1]
-        report = carry_out_step(self.world, action, self.corrects, should_stop, on_tick, speed)
+        report = carry_out_step(require(self.world, Movable), action, self.corrects, context)
         if report.outcome is MotionOutcome.STOPPED:
             return report
         finding = check_let_go(prediction.step, action, report.gripper_open) if self.corrects else None
@@ -206,9 +201,7 @@ class Rollout(OperatorShare):
 
     # Self-correction
 
-    def check_release(
-        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
-    ) -> Iterator[MotionReport]:
+    def check_release(self, context: MotionContext = UNWATCHED) -> Iterator[MotionReport]:
         """After something lifted was let go: move the arm home, out of the view, and see whether it went in.
 
         Yields the motions' reports. Nothing moves after other steps, or if self-correction is off. Raises
@@ -218,7 +211,7 @@ class Rollout(OperatorShare):
         self._released = None
         if released is None or before is None or not self.corrects:
             return
-        for report in go_home(self.world, should_stop, on_tick, speed):
+        for report in go_home(require(self.world, Movable), context):
             yield report
             if report.outcome is MotionOutcome.STOPPED:
                 return
@@ -246,13 +239,7 @@ class Rollout(OperatorShare):
             return None
         return Correction(error.name, remedy, f"{error.sentence} {WHAT_IT_DOES[remedy]}", step, attempt)
 
-    def carry_out(
-        self,
-        correction: Correction,
-        should_stop: ShouldStop = lambda: False,
-        on_tick: OnTick | None = None,
-        speed: float = 0.0,
-    ) -> Iterator[MotionReport]:
+    def carry_out(self, correction: Correction, context: MotionContext = UNWATCHED) -> Iterator[MotionReport]:
         """Set the run back as the correction says, then make its motions one by one, as the reports are asked for.
 
         Raises MotionFailedError if the arm cannot go home.
@@ -261,7 +248,7 @@ class Rollout(OperatorShare):
         self.corrections.append(correction)
         self._attempts[self._before_subtask, correction.step] += 1
         self._moved.clear()
-        reports = motions(self.world, correction, should_stop, on_tick, speed, at_start)
+        reports = motions(require(self.world, Movable), correction, context, at_start)
         if correction.remedy is Remedy.RELEASE:
             return self._let_go(correction.step, reports)
         if correction.remedy is not Remedy.REPREDICT:

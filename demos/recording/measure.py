@@ -17,7 +17,7 @@ import numpy as np
 
 from clap.geometry.frames import Pose
 from clap.geometry.observation import Observation
-from clap.worlds.base import Action
+from clap.worlds.base import Action, MotionContext
 from clap.worlds.tabletop.world import TabletopWorld
 from demos.frames import POLICY, RecordedFrame, TakeInfo
 from demos.store.journal import pack
@@ -63,7 +63,7 @@ def _observations(count: int, seed: int) -> tuple[list[Observation], str]:
         while len(found) < count:
             for down in (0.15, 0.0):
                 target = Pose(pose.position - np.array([0.0, 0.0, down]), pose.quaternion)
-                world.execute(Action(target, gripper_open=True), on_tick=look)
+                world.execute(Action(target, gripper_open=True), MotionContext(on_tick=look))
     finally:
         world.close()
     return [_at(seen, number / FPS) for number, seen in enumerate(found)], task

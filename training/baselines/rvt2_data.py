@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from clap.geometry.frames import Workspace
+from clap.geometry.frames import TABLE_TOP, Workspace
 from clap.geometry.rotation import quaternion_to_bins
 from clap.policies.planner.text_format import normalise
-from clap.robots.fr3 import TABLE_HEIGHT
 from training.baselines.rvt2 import COARSE
 from training.planner.scenes import Scene, random_shift, shift_scene
 from training.predictor.augmentation import augment
@@ -98,7 +97,7 @@ def _target(record: dict[str, Any], window: Workspace, point: list[float]) -> Ta
         ignore_collisions=bool(record["contact"]),
         gripper_now=float(record["gripper_open"]),
         edge=edge,
-        height=(float(window.center[2]) - table_height(record) + TABLE_HEIGHT) / edge,
+        height=(float(window.center[2]) - table_height(record) + TABLE_TOP) / edge,
         **how_it_turns(record),
     )
 

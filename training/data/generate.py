@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 
 from clap.errors import ClapError
-from clap.geometry.frames import Workspace
+from clap.geometry.frames import TABLE_TOP, Workspace
 from clap.geometry.observation import Observation, PointCloud, fuse
 from clap.geometry.views import CanonicalViews, render_views
 from clap.policies.expert_keyframes import canonical_action
-from clap.robots.fr3 import TABLE_HEIGHT
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from clap.worlds.tabletop.world import TabletopWorld
@@ -76,7 +75,7 @@ def draw_motion(points: dict[str, np.ndarray], extra: list[np.ndarray], rng: np.
 
 def _objects(points: dict[str, np.ndarray], motion: RigidMotion, cloud: PointCloud) -> list[dict[str, Any]]:
     """Each named point of the moved scene, and whether anything of the thing is in the cloud."""
-    table = TABLE_HEIGHT + motion.shift[2]
+    table = TABLE_TOP + motion.shift[2]
     above = cloud.points[cloud.points[:, 2] > table + ABOVE_TABLE]
     out = []
     for name, point in points.items():

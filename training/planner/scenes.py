@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.geometry.frames import VIEWS, Workspace, to_pixels
+from clap.geometry.frames import TABLE_TOP, VIEWS, Workspace, to_pixels
 from clap.geometry.view_shift import shift_views
 from clap.policies.planner.text_format import NamedPixels
-from clap.robots.fr3 import TABLE_HEIGHT
 
 HELD_OUT_SHARE = 32
 """The last 1/32 of every shard's records (at least one) is only evaluated on: new views of partly known scenes."""
@@ -204,7 +203,7 @@ def recolor_table(scene: Scene, color: NDArray[np.floating], workspace: Workspac
     rgb = scene.rgb.copy()
     top = next(k for k, view in enumerate(VIEWS) if view.depth_axis == 2)
     seen_from_above = workspace.high[2] - scene.depth[top]
-    near = np.abs(seen_from_above - TABLE_HEIGHT) < TABLE_SEARCH
+    near = np.abs(seen_from_above - TABLE_TOP) < TABLE_SEARCH
     if not near.any():
         return scene
     height = np.median(seen_from_above[near])

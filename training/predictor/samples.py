@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap.errors import ClapError
-from clap.geometry.frames import Array, Workspace
+from clap.geometry.frames import TABLE_TOP, Array, Workspace
 from clap.geometry.rotation import quaternion_to_bins
 from clap.policies.expert_keyframes import yaw_period
-from clap.robots.fr3 import TABLE_HEIGHT
 from clap.worlds.tabletop.objects import CUP_HEIGHT, HANDLE_HEIGHT, SORTER_HEIGHT
 from clap.worlds.tabletop.phrasing import HANDLE, SORTER
 from clap.worlds.tabletop.tasks import Subtask
@@ -99,13 +98,13 @@ def table_height(record: dict[str, Any]) -> float:
         for kind in (thing["name"], thing["name"].split()[-1])
         if kind in STANDING
     ]
-    return float(np.median(offsets)) if offsets else TABLE_HEIGHT
+    return float(np.median(offsets)) if offsets else TABLE_TOP
 
 
 def _target(record: dict[str, Any], zoom: dict[str, Any]) -> Target:
     window = Workspace(tuple(zoom["low"]), tuple(zoom["high"]))
     quaternion = np.asarray(record["action"]["quaternion"], float)
-    edge, raised = 2 * window.half_extent, table_height(record) - TABLE_HEIGHT
+    edge, raised = 2 * window.half_extent, table_height(record) - TABLE_TOP
     return Target(
         step=record["step"],
         position=window.to_local(np.asarray(record["action"]["position"], float)),

@@ -13,7 +13,7 @@ from clap.errors import CheckpointError, EmptyCloudError, InvalidInstructionErro
 from clap.geometry.frames import Workspace, project
 from clap.geometry.observation import fuse
 from clap.geometry.views import render_views
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import PlanStatus, Prediction
 from clap.policies.predictor.network import FineActionNetwork, PredictorConfig
 from clap.policies.predictor.predictor import FineActionPredictor
@@ -216,7 +216,7 @@ def pointing_at_something(seen) -> tuple[Rvt2Policy, Prediction]:
     for seed in range(100):
         policy = untrained(seed)
         try:
-            return policy, policy.predict(seen, policy.plan("open the drawer", INITIAL_STEP), INITIAL_STEP)
+            return policy, policy.predict(PredictRequest(seen, policy.plan(PlanRequest("open the drawer"))))
         except EmptyCloudError:
             continue
     raise AssertionError("no window of a hundred showed anything")
@@ -235,7 +235,7 @@ def test_a_policy_takes_a_step_in_the_world_and_predicts_the_same_once_saved_and
         assert np.array_equal(decided.action.pose.position, first.action.pose.position)
         refined = policy.refine(world.observe(), "open the drawer", decided.keypoint.position)
         assert np.array_equal(refined.action.pose.position, decided.action.pose.position)
-        wanted = policy.predict(world.observe(), rollout.plan, INITIAL_STEP, step="open the drawer")
+        wanted = policy.predict(PredictRequest(world.observe(), rollout.plan, step="open the drawer"))
         assert wanted.step == "open the drawer"
         assert np.array_equal(decided.heatmaps, first.heatmaps)
         assert (decided.step, decided.objects, rollout.seen) == ("open the drawer", (), None)
@@ -263,7 +263,7 @@ def test_the_keypoint_follows_the_sentence():
 @pytest.mark.parametrize("instruction", ["", " . ", "very " * 33 + "long"])
 def test_a_sentence_without_words_or_too_long_is_refused(instruction):
     with pytest.raises(InvalidInstructionError, match="words"):
-        untrained(0, SIZE, SIZE).plan(instruction, INITIAL_STEP)
+        untrained(0, SIZE, SIZE).plan(PlanRequest(instruction))
 
 
 def test_a_folder_with_one_branch_is_a_named_error(tmp_path):
@@ -310,5 +310,5 @@ def test_the_shipped_baseline_is_whole_and_says_what_it_saw():
     record = json.loads((PRETRAINED / "record.json").read_text("utf-8"))
     assert all(record[branch]["samples"] > 0 and record[branch]["cpu_seconds"] > 0 for branch in BRANCHES)
     policy = Rvt2Policy.load(PRETRAINED)
-    assert policy.plan("Open the drawer!", INITIAL_STEP).steps == ("open the drawer",)
+    assert policy.plan(PlanRequest("Open the drawer!")).steps == ("open the drawer",)
     assert (policy.coarse.image_size, policy.fine.image_size) == (224, 112)

@@ -11,7 +11,7 @@ import torch
 
 from clap.errors import CheckpointError
 from clap.geometry.frames import Workspace, to_pixels
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.planner.local import CoarseTaskPlanner, image_prefix, wrap_prompt
 from clap.policies.planner.text_format import FULL_FORMAT, NAME_PROMPT, Format, parse_plan
 from clap.policies.prediction import PlanStatus
@@ -280,7 +280,7 @@ def test_rate_warms_up_stays_flat_and_decays():
 def test_a_run_trains_exports_and_resumes(data, tmp_path):
     train(tiny(data, tmp_path), resume=False)
     planner = CoarseTaskPlanner.load(tmp_path)
-    assert isinstance(planner.plan("open the drawer", INITIAL_STEP).status, PlanStatus)
+    assert isinstance(planner.plan(PlanRequest("open the drawer")).status, PlanStatus)
     record = json.loads((tmp_path / "training_record.json").read_text())
     assert record["counts"]["step"] > 0
     assert record["data"]["scenes_seen"] >= 2

@@ -34,7 +34,7 @@ export class Execute {
   }
 
   hello({ abilities }) {
-    $("c-speed").max = abilities.includes("hurry") ? SPEEDS.length - 1 : REAL_TIME;
+    $("c-speed").max = abilities.includes("faster-than-real-time") ? SPEEDS.length - 1 : REAL_TIME;
   }
 
   command(verb) {
