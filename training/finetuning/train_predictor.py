@@ -24,15 +24,16 @@ from clap.errors import ClapError
 from clap.policies.predictor.network import FineActionNetwork, FineInputs
 from clap.policies.predictor.predictor import FineActionPredictor
 from training.config import read_config
+from training.data.shards import TrainingDataError
 from training.finetuning.accelerated_training import AcceleratedTraining
 from training.finetuning.config import rate_factor
 from training.finetuning.dry_run import predictor_report
 from training.finetuning.pretrained_predictor import HostLogits, PaperPredictorConfig, folder_of, pretrained_network
 from training.predictor.augmentation import augment
-from training.predictor.evaluation import evaluate, to_inputs
+from training.predictor.evaluation import evaluate
 from training.predictor.losses import jitter_bins, losses
 from training.predictor.optimizers import optimizers
-from training.predictor.samples import Samples, TrainingDataError, ZoomData
+from training.predictor.samples import Samples, ZoomData, to_inputs
 
 
 class PredictorLoss(nn.Module):
@@ -120,7 +121,7 @@ class PaperPredictorTraining(AcceleratedTraining):
         """Evaluate the predictor on the held-out part, export it, and write the record."""
         network = self.accelerator.unwrap_model(self.model).network
         host = cast(FineActionNetwork, HostLogits(network, self.accelerator.device))
-        report = evaluate(host, self.data, self.tokenizer, self.text_limit, self.config.evaluation_samples)
+        report = evaluate(host, self.data, self.tokenizer, self.config.evaluation_samples)
         FineActionPredictor(network, self.tokenizer).save(folder_of(self.config))
         seen = self.progress.step * self.config.batch
         self.write_record(self.config, network, samples_seen=seen, evaluation=report)

@@ -15,8 +15,7 @@ from clap.geometry.frames import Workspace, project
 from clap.geometry.rotation import BIN_COUNT
 from clap.policies.predictor.heatmap import gaussian_targets
 from clap.policies.predictor.network import FineActionNetwork, FineInputs
-from training.predictor.evaluation import to_inputs
-from training.predictor.samples import Samples
+from training.predictor.samples import Samples, to_inputs
 
 LOCAL_CUBE = Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 

@@ -88,8 +88,7 @@ class PredictorTraining(NetworkTraining):
 
     def evaluate(self, limit: int) -> dict[str, Any]:
         """See ``NetworkTraining``."""
-        text_limit = self.network.config.encoders.text_limit
-        return evaluate(self.network, self.validation, self.tokenizer, text_limit, limit)
+        return evaluate(self.network, self.validation, self.tokenizer, limit)
 
     def run(self) -> dict[str, Any]:
         """See ``NetworkTraining``."""

@@ -35,7 +35,6 @@ class PredictorLearner:
         self.settings = settings
         predictor = FineActionPredictor.load(open_checkpoint(settings.checkpoint).predictor)
         self.network, self.tokenizer = predictor.network, predictor.tokenizer
-        self.text_limit = predictor.config.encoders.text_limit
         self.recorded, self.rehearsed = ZoomData(recorded, HELD_OUT_SHARE), ZoomData(settings.data, HELD_OUT_SHARE)
         self._adapted: nn.Module | None = None
         if settings.method == "lora":
@@ -59,10 +58,7 @@ class PredictorLearner:
         """Shares of positions within a centimetre."""
         limit = ZOOMS_PER_SCENE * self.settings.check_scenes
         kinds = {"new": self.recorded, "old": self.rehearsed}
-        return {
-            name: evaluate(self.network, data, self.tokenizer, self.text_limit, limit)["within_1cm"]
-            for name, data in kinds.items()
-        }
+        return {name: evaluate(self.network, data, self.tokenizer, limit)["within_1cm"] for name, data in kinds.items()}
 
     def export(self, folder: Path) -> None:
         """See ``loop.Learner``."""

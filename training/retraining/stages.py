@@ -17,8 +17,7 @@ from pathlib import Path
 from clap.policies.checkpoint import PLANNER, PREDICTOR, RECORD, open_checkpoint
 from clap.policies.clap import ClapPolicy
 from demos.store.store import DemonstrationStore
-from training.data.recordings.export import export_training
-from training.data.recordings.records import Copies
+from training.data.recordings.export import Copies, export_training
 from training.retraining.comparison import Counted, compare, comparison_text, report
 from training.retraining.evaluation import evaluate_checkpoint, shown_variations
 from training.retraining.loop import CANCELLED

@@ -31,7 +31,7 @@ from training.baselines.rvt2 import BRANCHES, COARSE, FINE, branch_config, sente
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_policy import PRETRAINED, Rvt2Policy
 from training.baselines.train_rvt2 import BranchSettings, BranchTraining
-from training.predictor.samples import TrainingDataError
+from training.data.shards import TrainingDataError
 
 SIZE = 56
 

@@ -26,6 +26,7 @@ from tests.support.tiny_qwen import chat_tokenizer, tiny_config
 from training.commands.finetune_planner import main as planner_command
 from training.commands.finetune_planner import summed_loss
 from training.config import TrainingConfigError, config_of, read_config, read_json
+from training.data.shards import TrainingDataError
 from training.finetuning.config import FinetuneConfig, micro_batches
 from training.finetuning.cost_model import PlannerShape, layer_bytes, planner_flops, predictor_flops
 from training.finetuning.dry_run import largest_micro_batch, meta_planner, planner_report, state_bytes
@@ -33,8 +34,7 @@ from training.finetuning.lora import LoraSizes, TrainedParts, adapt, checkpoint_
 from training.finetuning.pretrained_predictor import PaperPredictorConfig, freeze_towers
 from training.finetuning.train_predictor import PaperPredictorTraining
 from training.finetuning.train_predictor import main as predictor_command
-from training.predictor.evaluation import to_inputs
-from training.predictor.samples import TrainingDataError, ZoomData
+from training.predictor.samples import ZoomData, to_inputs
 
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
 SIZE = 28

@@ -13,9 +13,11 @@ from clap.errors import CheckpointError
 from clap.policies.predictor.predictor import FineActionPredictor
 from tests.support.killed_training import kill_at
 from tests.support.predictor_shards import write_shard
+from training.data.shards import TrainingDataError
+from training.data.step_kinds import step_kind
 from training.optimizers import learning_rate_factor
 from training.predictor.augmentation import augment
-from training.predictor.samples import TrainingDataError, ZoomData, step_kind, table_height
+from training.predictor.samples import ZoomData, table_height
 from training.predictor.settings import INPUTS, PredictorSettings
 from training.predictor.train import PredictorTraining
 

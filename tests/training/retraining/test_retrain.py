@@ -23,8 +23,7 @@ from demos.store.store import DemonstrationStore
 from tests.support.rehearsal_shards import write_rehearsal
 from tests.support.tiny_checkpoint import save_tiny_checkpoint
 from training.commands.retrain import main, parser, settings_of
-from training.data.recordings.export import export_training
-from training.data.recordings.records import Copies
+from training.data.recordings.export import Copies, export_training
 from training.evaluation.rates import wilson
 from training.retraining.evaluation import NEW, OLD, cells_of, shown_variations
 from training.retraining.loop import STATE
