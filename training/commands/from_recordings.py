@@ -14,8 +14,7 @@ from pathlib import Path
 
 from clap.errors import ClapError
 from demos.store.store import DemonstrationStore
-from training.data.recordings.export import export_training
-from training.data.recordings.records import Copies
+from training.data.recordings.export import Copies, export_training
 
 
 def main(arguments: list[str] | None = None) -> int:

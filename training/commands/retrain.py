@@ -22,7 +22,7 @@ from pathlib import Path
 
 from clap.errors import ClapError
 from clap.policies.checkpoint import default_checkpoint
-from training.retraining.progress import Progress
+from training.retraining.progress import RetrainingProgress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import METHODS, CancelledError, RetrainingError, RetrainSettings
 
@@ -99,7 +99,7 @@ def retrain(run: RunFolder, settings: RetrainSettings | None, background: bool =
         made = RetrainSettings.load(run.settings)
         if background:
             step_back()
-        progress = Progress(run.progress)
+        progress = RetrainingProgress(run.progress)
         try:
             with _ended_by_signal():
                 # Only now: torch and the simulator take seconds, and the run is to be seen as running before.
