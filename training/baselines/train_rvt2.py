@@ -27,6 +27,7 @@ from transformers import PreTrainedTokenizerBase
 from clap.errors import CheckpointError, ClapError
 from clap.policies.predictor.network import FineActionNetwork
 from clap.policies.predictor.predictor import FineActionPredictor
+from clap.program_name import program_name
 from training.baselines.rvt2 import BRANCHES, COARSE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_evaluation import evaluate
@@ -217,7 +218,7 @@ class BranchTraining:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of the policy, for both branches")
     parser.add_argument("--branch", choices=BRANCHES, required=True)

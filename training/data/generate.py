@@ -22,6 +22,7 @@ from clap.geometry.frames import Workspace
 from clap.geometry.observation import Observation, PointCloud, fuse
 from clap.geometry.views import CanonicalViews, render_views
 from clap.policies.expert_keyframes import canonical_action
+from clap.program_name import program_name
 from clap.robots.fr3 import TABLE_HEIGHT
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
@@ -201,7 +202,9 @@ def fill_trajectories(writer: ShardWriter, world: TabletopWorld, number: int, ar
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("data/mini"))
     parser.add_argument("--shards", type=int, default=48, help="how many shards in all; odd ones hold positions")
     parser.add_argument("--demos", type=int, default=10, help="how many demonstrations per task (the paper's 10)")

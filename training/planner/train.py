@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from clap.errors import CheckpointError
+from clap.program_name import program_name
 from clap.worlds.tabletop import phrasing
 from training.data.language_plans import LanguagePlanSampler
 from training.planner.batches import BatchMaker
@@ -321,7 +322,9 @@ def train(config: PlannerTrainingConfig, resume: bool) -> dict[str, object]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     for name, default in asdict(PlannerTrainingConfig("", "")).items():
         option = "--" + name.replace("_", "-")

@@ -28,6 +28,7 @@ from clap.policies.predictor.encoders import EncoderConfig
 from clap.policies.predictor.network import ENCODERS, FineActionNetwork, PredictorConfig
 from clap.policies.predictor.predictor import FineActionPredictor
 from clap.policies.predictor.tokenizer import build_tokenizer
+from clap.program_name import program_name
 from training.predictor.augmentation import augment
 from training.predictor.evaluation import evaluate, to_inputs
 from training.predictor.losses import jitter_bins, losses
@@ -207,7 +208,7 @@ class PredictorTraining:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--minutes", type=float, default=Settings.minutes, help="wall time over all resumes")
