@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from training.evaluation.rates import pooled
 from training.evaluation.reported_run import ReportedRun
@@ -29,7 +28,8 @@ WIDTH, LABEL, BAR, PITCH, TOTAL = 1000, 330, 20, 30, 100
 """SVG units: whole width, room for the labels, height of a bar, distance of two, room for a bar's total."""
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True)
+class Piece:
     """The failures of one class."""
 
     name: str
