@@ -23,6 +23,7 @@ from transformers import PreTrainedTokenizerBase
 from clap.errors import ClapError
 from clap.policies.predictor.network import FineActionNetwork
 from clap.policies.predictor.predictor import FineActionPredictor
+from clap.program_name import program_name
 from training.baselines.rvt2 import COARSE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_evaluation import evaluate
@@ -100,7 +101,9 @@ class BranchTraining(NetworkTraining):
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_options(parser, BranchSettings)
     options = parser.parse_args(arguments)
     try:

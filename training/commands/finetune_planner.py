@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 
 from clap.errors import ClapError
 from clap.policies.planner.local import CoarseTaskPlanner
+from clap.program_name import program_name
 from training.config import read_config
 from training.finetuning.accelerated_training import AcceleratedTraining
 from training.finetuning.config import KINDS, FinetuneConfig, rate_factor
@@ -125,7 +126,9 @@ def merge(base: Path | str, adapter: Path, folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, required=True, help="JSON file of the run")
     parser.add_argument("--base", help="folder of the pretrained model, instead of the configuration's")
     parser.add_argument("--data", help="folder of shards, instead of the configuration's")

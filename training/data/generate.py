@@ -21,6 +21,7 @@ from clap.geometry.frames import TABLE_TOP, Workspace
 from clap.geometry.observation import PointCloud
 from clap.geometry.views import CanonicalViews
 from clap.policies.expert_keyframes import canonical_action
+from clap.program_name import program_name
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from clap.worlds.tabletop.world import TabletopWorld
@@ -142,7 +143,9 @@ def fill_trajectories(writer: ShardWriter, world: TabletopWorld, number: int, ar
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("data/mini"))
     parser.add_argument("--shards", type=int, default=48, help="how many shards in all; odd ones hold positions")
     parser.add_argument("--demos", type=int, default=10, help="how many demonstrations per task (the paper's 10)")

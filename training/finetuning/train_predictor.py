@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 from clap.errors import ClapError
 from clap.policies.predictor.network import FineActionNetwork, FineInputs
 from clap.policies.predictor.predictor import FineActionPredictor
+from clap.program_name import program_name
 from training.config import read_config
 from training.data.shards import TrainingDataError
 from training.finetuning.accelerated_training import AcceleratedTraining
@@ -129,7 +130,9 @@ class PaperPredictorTraining(AcceleratedTraining):
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, required=True, help="JSON file of the run")
     parser.add_argument("--siglip", help="folder of the pretrained SigLIP, instead of the configuration's")
     parser.add_argument("--dinov2", help="folder of the pretrained DINOv2, instead of the configuration's")

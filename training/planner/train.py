@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from clap.errors import CheckpointError, ClapError
+from clap.program_name import program_name
 from clap.worlds.tabletop import phrasing
 from training.checkpoint_file import random_state, read_checkpoint, restore, restore_random_state, write_checkpoint
 from training.config import add_options, read_options
@@ -262,7 +263,9 @@ def train(config: PlannerTrainingConfig, resume: bool) -> dict[str, object]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add_options(parser, PlannerTrainingConfig)
     options = parser.parse_args(arguments)

@@ -23,6 +23,7 @@ from clap.policies.predictor.encoders import EncoderConfig
 from clap.policies.predictor.network import FineActionNetwork, PredictorConfig
 from clap.policies.predictor.predictor import FineActionPredictor
 from clap.policies.predictor.tokenizer import build_tokenizer
+from clap.program_name import program_name
 from training.config import add_options, read_options
 from training.predictor.augmentation import augment
 from training.predictor.evaluation import evaluate
@@ -99,7 +100,9 @@ class PredictorTraining(NetworkTraining):
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_options(parser, PredictorSettings)
     options = parser.parse_args(arguments)
     try:
