@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from clap.worlds.base import Action, MotionOutcome, MotionReport, World
     from clap.worlds.tabletop.world import TabletopWorld
 
-_MODULES = {
+NAMES_OF = {
     "clap.episode.episode": ("Episode",),
     "clap.episode.snapshot": ("EpisodeSnapshot", "EpisodeState"),
     "clap.errors": ("ClapError",),
@@ -55,7 +55,7 @@ _MODULES = {
     "clap.worlds.base": ("Action", "MotionOutcome", "MotionReport", "World"),
     "clap.worlds.tabletop.world": ("TabletopWorld",),
 }
-"""The module that defines each public name; a test holds it against the imports above."""
+"""The public names of each module; a test holds them against the imports above."""
 
 __all__ = [
     "INITIAL_STEP",
@@ -95,14 +95,14 @@ __all__ = [
     "run_unattended",
 ]
 
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+MODULE_OF = {name: module for module, names in NAMES_OF.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module, once (PEP 562)."""
-    if name not in _HOME:
+    if name not in MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
+    value = getattr(importlib.import_module(MODULE_OF[name]), name)
     globals()[name] = value
     return value
 

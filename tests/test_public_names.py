@@ -42,8 +42,8 @@ def test_what_a_type_checker_sees_is_what_is_loaded():
         if isinstance(statement, ast.ImportFrom)
         for alias in statement.names
     }
-    assert seen == {(module, name) for name, module in clap._HOME.items()}
-    assert sorted(clap.__all__) == sorted(clap._HOME)
+    assert seen == {(module, name) for name, module in clap.MODULE_OF.items()}
+    assert sorted(clap.__all__) == sorted(clap.MODULE_OF)
 
 
 def test_another_name_is_refused_as_of_any_module():
