@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clap.geometry.frames import Pose, Workspace, lift, project
     from clap.geometry.observation import CameraFrame, Observation, PointCloud, fuse
     from clap.geometry.views import CanonicalViews, render_views
-    from clap.policies.base import INITIAL_STEP, Policy
+    from clap.policies.base import PlanRequest, Policy, PredictRequest
     from clap.policies.clap import ClapPolicy, load_checkpoint
     from clap.policies.expert import ExpertPolicy
     from clap.policies.planner.local import CoarseTaskPlanner
@@ -42,7 +42,7 @@ NAMES_OF = {
     "clap.geometry.frames": ("Pose", "Workspace", "lift", "project"),
     "clap.geometry.observation": ("CameraFrame", "Observation", "PointCloud", "fuse"),
     "clap.geometry.views": ("CanonicalViews", "render_views"),
-    "clap.policies.base": ("INITIAL_STEP", "Policy"),
+    "clap.policies.base": ("PlanRequest", "Policy", "PredictRequest"),
     "clap.policies.clap": ("ClapPolicy", "load_checkpoint"),
     "clap.policies.expert": ("ExpertPolicy",),
     "clap.policies.planner.local": ("CoarseTaskPlanner",),
@@ -58,7 +58,6 @@ NAMES_OF = {
 """The public names of each module; a test holds them against the imports above."""
 
 __all__ = [
-    "INITIAL_STEP",
     "Action",
     "CameraFrame",
     "CanonicalViews",
@@ -74,10 +73,12 @@ __all__ = [
     "MotionReport",
     "Observation",
     "Plan",
+    "PlanRequest",
     "PlanStatus",
     "PointCloud",
     "Policy",
     "Pose",
+    "PredictRequest",
     "Prediction",
     "Rollout",
     "RolloutResult",

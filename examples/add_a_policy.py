@@ -19,18 +19,18 @@ class AboveTheHighest:
     def look(self, observation, on_text=None):
         return None
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        return clap.Plan(clap.PlanStatus.STEPS, (instruction,))
+    def plan(self, request: clap.PlanRequest) -> clap.Plan:
+        return clap.Plan(clap.PlanStatus.STEPS, (request.instruction,))
 
-    def predict(self, observation, plan, last_step, on_text=None, step=None):
+    def predict(self, request: clap.PredictRequest) -> clap.Prediction:
         workspace = clap.Workspace()
-        views = clap.render_views(clap.fuse(observation, workspace), workspace)
+        views = clap.render_views(clap.fuse(request.observation, workspace), workspace)
         on_the_table = views.xyz[2][views.mask[2] & (views.xyz[2][..., 0] > 0.15)]  # top view, away from the arm
         highest = on_the_table[on_the_table[:, 2].argmax()].astype(float)
         pixels = to_pixels(highest, workspace)
-        pose = clap.Pose(tuple(highest + [0, 0, 0.1]), observation.gripper_pose.quaternion)  # 10 cm above it
+        pose = clap.Pose(highest + [0, 0, 0.1], request.observation.gripper_pose.quaternion)  # 10 cm above it
         keypoint, window = clap.lift(pixels + 0.5, workspace), workspace.zoomed(highest)
-        return clap.Prediction(plan.steps[0], (), keypoint, pixels, window, clap.Action(pose, True), views)
+        return clap.Prediction(request.plan.steps[0], (), keypoint, pixels, window, clap.Action(pose, True), views)
 
 
 def main() -> None:

@@ -18,18 +18,19 @@ def main(instruction: str = "") -> None:
 
     observation = world.observe()
     seen = policy.look(observation)
-    plan = policy.plan(instruction, clap.INITIAL_STEP, seen=seen)
+    plan = policy.plan(clap.PlanRequest(instruction, seen=seen))
     print(f"instruction: {instruction}\non the table: {', '.join(seen or ())}")
     if plan.status is not clap.PlanStatus.STEPS:
         print(f"{plan.status.value}: {plan.reason}")
         return
     print("plan:", *plan.steps, sep="\n  ")
 
-    decided = policy.predict(observation, plan, clap.INITIAL_STEP)
+    decided = policy.predict(clap.PredictRequest(observation, plan))
     pose = decided.action.pose
     print(f"step: {decided.step}")
     print(f"keypoint: {decided.keypoint.position.round(3)} m, views agree to {decided.keypoint.agreement_px:.1f} px")
-    print(f"target: {pose.position} m, quaternion {pose.quaternion}, gripper open: {decided.action.gripper_open}")
+    gripper = "open" if decided.action.gripper_open else "closed"
+    print(f"target: {pose.position.round(3)} m, quaternion {pose.quaternion.round(3)}, gripper {gripper} at the end")
 
     verdict = clap.judge(decided, observation, world.workspace, world.reachable, now=observation.timestamp)
     print(f"verdict: {verdict.decision.value}")
