@@ -9,11 +9,12 @@ import pytest
 
 from clap.episode.preconditions import VERBS, preconditions
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, Failure, InstructionProgress, PlanStep
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import RefusedInstructionError
 from clap.rollout.safety import Check, Decision, Verdict
 from clap.rollout.self_correction import Correction, Remedy
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 from tests.support.kinematic_world import STEPS, KinematicWorld, TouchPolicy
 
 State = EpisodeState
@@ -145,7 +146,7 @@ def expected(situation: str) -> dict[str, str | None]:
 def prediction() -> Prediction:
     world = KinematicWorld()
     policy = TouchPolicy(world)
-    return policy.predict(world.observe(), policy.plan("touch", ""), STEPS[0])
+    return policy.predict(PredictRequest(world.observe(), policy.plan(PlanRequest("touch", "")), STEPS[0]))
 
 
 def verdict(decision: Decision) -> Verdict:
