@@ -36,6 +36,7 @@ class ByHand:
         """Ask round one from here, whatever the operator wrote before."""
         self.turns.present.replan()
         self.turns.checklist = self.turns.checklist.cut()
+        self.worker.note(plan=self.turns.checklist.lines())
         self.turns.go_on(self.turns.after_step)
 
     def set_keypoint(self, keypoint: Array) -> None:

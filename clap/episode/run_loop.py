@@ -10,7 +10,7 @@ from typing import Any
 from clap.episode.checklist import Checklist
 from clap.episode.events import Approved, Corrected, Finished, Planned, Predicted, StepDone
 from clap.episode.planner_progress import name_what_is_there, writer
-from clap.episode.snapshot import NOTHING_DONE
+from clap.episode.snapshot import NOTHING_DONE, InstructionProgress
 from clap.episode.snapshot import EpisodeState as State
 from clap.episode.undo import Memories
 from clap.episode.world_session import Stage
@@ -104,7 +104,7 @@ class Turns:
         self.stage.follow(instruction)
         self.rollout = Rollout(self.stage.world, policy, instruction.strip(), self._correction, self.stage.away)
         self.checklist = Checklist()
-        self.worker.note(instruction=instruction.strip(), **NOTHING_DONE)
+        self.worker.note(**NOTHING_DONE, instruction=instruction.strip(), progress=InstructionProgress.UNDER_WAY)
         return self.after_step()
 
     def go_on(self, turn: Turn) -> None:
@@ -189,7 +189,9 @@ class Turns:
         plan = rollout.ask_plan(writer(self.worker, "plan"))
         self.worker.note_seconds(plan=time.perf_counter() - begun)
         self.checklist = self.checklist.show(plan)
-        self.worker.note(plan=self.checklist.lines(complete=rollout.complete), plan_raw=plan.raw)
+        progress = InstructionProgress.COMPLETE if rollout.complete else InstructionProgress.UNDER_WAY
+        plan_lines = self.checklist.lines(complete=rollout.complete)
+        self.worker.note(progress=progress, plan=plan_lines, plan_raw=plan.raw)
         self.worker.tell(Planned, plan=plan)
         if rollout.complete:
             success = self.stage.world.success()

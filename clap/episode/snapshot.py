@@ -55,6 +55,14 @@ _BUSY = _IN_MOTION | {
 }
 
 
+class InstructionProgress(str, Enum):
+    """How far an instruction is. Under way it need not have a plan: round one may have failed."""
+
+    NONE = "none"
+    UNDER_WAY = "under way"
+    COMPLETE = "complete"
+
+
 @dataclass(frozen=True)
 class PlanStep:
     """A line of the checklist. ``status`` is "done", "current", "todo" or "skipped"; sub-tasks count from 0.
@@ -107,12 +115,15 @@ class EpisodeSnapshot:
     the world cannot tell. ``own``: the policy's own prediction, while the one shown is the operator's.
     ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``: a run waits for approval of every
     step. ``undo``: how many steps can be undone. ``abilities``: of the world. ``trouble``: what keeps the arm from
-    moving until a person has seen to it, ``blind`` why the scene cannot be seen.
+    moving until a person has seen to it, ``blind`` why the scene cannot be seen. ``has_world``: there is one, which
+    ``abilities`` are then of. ``policy_loaded``: the chosen policy can be used. ``closed``: nothing is accepted any
+    more.
     """
 
     state: EpisodeState = EpisodeState.STARTING
     running: bool = False
     instruction: str = ""
+    progress: InstructionProgress = InstructionProgress.NONE
     examples: tuple[str, ...] = ()
     task: str = ""
     seed: int = 0
@@ -121,6 +132,7 @@ class EpisodeSnapshot:
     policy: str = ""
     policy_is_expert: bool = False
     has_fine_stage: bool = False
+    policy_loaded: bool = False
     seen: tuple[str, ...] | None = None
     plan: tuple[PlanStep, ...] = ()
     plan_raw: str = ""
@@ -139,9 +151,11 @@ class EpisodeSnapshot:
     speed: float = 1.0
     approve_each: bool = False
     undo: int = 0
+    has_world: bool = False
     abilities: frozenset[Ability] = frozenset(Ability)
     trouble: Failure | None = None
     blind: Failure | None = None
+    closed: bool = False
     seq: int = 0
 
 

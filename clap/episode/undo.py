@@ -15,7 +15,7 @@ from clap.worlds.capabilities import Restorable, require
 MOST_MOMENTS = 50
 """Steps that can be undone. A moment of the simulated table takes about one megabyte."""
 
-_SHOWN = ("instruction", "seen", "plan_raw", "round_texts", "last_step", "steps_done", "corrections")
+_SHOWN = ("instruction", "progress", "seen", "plan_raw", "round_texts", "last_step", "steps_done", "corrections")
 """Fields of the snapshot that belong to the run."""
 
 

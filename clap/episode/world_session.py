@@ -66,7 +66,7 @@ class Stage:
         self._world = world = self._world_factory()
         if isinstance(world, Resettable):
             self.tasks, self.conditions = world.tasks(), world.conditions()
-        self.worker.note(abilities=abilities_of(world), examples=self.examples())
+        self.worker.note(has_world=True, abilities=abilities_of(world), examples=self.examples())
         if not self.tasks:
             self.look()
 
