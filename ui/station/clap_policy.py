@@ -19,8 +19,8 @@ def load_clap(
     import torch
 
     from clap.policies.clap import ClapPolicy
-    from clap.policies.planner.chat_client import PlannerServerError
     from clap.policies.planner.remote import remote_planner
+    from clap.policies.planner.server_errors import PlannerServerError
 
     torch.set_num_threads(1)
     try:

@@ -8,22 +8,19 @@ from 0.12 on ignores the older field without a word.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from clap.errors import CheckpointError, InvalidPlannerTextError
 from clap.geometry.views import CanonicalViews
-from clap.policies.planner.chat_client import (
-    KEY_VARIABLE,
-    ChatServer,
-    Limits,
-    PlannerFailedError,
-    PlannerRequestError,
-    PlannerServerError,
-)
+from clap.policies.planner.chat_client import KEY_VARIABLE, ChatServer
 from clap.policies.planner.model import PlannerSettings
 from clap.policies.planner.question import Question
 from clap.policies.planner.rounds import Parsed, PlannerRounds
+from clap.policies.planner.server_errors import PlannerFailedError, PlannerRequestError, PlannerServerError
 from clap.policies.planner.view_images import view_parts
+
+if TYPE_CHECKING:
+    from clap.policies.planner.bounded_transport import Limits
 
 Guided = Literal["auto", "regex", "none"]
 """Whether the grammar is sent: "regex" always, "none" never, "auto" until the server refuses the field."""

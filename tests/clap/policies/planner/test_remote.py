@@ -18,17 +18,16 @@ from clap.geometry.observation import fuse
 from clap.geometry.views import CanonicalViews, render_views, views_from_arrays
 from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.checkpoint import default_checkpoint
-from clap.policies.planner.chat_client import (
-    KEY_VARIABLE,
-    ChatServer,
-    Limits,
+from clap.policies.planner.bounded_transport import Limits
+from clap.policies.planner.chat_client import KEY_VARIABLE, ChatServer
+from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.planner.remote import RemotePlanner, remote_planner
+from clap.policies.planner.server_errors import (
     PlannerRequestError,
     PlannerServerError,
     PlannerStreamError,
     PlannerTimeoutError,
 )
-from clap.policies.planner.local import CoarseTaskPlanner
-from clap.policies.planner.remote import RemotePlanner, remote_planner
 from clap.policies.planner.view_images import view_parts, views_from_images
 from clap.policies.prediction import Plan, PlanStatus
 from clap.serving.application import make_application
@@ -276,6 +275,20 @@ def test_the_key_is_sent_and_never_told(monkeypatch, caplog):
     monkeypatch.setenv(KEY_VARIABLE, "sesame\n7391")
     with pytest.raises(PlannerServerError, match="characters"):
         ChatServer("http://localhost:8000")
+
+
+def test_nothing_goes_along_but_the_question(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/secret")
+    headers: list[dict[str, str]] = []
+
+    def answer(request: Scripted) -> None:
+        headers.append({name.lower(): value for name, value in request.headers.items()})
+        answers("complete")(request)
+
+    with scripted(answer) as (url, _):
+        assert remote_planner(url).plan("fly", INITIAL_STEP).status is PlanStatus.COMPLETE
+    assert set(headers[0]) <= {"host", "accept", "accept-encoding", "connection", "content-type", "content-length"}
 
 
 @pytest.mark.parametrize(
