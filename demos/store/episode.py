@@ -90,10 +90,8 @@ class RecordedEpisode:
         if self._group is None or self._group[0] != group:
             self._group = group, read_group(self._parquet, group)
         row = self._group[1].slice(number - first, 1).to_pylist()[0]
-        for name, value in row.items():
-            if name.startswith(IMAGES):
-                row[name] = _encoded(value)
-        return frame_of(row, self.shape)
+        images = {name: (row[name] or {}).get("bytes") or b"" for name in row if name.startswith(IMAGES)}
+        return frame_of(row | images, self.shape)
 
     def picture(self, number: int, camera: str) -> NDArray[np.uint8]:
         """The colour image (H, W, 3) uint8 of one camera, read without all others.
@@ -103,7 +101,7 @@ class RecordedEpisode:
         size = {one.name: (one.height, one.width) for one in self.shape.cameras}[camera]
         (group, first), name = self._place(number), IMAGES + camera
         row = read_group(self._parquet, group, [name]).slice(number - first, 1).to_pylist()[0]
-        return decode_rgb(_encoded(row[name]), *size)
+        return decode_rgb((row[name] or {}).get("bytes") or b"", *size)
 
     def _place(self, number: int) -> tuple[int, int]:
         """The row group that a frame is in, and the number of that group's first frame."""
@@ -114,9 +112,3 @@ class RecordedEpisode:
     def observation(self, number: int) -> Observation:
         """What the world showed in a frame."""
         return self.frame(number).observation
-
-
-def _encoded(cell: Any) -> bytes:
-    """The bytes of an image's cell, none if it holds something else."""
-    found = cell.get("bytes") if isinstance(cell, dict) else None
-    return found if isinstance(found, bytes) else b""

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from clap.geometry.frames import Workspace
+from clap.geometry.view_shift import shift_views
 from clap.policies.planner.text_format import normalise
 from training.baselines.rvt2 import COARSE
 from training.data.shards import TrainingDataError
-from training.planner.scenes import Scene, random_shift, shift_scene
+from training.planner.scenes import random_shift
 from training.predictor.augmentation import augment
 from training.predictor.samples import HELD_OUT_SHARE, Samples, Target, ZoomData, target_of, zooms_of
 
@@ -56,17 +57,21 @@ class BranchData(ZoomData):
 
 def _shifted(samples: Samples, rng: np.random.Generator) -> Samples:
     """Canonical views, each scene moved by whole pixels in 3D as far as the planner's are."""
-    workspace = Workspace()
-    edge = np.float32(2 * workspace.half_extent)
-    moved = []
+    workspace, size = Workspace(), samples.rgb.shape[2]
+    edge = 2 * workspace.half_extent
+    images, depths, places = [], [], []
     for rgb, depth, local in zip(samples.rgb, samples.depth, samples.position, strict=True):
-        scene = Scene(rgb, depth * edge, ("keypoint",), workspace.to_world(local)[None], None, (True,), None)
-        moved.append(shift_scene(scene, random_shift(scene, rng, workspace), workspace))
-    position = workspace.to_local(np.concatenate([scene.positions for scene in moved]))
+        place = workspace.to_world(local)[None]
+        shift = random_shift(place, size, rng, workspace)
+        rgb, depth = shift_views(rgb, depth * np.float32(edge), shift, edge)
+        images.append(rgb)
+        depths.append(depth)
+        places.append(place + shift * edge / size)
+    position = workspace.to_local(np.concatenate(places))
     return replace(
         samples,
-        rgb=np.stack([scene.rgb for scene in moved]),
-        depth=np.stack([scene.depth for scene in moved]).astype(np.float32) / edge,
+        rgb=np.stack(images),
+        depth=np.stack(depths).astype(np.float32) / np.float32(edge),
         position=position,
         height=samples.height - (position - samples.position)[:, 2] / 2,
     )

@@ -84,7 +84,7 @@ def settings_of(options: argparse.Namespace) -> RetrainSettings:
     chosen |= {name: str(Path(chosen[name]).absolute()) for name in ("recordings", "checkpoint", "data")}
     chosen["episodes"] = tuple(record.id for record in records)
     chosen["tasks"] = tuple(options.tasks.split(",")) if options.tasks else ()
-    return RetrainSettings(**chosen)
+    return RetrainSettings.made_of(chosen, "the options")
 
 
 def retrain(run: RunFolder, settings: RetrainSettings | None, background: bool = False) -> None:

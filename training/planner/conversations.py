@@ -57,22 +57,18 @@ def object_conversations(scene: Scene, rng: np.random.Generator, form: Format) -
 
 
 def query_conversation(scene: Scene, query: StepQuery, form: Format) -> Conversation:
-    """Round two: a step of a demonstration."""
+    """Round two: a step of a demonstration. Numbers that come from coordinates which are not known are not learned."""
     workspace = Workspace()
     steps = query.plan if form.plan else (language.normalise(query.instruction),)
     answer = form.format_reasoning(
         scene.query_objects(query, workspace), query.step, to_pixels(query.keypoint, workspace)
     )
-    return Conversation(form.reasoning_prompt(steps, query.last_step), answer, unknown=_unknown(scene, query, form))
-
-
-def _unknown(scene: Scene, query: StepQuery, form: Format) -> frozenset[int]:
-    """The numbers of round two's answer that come from coordinates which are not known."""
-    if not form.objects:
-        return frozenset()
-    axes = [axis for k in language.TOP_FIRST for axis in (VIEWS[k].u_axis, VIEWS[k].v_axis)]
-    known = [scene.knows(name)[axis] for name in query.objects for axis in axes]
-    return frozenset(number for number, is_known in enumerate(known) if not is_known)
+    unknown: frozenset[int] = frozenset()
+    if form.objects and scene.known:
+        axes = [axis for k in language.TOP_FIRST for axis in (VIEWS[k].u_axis, VIEWS[k].v_axis)]
+        known = [scene.known[scene.names.index(name)][axis] for name in query.objects for axis in axes]
+        unknown = frozenset(number for number, is_known in enumerate(known) if not is_known)
+    return Conversation(form.reasoning_prompt(steps, query.last_step), answer, unknown=unknown)
 
 
 def plan_conversation(sample: LanguagePlan, form: Format) -> Conversation:

@@ -26,6 +26,8 @@ MAX_SHIFT_PX = (24, 24, 3)
 """Largest shift by augmentation along x, y, z: the table's height hardly varies, places on it do."""
 TABLE_SEARCH, TABLE_THICKNESS = 0.02, 0.006
 """Metres around the table's nominal height in which its top is looked for; the least around it that is painted."""
+MOST_DROPPED = 0.04
+"""Largest share of pixels that are blanked in half of the scenes, as sensors and splatting do."""
 MARGIN = 0.02
 """Shifted objects and keypoints stay this far inside the workspace, metres."""
 
@@ -75,10 +77,6 @@ class Scene:
         """A query's objects with their pixels, in the order given."""
         located = {thing.name: thing for thing in self.located(workspace)}
         return [located[name] for name in query.objects]
-
-    def knows(self, name: str) -> tuple[bool, bool, bool]:
-        """Which coordinates x, y, z of a thing are known."""
-        return self.known[self.names.index(name)] if self.known else (True, True, True)
 
 
 class SceneStore:
@@ -158,14 +156,20 @@ def augment(scene: Scene, rng: np.random.Generator, workspace: Workspace | None 
     workspace = workspace or Workspace()
     if scene.query is not None and rng.random() < 0.5:
         scene = recolor_table(scene, rng.uniform(0.1, 0.9, 3), workspace)
-    shifted = shift_scene(scene, random_shift(scene, rng, workspace), workspace)
-    return drop_pixels(shifted, rng)
-
-
-def random_shift(scene: Scene, rng: np.random.Generator, workspace: Workspace) -> NDArray[np.int64]:
-    """A shift (3,) in pixels along x, y, z that keeps every object and the keypoint inside the workspace."""
     points = scene.positions if scene.query is None else np.vstack([scene.positions, scene.query.keypoint])
-    per_pixel = 2 * workspace.half_extent / scene.rgb.shape[1]
+    scene = shift_scene(scene, random_shift(points, scene.rgb.shape[1], rng, workspace), workspace)
+    if rng.random() < 0.5:
+        return scene
+    share = rng.uniform(0, MOST_DROPPED)
+    keep = rng.random(scene.depth.shape, np.float32) >= share
+    return replace(scene, rgb=scene.rgb * keep[..., None], depth=scene.depth * keep)
+
+
+def random_shift(
+    points: NDArray[np.floating], size: int, rng: np.random.Generator, workspace: Workspace
+) -> NDArray[np.int64]:
+    """A shift (3,) in whole pixels of views with ``size`` a side, along x, y, z; ``points`` (K, 3) stay inside."""
+    per_pixel = 2 * workspace.half_extent / size
     low = np.ceil((np.asarray(workspace.low) + MARGIN - points.min(0)) / per_pixel)
     high = np.floor((np.asarray(workspace.high) - MARGIN - points.max(0)) / per_pixel)
     low = np.minimum(np.maximum(low, -np.asarray(MAX_SHIFT_PX)), 0).astype(int)
@@ -203,15 +207,6 @@ def recolor_table(scene: Scene, color: NDArray[np.floating], workspace: Workspac
             shading = brightness / max(float(brightness.mean()), 1.0)
             rgb[k][table] = np.clip(255 * color * shading, 0, 255).astype(np.uint8)
     return replace(scene, rgb=rgb)
-
-
-def drop_pixels(scene: Scene, rng: np.random.Generator) -> Scene:
-    """Blank up to 4 % of the pixels, as sensors and splatting do; in half of the scenes none."""
-    if rng.random() < 0.5:
-        return scene
-    share = rng.uniform(0, 0.04)
-    keep = rng.random(scene.depth.shape, np.float32) >= share
-    return replace(scene, rgb=scene.rgb * keep[..., None], depth=scene.depth * keep)
 
 
 def color_gains(count: int, rng: np.random.Generator) -> NDArray[np.float32]:

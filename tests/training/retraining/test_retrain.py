@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from clap.policies.planner.local import CoarseTaskPlanner
 from clap.policies.predictor.predictor import FineActionPredictor
 from demos.sample import SAMPLE
 from demos.store.store import DemonstrationStore
+from tests.support.killed_training import kill_at
 from tests.support.rehearsal_shards import write_rehearsal
 from tests.support.tiny_checkpoint import save_tiny_checkpoint
 from training.commands.retrain import main, parser, settings_of
@@ -27,6 +30,7 @@ from training.data.recordings.export import Copies, export_training
 from training.evaluation.rates import wilson
 from training.retraining.evaluation import NEW, OLD, cells_of, shown_variations
 from training.retraining.loop import STATE
+from training.retraining.part import train_part
 from training.retraining.planner import PlannerLearner
 from training.retraining.predictor import PredictorLearner
 from training.retraining.progress import RetrainingProgress, read_progress
@@ -165,6 +169,24 @@ def test_a_killed_retraining_goes_on_from_its_last_state(begun, episode, tmp_pat
     told = [line for line in read_progress(run.progress)[lines:] if line["phase"] == "planner" and "loss" in line]
     assert told and told[0]["share"] > elapsed / 4
     assert run.comparison.exists()
+
+
+def test_a_part_that_is_killed_goes_on_from_its_last_state(begun, episode, recorded, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    shutil.copytree(recorded, run.recorded)
+    RetrainSettings(
+        str(SAMPLE), (episode,), str(begun / "tiny"), data=str(begun / "rehearsal"), minutes=6 / 60, check_scenes=0,
+        checkpoint_seconds=0.0,
+    ).save(run.settings)  # fmt: skip
+    state = run.part("predictor") / STATE
+    kill_at(lambda: train_part(run, "predictor", os.getppid()), state)
+    elapsed = torch.load(state, weights_only=True)["elapsed"]
+    assert 0 < elapsed < 6
+    again = multiprocessing.get_context("fork").Process(target=lambda: train_part(run, "predictor", os.getppid()))
+    again.start()
+    again.join()
+    assert again.exitcode == 0 and (run.part("predictor") / "export").is_dir()
+    assert torch.load(state, weights_only=True)["elapsed"] >= 6
 
 
 def test_one_run_at_a_time_works_in_a_folder(tmp_path):

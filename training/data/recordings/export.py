@@ -125,7 +125,7 @@ def add_episode(
     rng = np.random.default_rng([seed, zlib.crc32(episode.record.id.encode())])
     for step in steps:
         for frame in step.seen_at[: copies.moments]:
-            observation = episode.observation(frame)
+            observation = episode.frame(frame).observation
             places = places_at(episode, steps, step, frame)
             for copy in range(copies.copies):
                 _add(writer, episode, step, observation, places, copy > 0, rng)
