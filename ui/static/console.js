@@ -48,6 +48,9 @@ const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-se
 
 const PACED = new Set(["pose", "scene"]);
 
+/** Those without which something is not offered on Operate. */
+const ABILITIES = /** @type {const} */ (["move", "set-up", "go-back", "rehearse"]);
+
 class Console {
   constructor() {
     this.pace = new Pace((message) => this.tell(message.type, message));
@@ -83,21 +86,27 @@ class Console {
     if (kind === "lease" && latest) this.tell("status", latest); // the same state allows more or less now
   }
 
-  /** What this world cannot do is not offered. */
+  /**
+   * What this world cannot do is not offered.
+   * @param {Protocol.Hello} message
+   */
   hello({ abilities }) {
-    for (const ability of ["move", "set-up", "go-back", "rehearse"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
+    for (const ability of ABILITIES) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
     offerPanel("calibration", abilities.includes("calibrate"));
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     window.__clap.status = message;
     if (message.gripper && message.state !== "moving") this.tell("pose", message.gripper);
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease({ mine }) {
     this.pace.watching = !mine;
   }
 
+  /** @param {Protocol.GripperPose} pose */
   pose(pose) {
     window.__clap.pose = pose;
     window.__clap.poses = (window.__clap.poses ?? 0) + 1;
@@ -107,6 +116,7 @@ class Console {
     window.__clap.scenes = (window.__clap.scenes ?? 0) + 1;
   }
 
+  /** @param {import("./live/link.js").Link} link */
   linkChanged(link) {
     document.body.classList.toggle("c-offline", !link.connected);
     document.body.classList.toggle("c-world-lost", link.worldLost);

@@ -8,6 +8,7 @@ const ASK_MS = 1000;
 const OLD_MS = 2500;
 
 export class CalibrationPanel {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     this.camera = el("select", { id: "c-calibration-camera", onchange: () => this.ask() });
@@ -52,13 +53,17 @@ export class CalibrationPanel {
   }
 
   send(verb, fields = {}) {
-    this.pending = this.link.send({ type: `calibrate-${verb}`, camera: this.camera.value, ...fields }) && verb;
+    const type = /** @type {Protocol.CalibrateSample["type"]} */ (`calibrate-${verb}`); // one of those
+    this.pending = this.link.send({ type, camera: this.camera.value, ...fields }) && verb;
     this.allow();
   }
 
   // From the link
 
-  /** How it stands; also the answer to what was asked for. */
+  /**
+   * How it stands; also the answer to what was asked for.
+   * @param {Protocol.CalibrationState} told
+   */
   calibration(told) {
     if (told.answered !== this.told?.answered) this.pending = null;
     this.told = window.__clap.calibration = told; // also what the browser tests look at
@@ -76,7 +81,10 @@ export class CalibrationPanel {
     this.allow();
   }
 
-  /** What the camera sees now. */
+  /**
+   * What the camera sees now.
+   * @param {Page.Binary<Page.Board>} message
+   */
   board(message) {
     if (message.camera !== this.camera.value) return; // the last one of another camera
     this.seenAt = performance.now();

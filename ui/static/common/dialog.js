@@ -6,7 +6,10 @@ const FOCUSABLE = "a[href], button:not(:disabled), input:not(:disabled), select:
 
 let open = null;
 
-/** Show one dialog, closing the one before it. Returns a function that closes it. `onclose` is called once. */
+/**
+ * Show one dialog, closing the one before it. Returns a function that closes it. `onclose` is called once.
+ * @param {{ id: string, title: string, body: any, wide?: boolean, onclose?: () => void }} dialog
+ */
 export function openDialog({ id, title, body, wide = false, onclose }) {
   open?.();
   const former = document.activeElement;

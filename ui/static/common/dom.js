@@ -51,4 +51,4 @@ export const duration = (seconds) =>
 const coordinate = (value) => (Number.isFinite(value) ? value.toFixed(3).replace("-", "−") : "–");
 
 /** "x 0.345  y 0.040  z 0.861 m"; a coordinate that is not known is a dash. */
-export const metres = (values) => ["x", "y", "z"].map((axis, k) => `${axis} ${coordinate(values[k])}`).join("  ") + " m";
+export const metres = (values) => `${["x", "y", "z"].map((axis, k) => `${axis} ${coordinate(values[k])}`).join("  ")} m`;

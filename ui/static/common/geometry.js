@@ -12,7 +12,10 @@ export class ViewGeometry {
     this.high = high;
   }
 
-  /** World metres to continuous pixels (u, v) in view k. */
+  /**
+   * World metres to continuous pixels (u, v) in view k.
+   * @returns {[number, number]}
+   */
   project(point, k) {
     const view = this.axes[k];
     const local = (axis) => (point[axis] - this.centre[axis]) / this.half;

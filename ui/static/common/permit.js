@@ -7,6 +7,7 @@ const MOVES = new Set(["approve", "run", "home", "drive"]);
 const NEEDS_PLAN = new Set(["predict", "run", "edit-plan", "replan", "target"]);
 
 export class Permit {
+  /** @param {import("../live/link.js").Link} link */
   constructor(link) {
     this.link = link;
     this.can = {};
@@ -15,10 +16,12 @@ export class Permit {
     this.operator = null;
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ abilities }) {
     this.abilities = abilities;
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.latest = message;
     this.can = message.can;
@@ -26,6 +29,7 @@ export class Permit {
     this.busy = message.busy;
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease({ mine, operator }) {
     this.mine = mine;
     this.operator = operator;
@@ -35,7 +39,10 @@ export class Permit {
     return Boolean(this.link.ready && this.mine && this.can[verb]);
   }
 
-  /** Send a command if it may be given now. */
+  /**
+   * Send a command if it may be given now.
+   * @param {Protocol.PageMessage} message
+   */
   send(message) {
     return this.allows(message.type) && this.link.send(message);
   }

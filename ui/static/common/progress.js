@@ -15,6 +15,7 @@ export class Progress {
     setInterval(() => this.show(), 200);
   }
 
+  /** @param {Protocol.Status} message */
   status({ state, policy }) {
     const work = WORK.includes(state) ? `${policy} ${state}` : null;
     if (work === this.work) return;
@@ -26,6 +27,7 @@ export class Progress {
     this.show();
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged(link) {
     if (!link.ready) this.work = null;
   }

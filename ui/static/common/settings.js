@@ -15,6 +15,7 @@ const SHOWN = [ // stored key, class on the body when switched off, label
 ];
 
 export class Settings {
+  /** @param {import("../live/link.js").Link} link */
   constructor(link, tour) {
     this.link = link;
     this.tour = tour;
@@ -23,12 +24,14 @@ export class Settings {
     this.applyShown();
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ dead_man_s: deadMan, abilities }) {
     this.deadMan = deadMan;
     this.fastest = abilities.includes("hurry") ? Infinity : 1;
     this.fresh = true;
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.can = message.can;
     this.approveEach = message.approve_each;
@@ -36,6 +39,7 @@ export class Settings {
     this.beginWithSpeed();
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease({ mine }) {
     this.mine = mine;
     this.beginWithSpeed();

@@ -19,7 +19,7 @@ export class ShortcutHelp {
   }
 
   open() {
-    const jog = WAYS.map((way, k) => [Object.values(JOG_KEYS).filter(([at]) => at === k).sort((a, b) => b[1] - a[1]).map(([, , label]) => label).join(" / "), way]);
+    const jog = WAYS.map((way, k) => [Object.values(JOG_KEYS).filter(([at]) => at === k).sort(([, a], [, b]) => b - a).map(([, , label]) => label).join(" / "), way]);
     openDialog({ id: "c-help", title: "Keyboard", wide: true, body: [
       el("div", { class: "c-key-columns" },
         table("Instruction, plan and scene", this.shortcuts),

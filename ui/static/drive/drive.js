@@ -12,6 +12,7 @@ const SHOW_MS = 250;
 const REST = [0, 0, 0, 0, 0, 0];
 
 export class Drive {
+  /** @param {import("../live/link.js").Link} link */
   constructor(link, scene, stop) {
     this.link = link;
     this.scene = scene;
@@ -63,32 +64,40 @@ export class Drive {
     else $("c-open-drive").focus();
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ limits }) {
     this.limits = limits;
     this.rest();
   }
 
-  /** While a replay leads the arm, nobody holds anything here. */
+  /**
+   * While a replay leads the arm, nobody holds anything here.
+   * @param {Protocol.ReviewState} message
+   */
   review({ replay }) {
     this.led = Boolean(replay?.leads);
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.can = message.can;
     this.trouble = message.trouble;
     this.follow(Boolean(message.driving) && !this.led);
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease({ mine, operator }) {
     this.mine = mine;
     this.operator = operator;
     this.follow(this.driving);
   }
 
+  /** @param {Protocol.GripperPose} pose */
   pose(pose) {
     this.opening = pose.opening;
   }
 
+  /** @param {Protocol.JogAcknowledged} message */
   "jog-ack"(message) {
     this.sender.acknowledged(message);
     if (message.applied && message.seq >= this.gripSeq) this.grip = null;

@@ -2,7 +2,10 @@
 
 import { writing } from "../common/keys.js";
 
-/** Key code to [axis, sign, label]; axes 0-2 move along world x, y, z, axes 3-5 turn about them. */
+/**
+ * Key code to [axis, sign, label]; axes 0-2 move along world x, y, z, axes 3-5 turn about them.
+ * @type {Record<string, [axis: number, sign: number, label: string]>}
+ */
 export const JOG_KEYS = {
   KeyW: [0, 1, "W"], KeyS: [0, -1, "S"],
   KeyA: [1, 1, "A"], KeyD: [1, -1, "D"],

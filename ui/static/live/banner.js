@@ -12,11 +12,13 @@ export class Banner {
     new ResizeObserver(() => document.documentElement.style.setProperty("--c-banner-height", `${notices.offsetHeight}px`)).observe(notices);
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ notice }) {
     this.notice = notice;
     if (this.shown?.startsWith("world lost")) this.hide();
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     const { failure, blind } = message;
     if (message.trouble) this.hide(); // recovery.js says what that is

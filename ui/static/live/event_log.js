@@ -74,7 +74,8 @@ const record = ({ time, level, text }) => ({ time: new Date(time * 1000).toISOSt
 /** Quoted fields; a leading = + - @ is kept from being read as a formula by a spreadsheet. */
 function csv(lines) {
   const field = (value) => `"${(/^[=+\-@\t]/.test(value) ? `'${value}` : value).replaceAll('"', '""')}"`;
-  return [["time", "level", "text"], ...lines.map(record).map(Object.values)].map((row) => row.map(field).join(",")).join("\r\n") + "\r\n";
+  const rows = [["time", "level", "text"], ...lines.map(record).map(Object.values)];
+  return rows.map((row) => `${row.map(field).join(",")}\r\n`).join("");
 }
 
 function save(ending, type, text) {

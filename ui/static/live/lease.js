@@ -12,6 +12,7 @@ const SHOW_MS = 500;
 export const ownName = () => memory.getItem(NAME_KEY) ?? "";
 
 export class Lease {
+  /** @param {import("../live/link.js").Link} link */
   constructor(link) {
     this.link = link;
     this.state = null;
@@ -29,6 +30,7 @@ export class Lease {
     if (ownName()) this.link.send({ type: "name", name: ownName() });
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease(message) {
     const before = this.state;
     window.__clap.lease = this.state = message;
@@ -40,6 +42,7 @@ export class Lease {
     this.show();
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged(link) {
     if (link.connected) return;
     $("c-lease").hidden = $("c-watch").hidden = true;

@@ -100,6 +100,10 @@ export class Link {
     } else this.send({ type: "ping", t: now });
   }
 
+  /**
+   * Send a message; false without a link.
+   * @param {Protocol.PageMessage} message
+   */
   send(message) {
     if (this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(message));

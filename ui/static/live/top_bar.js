@@ -26,12 +26,14 @@ export class TopBar {
     });
   }
 
+  /** @param {Protocol.Hello} message */
   hello(message) {
     $("c-mode").replaceChildren(message.mode, el("span", { class: "c-mode-world" }, ` · ${message.world}`));
     $("c-mode").classList.toggle("c-real", message.mode === "REAL");
     this.notices.hello(message);
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.last = message;
     setText($("c-policy-pill"), message.policy);
@@ -45,6 +47,7 @@ export class TopBar {
     this.notices.status(message);
   }
 
+  /** @param {Page.Pong} message */
   pong({ roundTrip }) {
     setText($("c-ms-link"), `${Math.round(roundTrip)} ms`);
   }
@@ -53,11 +56,13 @@ export class TopBar {
     this.state("starting", "busy");
   }
 
+  /** @param {Protocol.WorldLost} message */
   "world-lost"(message) {
     this.notices.worldLost(message);
     this.state("world lost", "bad");
   }
 
+  /** @param {Protocol.Refused} message */
   refused({ sentence }) {
     toast(el("span", {}, el("b", {}, "Not possible now. "), sentence), { tone: "warn" });
   }
@@ -68,6 +73,7 @@ export class TopBar {
     $("c-tab-operate").dataset.tone = tone; // a mark on the tab while another panel is shown
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged(link) {
     if (link.connected) return;
     setText($("c-ms-link"), "–");

@@ -37,10 +37,12 @@ export class Details {
     setInterval(() => this.showAges(), 250);
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ ages }) {
     this.ages = ages;
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     const nothing = message.prediction ? `${message.policy} wrote nothing here.` : "Nothing written yet.";
     for (const round of ["look", "plan", "reason"]) setText($(`c-text-${round}`), message.texts[round] || nothing);
@@ -58,6 +60,7 @@ export class Details {
     setText($("c-fine-empty"), "The enlarged views around the keypoint appear here after Predict.");
   }
 
+  /** @param {Page.Binary<Protocol.FineHeader>} message */
   fine(message) {
     this.zoomed = message;
     this.drawFine();
@@ -84,6 +87,7 @@ export class Details {
       names.map((name) => (heatmaps && !heat ? name.replace("zoom", "plain") : name)), data);
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} message */
   scene(message) {
     this.looked = message;
     this.drawCameras();

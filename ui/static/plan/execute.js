@@ -7,7 +7,11 @@ import { operating } from "../common/panels.js";
 
 const $ = (id) => document.getElementById(id);
 const TICK_MS = 100;
-const SPEEDS = [ // the slider's stops: label and factor; 0 is as fast as the simulator can
+/**
+ * The slider's stops: label and factor; 0 is as fast as the simulator can.
+ * @type {[label: string, factor: number][]}
+ */
+const SPEEDS = [
   ["half speed", 0.5], ["real time", 1], ["2 × real time", 2], ["4 × real time", 4], ["as fast as it can", 0],
 ];
 const REAL_TIME = 1; // the stop beyond which only a simulation goes
@@ -22,6 +26,7 @@ const KEYS = { p: "predict", A: "approve", R: "run", u: "pause", n: "redo", k: "
 export const SHORTCUTS = Object.values(KEYS).map((verb) => TIPS[verb].match(/(.*) \((.*)\)$/).slice(1)).map(([text, key]) => [key, text]);
 
 export class Execute {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     this.checks = new Checks();
@@ -33,6 +38,7 @@ export class Execute {
     this.enable();
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ abilities }) {
     $("c-speed").max = abilities.includes("hurry") ? SPEEDS.length - 1 : REAL_TIME;
   }
@@ -62,6 +68,7 @@ export class Execute {
     $("c-speed").setAttribute("aria-valuetext", label);
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.message = message;
     if (message.state !== this.state || message.steps_done !== this.step) this.begun = performance.now();
@@ -77,7 +84,7 @@ export class Execute {
     }
     this.showSwitch();
     setText($("c-hint"), message.hint);
-    $("c-hint").dataset.busy = message.busy;
+    $("c-hint").dataset.busy = String(message.busy);
     this.tick();
   }
 
@@ -100,10 +107,13 @@ export class Execute {
     else if (!this.permit.link.connected) setText($("c-hint"), "Not connected to the console. It tries again by itself.");
   }
 
-  /** What is done before there is a world. */
+  /**
+   * What is done before there is a world.
+   * @param {Protocol.Starting} message
+   */
   starting({ sentence }) {
     setText($("c-hint"), sentence);
-    $("c-hint").dataset.busy = true;
+    $("c-hint").dataset.busy = "true";
   }
 
   enable() {

@@ -20,7 +20,7 @@ function missingThings(sentence, instruction, seen) {
   const kind = missing.split(" ").pop();
   const things = seen.split(", ");
   const alike = things.filter((name) => name.endsWith(kind));
-  return (alike.length ? alike : things).filter((name) => find(missing, instruction)).map((name) => offer(missing, name, instruction));
+  return (alike.length ? alike : things).filter(() => find(missing, instruction)).map((name) => offer(missing, name, instruction));
 }
 
 const find = (words, text) => new RegExp(words.replace(/[^\w ]/g, "\\$&").replaceAll(" ", "\\s+"), "i").exec(text);

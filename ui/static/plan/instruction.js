@@ -7,6 +7,7 @@ import { History } from "./instruction_history.js";
 const $ = (id) => document.getElementById(id);
 
 export class Instruction {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     this.history = new History((text) => this.use(text), () => this.box);
@@ -28,6 +29,7 @@ export class Instruction {
     this.box.focus();
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.message = message;
     this.enable();

@@ -17,10 +17,13 @@ export class History {
     this.button = document.getElementById("c-history-open");
     this.list = document.getElementById("c-history");
     document.getElementById("c-instruction").addEventListener("keydown", (event) => this.key(event), { capture: true });
-    document.getElementById("c-instruction").addEventListener("input", (event) => event.isTrusted && (this.at = -1));
+    document.getElementById("c-instruction").addEventListener("input", (event) => {
+      if (event.isTrusted) this.at = -1;
+    });
     this.button.addEventListener("click", () => this.open(this.list.hidden));
     document.addEventListener("pointerdown", (event) => {
-      if (!this.list.contains(event.target) && !this.button.contains(event.target)) this.open(false);
+      const at = /** @type {Node} */ (event.target);
+      if (!this.list.contains(at) && !this.button.contains(at)) this.open(false);
     });
     this.list.addEventListener("keydown", (event) => this.walk(event));
     addEventListener("keydown", (event) => event.key === "Escape" && this.open(false), { capture: true });
@@ -67,6 +70,6 @@ export class History {
     if (!step) return;
     event.preventDefault();
     const all = [...this.list.querySelectorAll("button")];
-    all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
+    all[(all.indexOf(/** @type {any} */ (document.activeElement)) + step + all.length) % all.length].focus();
   }
 }

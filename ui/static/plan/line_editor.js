@@ -76,7 +76,11 @@ export class LineEditor {
       else this.plan.draw();
       this.node(at)?.focus();
     };
-    box.addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), end(true)));
+    box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      end(true);
+    });
     addEventListener("keydown", (event) => event.key === "Escape" && end(false), { capture: true, once: false, signal: leaving(box) });
     box.addEventListener("blur", () => end(true));
     box.focus();

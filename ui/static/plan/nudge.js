@@ -4,14 +4,18 @@ import { el, setText } from "../common/dom.js";
 import { distance, turned, yawOf } from "../common/geometry.js";
 
 const $ = (id) => document.getElementById(id);
+/** @type {[label: string, metres: number, degrees: number][]} */
 const STEPS = [["1 mm", 0.001, 1], ["5 mm", 0.005, 5], ["2 cm", 0.02, 15]]; // label, metres, degrees of yaw
 const AXES = ["x", "y", "z", "yaw"];
 const HANDLES = [["keypoint", "Keypoint", "translate"], ["target", "Pose", "translate"], ["target", "Turn", "rotate"]];
 const NO_PLAN = "Give an instruction first; then the pose can be moved here, or the keypoint dragged in a view.";
 
 export class Nudge {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, correction, scene) {
-    Object.assign(this, { permit, correction, scene });
+    this.permit = permit;
+    this.correction = correction;
+    this.scene = scene;
     this.step = 1;
     this.build();
     correction.listen(() => this.show());
@@ -27,8 +31,8 @@ export class Nudge {
     this.steps = STEPS.map(([label, , degrees], k) => button(label, () => this.choose(k), {
       "aria-pressed": String(k === this.step), title: `Move by ${label}, turn by ${degrees}°`,
     }));
-    this.grips = [["Open", true], ["Closed", false]].map(([label, open]) =>
-      button(label, () => this.move({ gripper_open: open }), { "data-gripper": label.toLowerCase() }));
+    this.grips = ["Open", "Closed"].map((label) =>
+      button(label, () => this.move({ gripper_open: label === "Open" }), { "data-gripper": label.toLowerCase() }));
     this.handles = HANDLES.map(([what, label, mode]) => button(label, () => this.handle(what, mode, label), {
       "aria-pressed": "false", "data-handle": label.toLowerCase(), "data-what": what,
     }));
@@ -85,6 +89,7 @@ export class Nudge {
     for (const button of this.handles) button.setAttribute("aria-pressed", String(button.textContent === name));
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.message = message;
     this.show();

@@ -12,6 +12,7 @@ const MARKS = { done: "✓", skipped: "⇥" };
 const NAMES = { done: "done", skipped: "skipped", current: "current step", todo: "to do" };
 
 export class Plan {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, say) {
     this.permit = permit;
     this.say = say;
@@ -30,6 +31,7 @@ export class Plan {
     return this.draft?.lines ?? editable(this.message.plan).map((step) => ({ text: step.text, own: step.by === "human" }));
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.message = message;
     $("c-seen").hidden = message.seen === null;
@@ -50,7 +52,10 @@ export class Plan {
     if (!this.draft.rebase(steps)) this.drop();
   }
 
-  /** A refused edit stays, so that it can be mended. */
+  /**
+   * A refused edit stays, so that it can be mended.
+   * @param {Protocol.Refused} message
+   */
   refused({ sentence }) {
     if (!this.sent) return;
     this.sent = false;

@@ -17,7 +17,9 @@ export function followWriting({ texts, state }) {
     setText(card.querySelector("pre"), texts[grown]);
     card.querySelector("pre").scrollTop = 1e6;
     shownUntil = performance.now() + LINGER_MS;
-    setTimeout(() => performance.now() >= shownUntil && !card.dataset.busy && (card.hidden = true), LINGER_MS + 20);
+    setTimeout(() => {
+      if (performance.now() >= shownUntil && !card.dataset.busy) card.hidden = true;
+    }, LINGER_MS + 20);
   }
   card.dataset.busy = state === "planning" || state === "predicting" ? "true" : "";
   if (state === "failed" || state === "stopped") card.hidden = true;

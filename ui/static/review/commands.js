@@ -5,11 +5,19 @@ import { toast } from "../common/toasts.js";
 const PATIENCE_MS = 60000;
 
 export class ReviewCommands {
-  /** `settled` is called after every answer: the list may be another one. */
+  /**
+   * `settled` is called after every answer: the list may be another one.
+   * @param {import("../common/permit.js").Permit} permit
+   */
   constructor(permit, settled) {
-    Object.assign(this, { permit, settled, waiting: new Map(), next: 1, recorder: null });
+    this.permit = permit;
+    this.settled = settled;
+    this.waiting = new Map();
+    this.next = 1;
+    this.recorder = null;
   }
 
+  /** @param {Page.Recording} message */
   recording(message) {
     this.recorder = message;
   }

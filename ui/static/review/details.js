@@ -13,7 +13,10 @@ export function findings({ findings: found }, go) {
     frames.length ? el("button", { type: "button", class: "c-mini", onclick: () => go(frames[0]) }, `Show frame ${frames[0]}`) : null)))];
 }
 
-/** One line for each keyframe: where it is, and the step that ends there. `tools(frame)` adds to a line. */
+/**
+ * One line for each keyframe: where it is, and the step that ends there. `tools` adds to a line.
+ * @param {(frame: number, k: number) => any[]} tools
+ */
 export function keyframeLines(detail, go, tools = () => []) {
   if (!detail.keyframes.length) return [el("p", { class: "c-dim" }, "There is no keyframe yet.")];
   return [el("ol", { class: "r-keyframes" }, ...detail.keyframes.map((frame, k) => el("li", { "data-frame": frame, "data-source": sourceAt(detail, frame) },

@@ -13,6 +13,7 @@ import { count } from "./text.js";
 const button = (id, text, title, onclick) => el("button", { type: "button", class: "c-small", id, title, onclick }, text);
 
 export class ReviewEditor {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, settled) {
     this.commands = new ReviewCommands(permit, settled);
     const send = (type, fields) => this.send(type, fields);
@@ -60,6 +61,7 @@ export class ReviewEditor {
 
   // What is told
 
+  /** @param {Page.Recording} message */
   recording(message) {
     this.commands.recording(message);
     this.refresh();
@@ -88,7 +90,8 @@ export class ReviewEditor {
   // What is shown
 
   show(sets, set, ids, toggleSample) {
-    Object.assign(this, { ids, toggleSample });
+    this.ids = ids;
+    this.toggleSample = toggleSample;
     this.listedSet = set;
     this.parts.trash.show(set === "recordings" ? sets.recordings?.trash ?? [] : [], this.commands.why());
     this.deleteChosen.hidden = ids.length === 0 || set === "sample";
@@ -99,7 +102,10 @@ export class ReviewEditor {
   }
 
   open(set, entry, detail, cursor) {
-    Object.assign(this, { set, entry, detail, cursor });
+    this.set = set;
+    this.entry = entry;
+    this.detail = detail;
+    this.cursor = cursor;
     this.parts.keyframes.open(detail, cursor);
     this.parts.labels.open(detail);
     this.replayed(this.lastReplay);

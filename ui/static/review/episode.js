@@ -14,7 +14,8 @@ import { ReviewTimeline } from "./timeline.js";
 export class ReviewEpisode {
   /** `table`: views and workspace; `back` closes it. `editor` gives what can be done with it, see review_editor.js. */
   constructor(table, store, editor, back) {
-    Object.assign(this, { store, editor });
+    this.store = store;
+    this.editor = editor;
     const go = (frame) => this.act("step", frame - this.player.cursor);
     this.go = go;
     this.pictures = new ReviewPictures(table);
@@ -48,7 +49,8 @@ export class ReviewEpisode {
     const same = this.detail?.id === entry.id;
     if (!same) this.detail = null;
     const cursor = same ? this.player?.cursor ?? 0 : 0;
-    Object.assign(this, { set, entry });
+    this.set = set;
+    this.entry = entry;
     this.node.hidden = false;
     this.node.setAttribute("aria-busy", "true");
     if (!same) this.title.textContent = entry.task;

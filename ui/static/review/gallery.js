@@ -8,7 +8,10 @@ import { count, facts, outcomeChip, sourceChip } from "./text.js";
 export class ReviewGallery {
   /** `open` is told which demonstration to show, `chosen` that others are ticked. */
   constructor(open, chosen) {
-    Object.assign(this, { open, chosen, cards: new Map(), ticked: new Set() });
+    this.open = open;
+    this.chosen = chosen;
+    this.cards = new Map();
+    this.ticked = new Set();
     this.node = el("ul", { class: "r-gallery", "aria-label": "Demonstrations" });
   }
 

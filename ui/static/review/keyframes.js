@@ -13,7 +13,8 @@ export class ReviewKeyframes {
   }
 
   open(detail, cursor) {
-    Object.assign(this, { detail, cursor });
+    this.detail = detail;
+    this.cursor = cursor;
   }
 
   /** Buttons of a keyframe's line; `k` counts the lines. */

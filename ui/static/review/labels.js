@@ -27,7 +27,8 @@ export class ReviewLabels {
   /** Show a demonstration's labels; what somebody is writing for the same one stays. */
   open({ id, task, outcome, notes }) {
     const writes = this.id === id && this.isChanged && this.node.contains(document.activeElement);
-    Object.assign(this, { id, known: { task, outcome, notes } });
+    this.id = id;
+    this.known = { task, outcome, notes };
     if (!writes) [this.task.value, this.outcome.value, this.notes.value] = [task, outcome, notes];
   }
 

@@ -12,6 +12,7 @@ import { emptyNote, sampleNote } from "./notes.js";
 const NAME = "demonstrations";
 
 export class ReviewPanel {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     this.host = document.getElementById(`c-${NAME}-body`);
@@ -41,14 +42,15 @@ export class ReviewPanel {
     this.host.replaceChildren(this.all);
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ views, workspace }) {
     if (this.episode) return;
     this.episode = new ReviewEpisode({ views, workspace }, this.store, this.editor, () => this.back());
     this.host.append(this.episode.node);
   }
 
-  status(message) {
-    this.editor.status(message);
+  status() {
+    this.editor.status();
   }
 
   lease() {
@@ -59,14 +61,17 @@ export class ReviewPanel {
     this.editor?.refresh();
   }
 
+  /** @param {Page.Recording} message */
   recording(message) {
     this.editor.recording(message);
   }
 
+  /** @param {Protocol.ReviewState} message */
   review(message) {
     this.editor.told(message);
   }
 
+  /** @param {Protocol.EditDone} message */
   "review-done"(message) {
     this.editor.commands.answered(message);
   }
@@ -98,7 +103,7 @@ export class ReviewPanel {
   show() {
     if (!this.sets) return;
     const { set, entries } = this;
-    const { recordings, sample } = this.sets;
+    const { recordings } = this.sets;
     const shown = this.filter.chosen(entries);
     this.filter.offer(entries);
     this.filter.node.hidden = entries.length === 0;

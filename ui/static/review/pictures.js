@@ -36,6 +36,7 @@ export class ReviewPictures {
     this.views.forEach(({ gripper }, k) => gripper.setAttribute("transform", `translate(${this.geometry.project(values, k).map((pixel) => pixel.toFixed(2)).join(" ")})`));
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} header */
   scene(header) {
     this.last = header;
     this.views.forEach(({ image }, k) => showPicture(image, header.data[`view${k}`]));

@@ -18,9 +18,10 @@ const TIPS = { T: "Begin to record; cancel the countdown; end the take", M: "Mar
 export const SHORTCUTS = [["T", TIPS.T], ["M", TIPS.M]];
 
 export class Record {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
-    this.message = { state: "waiting" };
+    this.message = /** @type {Page.Recording} */ ({ state: "waiting" });
     this.countdown = new Countdown((left) => this.count(left));
     $("c-record-operator").value = memory.getItem(OPERATOR_KEY) ?? ownName();
     $("c-record-operator").addEventListener("change", (event) => memory.setItem(OPERATOR_KEY, event.target.value));
@@ -47,6 +48,7 @@ export class Record {
 
   // What the console tells
 
+  /** @param {Page.Recording} message */
   recording(message) {
     const before = this.message;
     window.__clap.recording = this.message = message;
@@ -67,11 +69,12 @@ export class Record {
   linkChanged() {
     if (!this.permit.link.ready) {
       this.countdown.cancel();
-      this.message = { state: "waiting" };
+      this.message = /** @type {Page.Recording} */ ({ state: "waiting" });
     }
     this.show();
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease({ mine }) {
     if (!mine) this.countdown.cancel();
     this.show();

@@ -8,7 +8,13 @@ const MANY_DROPPED = 0.01; // of the frames that were due
 
 export const time = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
-const FIGURES = [ // name, what it means, its text, and whether it is a warning
+/** @typedef {(recording: Page.Recording) => string} Figure */
+
+/**
+ * Name, what it means, its text, and whether it is a warning.
+ * @type {[name: string, tip: string, text: Figure, warns?: (recording: Page.Recording) => boolean][]}
+ */
+const FIGURES = [
   ["Take", "How long it will play: frames come only while the arm moves", ({ take }) => `${time(take.seconds)}.${Math.floor((take.seconds * 10) % 10)}`],
   ["Frames", "Frames in the take", ({ take }) => take.frames.toLocaleString("en")],
   ["Size", "Bytes on the disk so far", ({ take }) => (take.bytes ? bytes(take.bytes) : "–")],
@@ -32,7 +38,10 @@ export function showFigures(host, message) {
   });
 }
 
-/** The line below: what recording costs, or where recordings lie and which is the latest. */
+/**
+ * The line below: what recording costs, or where recordings lie and which is the latest.
+ * @param {Page.Recording} message
+ */
 export function foot({ state, folder, free, episodes, last, take }) {
   if (state === "recording") return take.frames ? `Recording holds the arm's control up for ${take.tick_ms.toFixed(1)} ms of every 20 ms, ${take.worst_tick_ms.toFixed(0)} ms at most.` : "";
   if (!folder) return "";

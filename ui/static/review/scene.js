@@ -28,6 +28,7 @@ export class ReviewScene {
     this.changed();
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} message */
   scene({ data, low, high }) {
     this.fresh = { positions: data.positions, colors: data.colors, low, high };
     this.changed();

@@ -10,7 +10,9 @@ export const address = (set, { id, version }, rest = "") => `/clap/demonstration
 export class ReviewStore {
   /** `changed` gets the list whenever it is another one, and null with a sentence where it cannot be had. */
   constructor(isShown, changed) {
-    Object.assign(this, { isShown, changed, sets: null });
+    this.isShown = isShown;
+    this.changed = changed;
+    this.sets = null;
     this.frames = new Map();
     setInterval(() => this.isShown() && !document.hidden && this.load(), PERIOD_MS);
   }

@@ -10,8 +10,12 @@ const FORMATS = [["lerobot", "LeRobot v3", "Parquet with embedded pictures; LeRo
   ["gembench", "GemBench keysteps", "One LMDB for each task: the keyframes' pictures, points and actions"]];
 
 export class ReviewTransfer {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, commands) {
-    Object.assign(this, { permit, commands, ids: [], entries: [] });
+    this.permit = permit;
+    this.commands = commands;
+    this.ids = [];
+    this.entries = [];
     this.exportAll = el("button", { type: "button", class: "c-small", id: "r-export", onclick: () => this.offer(this.ids.length ? this.ids : this.entries.map(({ id }) => id), this.set) }, "Export …");
     this.importButton = el("button", { type: "button", class: "c-small", id: "r-import", onclick: () => this.ask() }, "Import …");
     this.buttons = [this.exportAll, this.importButton];
@@ -22,7 +26,9 @@ export class ReviewTransfer {
   }
 
   show(set, ids, entries) {
-    Object.assign(this, { set, ids, entries });
+    this.set = set;
+    this.ids = ids;
+    this.entries = entries;
     this.exportAll.hidden = entries.length === 0;
     this.exportAll.textContent = ids.length ? `Export ${count(ids.length, "demonstration")} …` : "Export …";
   }
@@ -89,7 +95,7 @@ export class ReviewTransfer {
       resolve(answer.ok ? "" : answer.sentence);
     }));
     try {
-      const answer = await fetch(`/clap/demonstrations-import?${new URLSearchParams({ id, task })}`, { method: "POST", body: file, headers: { "Content-Type": "application/zip", "X-Clap-Seat": this.permit.link.seat ?? "" } });
+      const answer = await fetch(`/clap/demonstrations-import?${new URLSearchParams({ id: String(id), task })}`, { method: "POST", body: file, headers: { "Content-Type": "application/zip", "X-Clap-Seat": this.permit.link.seat ?? "" } });
       if (!answer.ok) throw new Error((await answer.json()).sentence);
       this.commands.giveUp(id, PATIENCE_MS);
       return await arrived;

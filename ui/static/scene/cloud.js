@@ -8,6 +8,7 @@ export class Cloud {
     this.points = new Float32Array(0);
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} header */
   scene(header) {
     const cells = new Uint16Array(header.data.positions);
     this.points = new Float32Array(cells.length);

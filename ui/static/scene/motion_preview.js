@@ -7,6 +7,7 @@ export class RehearsalShow {
     this.scene = scene;
   }
 
+  /** @param {Protocol.MotionPreview} message */
   rehearsal({ poses, seconds, clear, sentence }) {
     toast(sentence, clear ? {} : { tone: "warn" });
     this.poses = poses;
@@ -15,7 +16,10 @@ export class RehearsalShow {
     if (poses.length) this.go();
   }
 
-  /** What waits is another step by now, or none. */
+  /**
+   * What waits is another step by now, or none.
+   * @param {Protocol.Status} message
+   */
   status({ can }) {
     if (!can.rehearse) this.end();
   }

@@ -6,7 +6,11 @@ const CLICK = 4; // pixels the pointer may move in a click
 
 export class SceneProbe {
   constructor(host, canvas, cloud, camera, changed) {
-    Object.assign(this, { host, canvas, cloud, camera, changed });
+    this.host = host;
+    this.canvas = canvas;
+    this.cloud = cloud;
+    this.camera = camera;
+    this.changed = changed;
     this.pin = null; // the point that is kept
     this.tip = el("code", { class: "c-probe", hidden: true });
     this.kept = el("output", { class: "c-kept", hidden: true, title: "The point that was clicked; click beside it to remove it" });

@@ -13,6 +13,7 @@ const SLOW_FRAME_MS = 40; // a machine that needs longer rests twice as long aft
 const MAX_REST_MS = 500;
 
 export class LiveScene {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, correction, cloud) {
     this.permit = permit;
     window.__clap.scene = this;
@@ -26,6 +27,7 @@ export class LiveScene {
     setInterval(() => this.showAge(), 500);
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ views, workspace }) {
     if (this.canvas) return; // the canvas and the operator's view outlive a lost link
     window.__clap.canvasMounts = (window.__clap.canvasMounts ?? 0) + 1;
@@ -95,6 +97,7 @@ export class LiveScene {
     return (this.correction.prediction?.objects ?? []).map((item) => ({ ...item, relevant: this.isRelevant(item.name) }));
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} header */
   scene(header) {
     this.told = performance.now();
     setText(document.querySelector("#c-cloud"), `${header.points.toLocaleString("en")} points seen, ${header.shown.toLocaleString("en")} drawn`);
@@ -103,6 +106,7 @@ export class LiveScene {
     this.changed();
   }
 
+  /** @param {Protocol.GripperPose} pose */
   pose(pose) {
     this.now = pose;
     this.eye.gripper(pose.position);
@@ -116,6 +120,7 @@ export class LiveScene {
     this.changed();
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.isRelevant = relevance(message);
     this.gizmo.drive(Boolean(message.driving && this.permit.mine), () => this.correction.gripper);
@@ -134,6 +139,7 @@ export class LiveScene {
     this.changed();
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged({ ready, worldLost }) {
     this.connected = ready;
     this.worldLost = worldLost;

@@ -11,6 +11,7 @@ const USUAL_WIDTH = 280; // of a view on the screen, where names have their usua
 const GRAB = 11; // pixels of the view around the keypoint that take hold of it
 
 export class Views {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, correction, cloud) {
     this.permit = permit;
     this.correction = correction;
@@ -22,6 +23,7 @@ export class Views {
     });
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ views, workspace }) {
     if (this.geometry) return;
     this.geometry = new ViewGeometry(views, workspace);
@@ -39,7 +41,7 @@ export class Views {
     const picture = el("div", { class: "c-picture" }, el("p", { class: "c-empty" }, "No picture yet"), image, overlay);
     const figure = el("figure", { class: "c-view", "data-view": name });
     figure.append(el("figcaption", {}, el("b", {}, name), note, place, axes, enlargeButton(figure, `the ${name} view`)), picture);
-    const entry = { image, note, place, axes, figure, picture, ...layers };
+    const entry = { image, note, place, axes, figure, picture, width: undefined, ...layers }; // width: once it is seen
     this.resized.observe(picture);
     picture.addEventListener("pointerdown", (event) => this.grab(event, k));
     picture.addEventListener("pointermove", (event) => this.move(event, k));
@@ -49,10 +51,12 @@ export class Views {
     return entry;
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} message */
   scene({ data }) {
     this.figures.forEach((entry, k) => showPicture(entry.image, data[`view${k}`]));
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.isRelevant = relevance(message);
     const shown = JSON.stringify([message.prediction, message.plan, message.instruction]);
@@ -61,6 +65,7 @@ export class Views {
     this.redraw();
   }
 
+  /** @param {Protocol.GripperPose} message */
   pose({ position }) {
     this.gripper = position;
     this.figures.forEach(({ live }, k) => {
@@ -73,7 +78,7 @@ export class Views {
     if (!this.geometry || !this.isRelevant) return;
     const { prediction, moving, isOwn } = this.correction;
     this.figures.forEach((entry, k) => {
-      const pixels = this.keypointPixels(k);
+      const pixels = /** @type {[number, number]} */ (this.keypointPixels(k));
       const target = this.correction.target && this.geometry.project(this.correction.target.position, k);
       const gripper = this.gripper && this.geometry.project(this.gripper, k);
       entry.marks.replaceChildren(...(prediction

@@ -7,7 +7,11 @@ import { plot, plotly, refit } from "./plot.js";
 export class ResultsPanel {
   /** `name` as in body[data-panel]; `address` gives what to fetch, `head` the elements above the sections. */
   constructor(name, title, address, head) {
-    Object.assign(this, { name, title, address, head, charts: [] });
+    this.name = name;
+    this.title = title;
+    this.address = address;
+    this.head = head;
+    this.charts = [];
     this.host = document.getElementById(`c-${name}-body`);
     document.addEventListener("clap-panel", () => this.isShown && this.load());
     document.body.addEventListener("clap-theme", () => this.isShown && this.drawCharts());

@@ -8,6 +8,7 @@ const PERIOD_MS = 2000;
 const LOOK_MS = 8000;
 
 export class Retraining {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     this.form = new RetrainingForm((order) => this.send(order));
@@ -75,11 +76,13 @@ export class Retraining {
 
   // From the link
 
+  /** @param {Protocol.Hello} message */
   hello({ policies }) {
     this.own = policies.find((policy) => !policy.is_expert && !policy.missing)?.name ?? policies[0]?.name;
     this.allow();
   }
 
+  /** @param {Protocol.Status} message */
   status({ policy }) {
     if (policy === this.policy) return this.allow();
     this.policy = policy;
@@ -95,7 +98,10 @@ export class Retraining {
     this.allow();
   }
 
-  /** An order was carried out, or could not be. */
+  /**
+   * An order was carried out, or could not be.
+   * @param {Protocol.RetrainingAnswer} message
+   */
   retraining({ order, done }) {
     this.form.settled();
     this.load(order === "retrain-start" && done ? "" : undefined);
