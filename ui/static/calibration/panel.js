@@ -14,7 +14,8 @@ export class CalibrationPanel {
     this.camera = el("select", { id: "c-calibration-camera", onchange: () => this.ask() });
     this.about = el("p", { id: "c-calibration-about" });
     this.inUse = el("p", { id: "c-calibration-in-use" });
-    this.picture = el("img", { alt: "What the camera sees: the corners of the board are ringed, the robot's model and the workspace drawn over it", hidden: true });
+    this.picture = el("img", { alt: "What the camera sees: the corners of the board are ringed, the robot's model and the workspace " +
+"drawn over it", hidden: true });
     this.figure = el("figure", { class: "c-calibration-picture" }, this.picture, el("figcaption", { class: "c-calibration-key" },
       el("span", { "data-key": "corner" }, "corners of the board"), el("span", { "data-key": "robot" }, "the robot's model, by the calibration"),
       el("span", { "data-key": "workspace" }, "workspace"), el("span", { "data-key": "keep-out" }, "keep-out boxes")));

@@ -26,7 +26,9 @@ export class CalibrationSamples {
       else if (samples.length > (this.count ?? 0)) this.list.scrollTop = this.list.scrollHeight;
       this.count = samples.length;
     }
-    setText(this.words, lacks ? `${lacks.sentence} ${lacks.next_move}` : result ? "" : `${samples.length} samples that differ enough: press Calibrate.${samples.length < 12 ? " 12 to 15 are better." : ""}`);
+    const more = samples.length < 12 ? " 12 to 15 are better." : "";
+    const enough = result ? "" : `${samples.length} samples that differ enough: press Calibrate.${more}`;
+    setText(this.words, lacks ? `${lacks.sentence} ${lacks.next_move}` : enough);
     this.words.dataset.tone = lacks ? "warn" : "good";
     this.words.hidden = !this.words.textContent;
     this.showResult(result);
@@ -48,7 +50,8 @@ export class CalibrationSamples {
     this.result.replaceChildren(el("dl", { class: "c-facts" }, ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
       ...warnings.map((sentence) => el("p", { "data-tone": "warn" }, sentence)),
       saved ? el("p", { "data-tone": "good" }, "Saved, and in use from now on. Older files are kept. ", el("code", {}, saved))
-        : el("p", {}, "Look at the picture: the model has to lie on the robot, and the workspace where you meant it. Then press Save."));
+        : el("p", {}, "Look at the picture: the model has to lie on the robot, and the workspace where you meant it. Then " +
+"press Save."));
   }
 
   allow(refusal) {

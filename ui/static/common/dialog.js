@@ -2,7 +2,8 @@
 
 import { el } from "./dom.js";
 
-const FOCUSABLE = "a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), [tabindex='0']";
+const FOCUSABLE = "a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), " +
+"textarea:not(:disabled), [tabindex='0']";
 
 let open = null;
 

@@ -1,4 +1,5 @@
-// Small helpers for building DOM. All text goes in as text nodes: nothing from the robot or the operator is parsed as HTML.
+// Small helpers for building DOM. All text goes in as text nodes: nothing from the robot or the operator is parsed as
+// HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 const ARGUMENTS = 8192; // a function of every browser takes so many
@@ -36,7 +37,9 @@ export function appear(selector) {
   });
 }
 
-/** Show JPEG bytes in an <img>; not by a blob's URL, which the page would have to wait for the browser's process for. */
+/**
+ * Show JPEG bytes in an <img>; not by a blob's URL, which the page would have to wait for the browser's process for.
+ */
 export function showPicture(image, buffer) {
   const bytes = new Uint8Array(buffer);
   let text = "";

@@ -1,4 +1,5 @@
-// The three orthographic views of the workspace: world metres to pixels and back (the same table as clap/geometry/frames.py).
+// The three orthographic views of the workspace: world metres to pixels and back (the same table as
+// clap/geometry/frames.py).
 
 export const SIZE = 224; // pixels of a view's side
 const LETTERS = "xyz";
@@ -38,7 +39,9 @@ export class ViewGeometry {
   /** The axes' names with their directions, for instance "y →  z ↑". */
   axisNames(k) {
     const view = this.axes[k];
-    return `${LETTERS[view.u_axis]} ${view.u_sign > 0 ? "→" : "←"}  ${LETTERS[view.v_axis]} ${view.v_sign > 0 ? "↓" : "↑"}`;
+    const across = view.u_sign > 0 ? "→" : "←";
+    const down = view.v_sign > 0 ? "↓" : "↑";
+    return `${LETTERS[view.u_axis]} ${across}  ${LETTERS[view.v_axis]} ${down}`;
   }
 }
 

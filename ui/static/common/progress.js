@@ -46,7 +46,8 @@ export class Progress {
     if (bar.hidden) return;
     const share = expected ? Math.min(0.97, spent / expected) : null;
     const left = expected ? Math.ceil(expected - spent) : null;
-    const text = `${this.state} · ${left === null ? `${Math.floor(spent)} s so far` : left > 0 ? `about ${left} s left` : "a little longer than usual"}`;
+    const rest = left > 0 ? `about ${left} s left` : "a little longer than usual";
+    const text = `${this.state} · ${left === null ? `${Math.floor(spent)} s so far` : rest}`;
     bar.classList.toggle("c-unknown", share === null);
     bar.querySelector("i").style.transform = `scaleX(${share ?? 1})`;
     if (share === null) bar.removeAttribute("aria-valuenow");

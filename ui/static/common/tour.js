@@ -1,4 +1,5 @@
-// The first-visit tour: five steps, each beside the part it speaks of. Arrow keys or Enter go on, Esc ends it (and stops).
+// The first-visit tour: five steps, each beside the part it speaks of. Arrow keys or Enter go on, Esc ends it (and
+// stops).
 
 import { closeDialog } from "./dialog.js";
 import { el } from "./dom.js";
@@ -8,11 +9,16 @@ import { showPanel } from "./panels.js";
 const KEY = "clap-tour";
 const GAP = 12;
 const STEPS = [
-  ["#c-views", "See", "Front, left and top are what the policy sees. Found objects are amber, the point it aims at is red. The 3D scene below turns by dragging."],
-  ["#c-instruction-card", "Say", "Type what the robot should do, or click an example, then press Plan. The plan appears as a list that you can change."],
-  [".c-execute-card", "Act", "Predict shows the next step in blue. Nothing moves before you approve it; Run all goes on by itself where the safety checks allow."],
-  ["#c-open-drive", "Drive and share", "Drive the arm by hand with keys, pad or gamepad. Many may watch this page, one operates: the pill beside it says who. Evaluation and Training, at the top, show how well the policy does."],
-  ["#c-stop", "Stop", "Stop works for everyone, at any time. Esc stops from anywhere, Space outside of text fields. If this page is lost, the motion halts by itself."],
+  ["#c-views", "See", "Front, left and top are what the policy sees. Found objects are amber, the point it aims at is " +
+"red. The 3D scene below turns by dragging."],
+  ["#c-instruction-card", "Say", "Type what the robot should do, or click an example, then press Plan. The plan appears as a list " +
+"that you can change."],
+  [".c-execute-card", "Act", "Predict shows the next step in blue. Nothing moves before you approve it; Run all goes on by " +
+"itself where the safety checks allow."],
+  ["#c-open-drive", "Drive and share", "Drive the arm by hand with keys, pad or gamepad. Many may watch this page, one operates: the pill " +
+"beside it says who. Evaluation and Training, at the top, show how well the policy does."],
+  ["#c-stop", "Stop", "Stop works for everyone, at any time. Esc stops from anywhere, Space outside of text fields. If " +
+"this page is lost, the motion halts by itself."],
 ];
 
 export class Tour {

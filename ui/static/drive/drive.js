@@ -209,7 +209,8 @@ export class Drive {
 
   showFigures() {
     const found = this.active ? this.sender.figures() : null;
-    setText($("c-drive-figures"), found === null ? ""
-      : `${found.rate.toFixed(0)} a second · ${Math.round(100 * found.share)} % applied${found.ms === null ? "" : ` · ${Math.round(found.ms)} ms`}`);
+    if (found === null) return setText($("c-drive-figures"), "");
+    const latency = found.ms === null ? "" : ` · ${Math.round(found.ms)} ms`;
+    setText($("c-drive-figures"), `${found.rate.toFixed(0)} a second · ${Math.round(100 * found.share)} % applied${latency}`);
   }
 }

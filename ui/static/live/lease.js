@@ -103,7 +103,8 @@ export class Lease {
 
   panel(who, own) {
     const panel = $("c-lease-panel");
-    if (panel.contains(document.activeElement) && document.activeElement.matches("input")) return; // somebody writes a name
+    // Somebody writes a name.
+    if (panel.contains(document.activeElement) && document.activeElement.matches("input")) return;
     const { mine, watchers, requests, you } = this.state;
     const others = requests.filter((request) => request.id !== you);
     panel.replaceChildren(

@@ -13,7 +13,9 @@ export class Stopper {
     this.next = 1;
   }
 
-  /** Resolves with {way, ms, at}: the first way acknowledged ("websocket", "http", "gradio"; null if none), and when. */
+  /**
+   * Resolves with {way, ms, at}: the first way acknowledged ("websocket", "http", "gradio"; null if none), and when.
+   */
   stop() {
     const id = this.next++;
     const begun = performance.now();

@@ -17,7 +17,8 @@ export class TopBar {
     this.notices = new Banner();
     // pointerdown, not click: a press counts when the finger lands, and also when it slips off the button.
     $("c-stop").addEventListener("pointerdown", (event) => event.button === 0 && stop());
-    $("c-stop").addEventListener("click", (event) => event.detail === 0 && stop()); // the keyboard's, and assistive tools'
+    // The keyboard's, and assistive tools'.
+    $("c-stop").addEventListener("click", (event) => event.detail === 0 && stop());
     $("c-theme").addEventListener("click", toggleTheme);
     document.querySelector(".c-skip").addEventListener("click", (event) => {
       event.preventDefault();

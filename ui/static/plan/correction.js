@@ -12,7 +12,8 @@ export class Correction {
     this.moving = null; // {keypoint} or {target}: moved by the operator, and not answered by the station yet
     this.checking = false; // a target has been sent and is not answered yet
     this.waiting = false; // it has been moved on since: the newest target is sent after the answer
-    document.addEventListener("clap-stop", () => this.drop()); // at the press: an answer on its way must not send the next
+    // At the press: an answer on its way must not send the next.
+    document.addEventListener("clap-stop", () => this.drop());
   }
 
   listen(listener) {

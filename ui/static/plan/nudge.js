@@ -1,4 +1,5 @@
-// The correction panel: the target pose moved by small steps, turned, its gripper opened or closed; handles in the scene.
+// The correction panel: the target pose moved by small steps, turned, its gripper opened or closed; handles in the
+// scene.
 
 import { el, setText } from "../common/dom.js";
 import { distance, turned, yawOf } from "../common/geometry.js";
@@ -135,7 +136,8 @@ export class Nudge {
 
   ownNote({ source }, { position }) {
     const away = 100 * distance(position, this.correction.gripper?.position ?? position);
-    return `Yours${source === "human keypoint" ? ": predicted again around your keypoint" : ""}. ${away.toFixed(1)} cm from the gripper.`;
+    const again = source === "human keypoint" ? ": predicted again around your keypoint" : "";
+    return `Yours${again}. ${away.toFixed(1)} cm from the gripper.`;
   }
 }
 

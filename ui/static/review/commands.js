@@ -42,7 +42,10 @@ export class ReviewCommands {
     return why === this.recorder?.sentence || !why ? (this.permit.busy ? `Not while it is ${this.permit.state}.` : "") : why;
   }
 
-  /** Send a command; resolves with its answer {ok, sentence, made}, which is also shown as a toast, with Undo where it can be. */
+  /**
+   * Send a command; resolves with its answer {ok, sentence, made}, which is also shown as a toast, with Undo where it
+   * can be.
+   */
   send(type, fields = {}, { quiet = false } = {}) {
     const id = this.next++;
     if (!this.permit.link.send({ type, id, ...fields })) return Promise.resolve(this.tell({ ok: false, sentence: "Not connected to the console.", made: [] }));

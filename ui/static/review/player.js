@@ -3,7 +3,9 @@
 const TICK_MS = 50;
 
 export class ReviewPlayer {
-  /** `fetchFrame(number)` gives a picture; `moved`, `pictured(header)`, `played(on)` and `failed(sentence)` are told. */
+  /**
+   * `fetchFrame(number)` gives a picture; `moved`, `pictured(header)`, `played(on)` and `failed(sentence)` are told.
+   */
   constructor({ detail, fetchFrame, moved, pictured, played, failed }) {
     this.detail = detail;
     this.fetchFrame = fetchFrame;

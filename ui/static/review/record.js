@@ -179,11 +179,15 @@ export class Record {
     if (state === "opening") return "Opening the recordings …";
     if (state === "saving") return "Writing the episode …";
     if (state === "recording") return take.frames ? `Recording “${take.task}”.` : `Recording “${take.task}”. The first frame comes when the arm moves.`;
-    if (state === "ended") return `${take.ended} ${take.frames ? "Keep the take, or discard it." : "The take has no frame: discard it, and record another one."}`.trim();
+    if (state === "ended") {
+      const empty = "The take has no frame: discard it, and record another one.";
+      return `${take.ended} ${take.frames ? "Keep the take, or discard it." : empty}`.trim();
+    }
     if (state !== "idle") return "Not connected to the console.";
     if (note) return note;
     if (unfinished.length) return "A take was interrupted. Look at it again, to keep or discard it.";
-    return episodes ? "Ready. Press Record, then drive the arm, or let the policy act." : "Nothing is recorded yet. Press Record, then drive the arm, or let the policy act: you decide at the end whether to keep it.";
+    return episodes ? "Ready. Press Record, then drive the arm, or let the policy act." : "Nothing is recorded yet. Press Record, then drive the arm, or let the policy act: you decide at " +
+"the end whether to keep it.";
   }
 
   showLeft(left) {
@@ -202,7 +206,8 @@ export class Record {
     light.hidden = !take;
     if (!take) return;
     light.dataset.state = state;
-    const [word, rest] = state === "recording" ? ["REC ", time(take.seconds)] : ["take ", "waits"]; // a small window shows the rest alone
+    // A small window shows the rest alone.
+    const [word, rest] = state === "recording" ? ["REC ", time(take.seconds)] : ["take ", "waits"];
     setText(light.querySelector("b"), word);
     setText(light.querySelector("span span"), rest);
     light.title = state === "recording" ? "A take is being recorded. Click to see it." : "A take waits to be kept or discarded. Click to see it.";

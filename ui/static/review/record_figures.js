@@ -43,9 +43,13 @@ export function showFigures(host, message) {
  * @param {Page.Recording} message
  */
 export function foot({ state, folder, free, episodes, last, take }) {
-  if (state === "recording") return take.frames ? `Recording holds the arm's control up for ${take.tick_ms.toFixed(1)} ms of every 20 ms, ${take.worst_tick_ms.toFixed(0)} ms at most.` : "";
+  if (state === "recording") {
+    const held = `${take.tick_ms.toFixed(1)} ms of every 20 ms, ${take.worst_tick_ms.toFixed(0)} ms at most`;
+    return take.frames ? `Recording holds the arm's control up for ${held}.` : "";
+  }
   if (!folder) return "";
-  const latest = last ? `The last one: episode ${last.number}, ${last.frames} frames, ${last.keyframes} keyframes, ${bytes(last.bytes)}, “${last.task}”. ` : "";
+  const about = last && `${last.frames} frames, ${last.keyframes} keyframes, ${bytes(last.bytes)}, “${last.task}”`;
+  const latest = last ? `The last one: episode ${last.number}, ${about}. ` : "";
   const names = state === "idle" ? "Name and notes go along when recordings are pushed to others. " : "";
   return `${names}${latest}${count(episodes, "episode")} in ${folder}; ${bytes(free)} free.`;
 }

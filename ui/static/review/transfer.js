@@ -42,14 +42,17 @@ export class ReviewTransfer {
     const size = this.entries.filter(({ id }) => ids.includes(id)).reduce((sum, entry) => sum + entry.bytes, 0);
     const all = ids.length === this.entries.length;
     const folder = set === "sample" ? "demos/sample_set" : window.__clap.recording?.folder ?? "FOLDER";
-    const address = (format) => `/clap/demonstrations-export?${new URLSearchParams([["set", set], ["format", format], ...(all ? [] : ids.map((id) => ["episode", id]))])}`;
+    const chosen = all ? [] : ids.map((id) => ["episode", id]);
+    const asked = (format) => new URLSearchParams([["set", set], ["format", format], ...chosen]);
+    const address = (format) => `/clap/demonstrations-export?${asked(format)}`;
     const note = el("p", { role: "status", id: "r-export-note" });
     openDialog({ id: "r-export-dialog", title: `Export ${count(ids.length, "demonstration")}`, body: [
       el("p", {}, `A zip file of some ${bytes(size)}. It is made first; the download begins when it is ready.`),
       ...(!all && ids.length > MAX_IDS ? [el("p", { class: "c-problem" }, `Choose at most ${MAX_IDS}, or none for all.`)]
         : FORMATS.map(([format, title, text]) => el("p", { class: "r-format" }, el("button", { type: "button", class: "c-small", "data-format": format, onclick: () => this.make(address(format), note) }, title), el("small", { class: "c-dim" }, text)))),
       note,
-      el("p", { class: "c-dim" }, "To publish on the Hugging Face Hub, with a card, set HF_TOKEN and run in a terminal (first with --dry-run, which sends nothing):"),
+      el("p", { class: "c-dim" }, "To publish on the Hugging Face Hub, with a card, set HF_TOKEN and run in a terminal (first with " +
+"--dry-run, which sends nothing):"),
       el("code", { class: "r-command" }, `python -m demos ${folder} push OWNER/NAME ${all ? "" : `${ids.join(" ")} `}--dry-run`),
     ] });
   }
@@ -83,7 +86,8 @@ export class ReviewTransfer {
         note.textContent = sentence;
         send.disabled = false;
       } else close();
-    } }, el("p", {}, "A zip file with a LeRobot v3 set that has depth, with GemBench keysteps (a folder such as “close_jar+15”), or with stored demonstrations of RLBench (their folders, such as “episode0”)."),
+    } }, el("p", {}, "A zip file with a LeRobot v3 set that has depth, with GemBench keysteps (a folder such as " +
+"“close_jar+15”), or with stored demonstrations of RLBench (their folders, such as “episode0”)."),
     el("label", {}, "Zip file", file), el("label", {}, "Instruction, for GemBench keysteps, which hold none", task), send, note) });
   }
 

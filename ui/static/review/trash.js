@@ -21,7 +21,8 @@ export class ReviewTrash {
     const shown = JSON.stringify([entries, reason]);
     if (shown === this.shown) return;
     this.shown = shown;
-    this.summary.textContent = `Trash: ${count(entries.length, "entry", "entries")}, ${bytes(entries.reduce((sum, entry) => sum + entry.bytes, 0))}`;
+    const size = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    this.summary.textContent = `Trash: ${count(entries.length, "entry", "entries")}, ${bytes(size)}`;
     this.list.replaceChildren(...entries.map(({ id, task, why, when: time, is_take: isTake }) => el("li", {},
       el("span", {}, el("b", {}, task || id), el("small", { class: "c-dim" }, ` ${isTake ? "A discarded take. " : ""}${why} ${when(time)}`)),
       el("button", { type: "button", class: "c-small", disabled: reason !== "", title: reason, "data-restore": id, onclick: () => this.send("demo-restore", { episodes: [id] }) }, "Restore"))));
@@ -29,8 +30,9 @@ export class ReviewTrash {
 
   ask() {
     const size = bytes(this.entries.reduce((sum, entry) => sum + entry.bytes, 0));
+    const all = count(this.entries.length, "entry", "entries");
     const close = openDialog({ id: "r-empty-dialog", title: "Empty the trash?", body: [
-      el("p", {}, `${count(this.entries.length, "entry", "entries")} (${size}) will be removed from the disk for good. This cannot be undone.`),
+      el("p", {}, `${all} (${size}) will be removed from the disk for good. This cannot be undone.`),
       el("div", { class: "r-buttons" }, el("button", { type: "button", class: "c-small", id: "r-empty-sure", onclick: () => {
         close();
         this.send("demo-empty-trash");

@@ -1,4 +1,5 @@
-// The onlooker's camera: turned and moved by hand, set to a preset by a button or a key, or going along with the gripper.
+// The onlooker's camera: turned and moved by hand, set to a preset by a button or a key, or going along with the
+// gripper.
 
 import { el } from "../common/dom.js";
 import { writing } from "../common/keys.js";

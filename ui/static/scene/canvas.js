@@ -5,7 +5,9 @@ import { el } from "../common/dom.js";
 import { SceneRenderer } from "./renderer.js";
 
 export class SceneCanvas {
-  /** `free` is called whenever another frame can be drawn, with the milliseconds that the one before took (0 at first). */
+  /**
+   * `free` is called whenever another frame can be drawn, with the milliseconds that the one before took (0 at first).
+   */
   constructor(host, options, free) {
     this.options = options;
     this.isFree = false;

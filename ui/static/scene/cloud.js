@@ -33,7 +33,10 @@ export class Cloud {
     return best < 0 ? null : [...this.points.subarray(best, best + 3)];
   }
 
-  /** The point under (x, y) pixels of a `width` x `height` canvas drawn with matrix `m` (column-major projection x view). */
+  /**
+   * The point under (x, y) pixels of a `width` x `height` canvas drawn with matrix `m` (column-major projection x
+   * view).
+   */
   underScreen(m, width, height, x, y) {
     let best = -1;
     let nearest = Infinity;

@@ -6,8 +6,10 @@ const LETTER = 4.5;
 const EDGE = 2;
 const GAP = 9;
 
-/** For points {name, u, v}: {...point, x, y, width, height, left} with y the middle of the label; pixels of a `size` view.
- * `scale`: how much larger than usual the letters are. */
+/**
+ * For points {name, u, v}: {...point, x, y, width, height, left} with y the middle of the label; pixels of a `size`
+ * view. `scale`: how much larger than usual the letters are.
+ */
 export function placeLabels(points, kept, size, scale = 1) {
   const tall = HEIGHT * scale;
   const taken = [...kept, ...points.map(({ u, v }) => ({ x: u - 5, y: v, width: 10, height: 10 }))];

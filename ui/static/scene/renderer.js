@@ -10,7 +10,8 @@ export class SceneRenderer {
   constructor(canvas, { workspace }, drawn) {
     this.drawn = drawn;
     this.renderer = new T.WebGLRenderer({ canvas, antialias: hasGpu(), alpha: true });
-    this.renderer.outputColorSpace = "srgb-linear"; // vertex colours are camera pixels already; converting washes them out
+    // Vertex colours are camera pixels already; converting washes them out.
+    this.renderer.outputColorSpace = "srgb-linear";
     this.world = new T.Scene();
     this.parts = buildParts(this.world, workspace);
     this.camera = new T.PerspectiveCamera();

@@ -149,12 +149,15 @@ export class LiveScene {
   showAge() {
     const stale = document.querySelector("#c-stale");
     stale.hidden = this.connected !== false || this.told === null;
-    if (!stale.hidden) setText(stale, `${this.worldLost ? "World lost" : "Not connected"} · last picture ${((performance.now() - this.told) / 1000).toFixed(1)} s ago`);
+    if (stale.hidden) return;
+    const age = (performance.now() - this.told) / 1000;
+    setText(stale, `${this.worldLost ? "World lost" : "Not connected"} · last picture ${age.toFixed(1)} s ago`);
   }
 
   resize() {
     const { clientWidth: width, clientHeight: height } = this.host;
-    this.size = width && height ? { width, height, ratio: Math.min(devicePixelRatio, 2) } : null; // nothing is drawn behind another panel
+    // Nothing is drawn behind another panel.
+    this.size = width && height ? { width, height, ratio: Math.min(devicePixelRatio, 2) } : null;
     if (!this.size) return;
     this.eye.resize(width, height);
     this.rest = 0; // at once: until then the canvas shows the frame before, stretched

@@ -1,4 +1,5 @@
-// What is drawn over a view. Each kind of mark has a shape of its own, so that colour is never needed to tell them apart.
+// What is drawn over a view. Each kind of mark has a shape of its own, so that colour is never needed to tell them
+// apart.
 
 import { svg } from "../common/dom.js";
 import { SIZE } from "../common/geometry.js";

@@ -1,4 +1,5 @@
-// Retraining in the Training panel: begin one, follow it while it runs, compare old and new, and put the new one to use.
+// Retraining in the Training panel: begin one, follow it while it runs, compare old and new, and put the new one to
+// use.
 
 import { el } from "../common/dom.js";
 import { RetrainingForm } from "./retraining_form.js";
@@ -60,7 +61,8 @@ export class Retraining {
     this.found = found;
     const running = found.runs.find((run) => run.state === "running");
     this.said.textContent = found.why || `The policy ${found.checkpoint} learns from demonstrations that ended in success, and rehearses what it knew. `
-      + "It takes this machine's spare time; the robot goes first. The policy in use stays until you choose the new one.";
+      + "It takes this machine's spare time; the robot goes first. The policy in use stays until you choose " +
+"the new one.";
     this.form.show(found, sets, running);
     this.chooser.hidden = found.runs.length < 2;
     const options = found.runs.map((run) => `${run.name}: ${run.about}, ${run.state_text}`);

@@ -20,7 +20,8 @@ export class RetrainingForm {
     this.node = el("div", { class: "c-retrain-form", hidden: true },
       el("div", { class: "c-retrain-row" }, el("label", {}, "From", this.set), this.all, this.none, this.count), this.list,
       el("div", { class: "c-retrain-row" }, el("label", { title: "All weights learn more; adapters change less and forget less" }, "Method", this.method),
-        el("label", { title: "Computing time of the planner, and as much of the predictor, side by side; an evaluation of some minutes follows" }, "Minutes", this.minutes), this.start));
+        el("label", { title: "Computing time of the planner, and as much of the predictor, side by side; an evaluation of some " +
+"minutes follows" }, "Minutes", this.minutes), this.start));
   }
 
   show({ why, methods }, sets, running) {
@@ -63,7 +64,9 @@ export class RetrainingForm {
       else this.chosen.delete(key);
       this.tally();
     } });
-    const about = `${new Date(recorded * 1000).toLocaleString()} · ${frames} frames · ${source === "human" ? "by hand" : source}${learns ? "" : ` · ${outcome}: not learned from`}`;
+    const by = source === "human" ? "by hand" : source;
+    const left = learns ? "" : ` · ${outcome}: not learned from`;
+    const about = `${new Date(recorded * 1000).toLocaleString()} · ${frames} frames · ${by}${left}`;
     return el("label", { class: learns ? null : "c-retrain-not" }, box, el("span", {}, task), el("small", { class: "c-dim" }, about));
   }
 
