@@ -5,6 +5,8 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+# Runs a program of ui/node_modules by the virtual environment's own Node.
+JS := cd ui && PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/ui/node_modules/.bin:$$PATH"
 
 # One thread a process: on few cores, OpenMP's busy waiting makes a forward pass of the small models several times slower.
 export OMP_NUM_THREADS ?= 1
@@ -30,28 +32,32 @@ endif
 test-long: install-tests ## what repeats shorter checks for longer; enough once a night
 	$(PY) -m pytest -m long
 
-lint: install-tests ## style, types, and the direction of the imports
+lint: install-tests ## style and types of Python and JavaScript, and the direction of the imports
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
+	$(JS) biome ci --error-on-warnings .
+	$(JS) tsc --project tsconfig.json
 
 format: install-tests ## put the code into its standard form
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+	$(PY) -m ui.protocol.generate
+	$(JS) biome check --write .
 
 train-mini: install ## generate data, train clap-mini on two cores, evaluate it; ARGS='--resume' goes on
 	$(PY) -m training.mini $(ARGS)
 
 clean: ## remove the virtual environment and all caches; data and runs stay
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) ui/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(VENV)/.debian-packages $(VENV)/bin/clap
 
 install-robot: install $(VENV)/.requirements-robot ## what a real Franka and RealSense cameras need, beside the console
 
-install-tests: install $(VENV)/.debian-packages-dev $(VENV)/.requirements-dev
+install-tests: install $(VENV)/.debian-packages-dev $(VENV)/.requirements-dev $(VENV)/.node-modules
 
 $(PY): | tools/make-venv.sh
 	@tools/make-venv.sh $(VENV)
@@ -72,6 +78,12 @@ $(VENV)/.requirements-robot: requirements-robot.txt $(VENV)/.requirements
 
 $(VENV)/.requirements-dev: requirements-dev.txt requirements-robot.txt $(VENV)/.requirements
 	$(PY) -m pip install --progress-bar off --quiet -r requirements-dev.txt
+	@touch $@
+
+# The checks of the page's JavaScript: four packages, of which two are programs for this machine (130 MB).
+$(VENV)/.node-modules: ui/package.json ui/package-lock.json $(VENV)/.requirements-dev
+	@echo "Installing ui/package-lock.json ..."
+	$(JS) npm ci --no-audit --no-fund --silent
 	@touch $@
 
 # packages.txt and packages-dev.txt. Where packages cannot be installed, the script says which are missing, and make goes

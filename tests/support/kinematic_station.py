@@ -10,12 +10,13 @@ from typing import Any
 
 from clap.stop_button import StopButton
 from tests.support.kinematic_world import KinematicWorld, TouchPolicy
-from ui.protocol.messages import ConsoleInfo, PolicyChoice
-from ui.station.options import CannotStartError, Setup, StationOptions
+from ui.protocol.messages import PolicyChoice
+from ui.station.options import CannotStartError, ConsoleInfo, Setup, StationOptions
 from ui.station.station import Station
 
 FACTORY = "tests.support.kinematic_station:make"
-INFO = ConsoleInfo("test table", "SIM", (PolicyChoice("touch", True), PolicyChoice("CLAP", missing="not here")))
+CHOICES = (PolicyChoice(name="touch", is_expert=True), PolicyChoice(name="CLAP", missing="not here"))
+INFO = ConsoleInfo("test table", "SIM", CHOICES)
 
 
 def make(progress: Callable[[str], None], button: StopButton, tick_seconds: float = 0.005, refusal: str = "") -> Setup:

@@ -7,10 +7,13 @@ from clap.policies.prediction import PlanStatus
 from clap.rollout.refusals import listed
 from clap.rollout.safety import Decision
 from clap.worlds.base import MotionOutcome
+from ui.protocol.shared import Level
+
+LEVELS: dict[Decision, Level] = {Decision.ALLOW: "info", Decision.ASK: "warn", Decision.REFUSE: "bad"}
 
 
-def sentence(event: events.Event) -> tuple[str, str] | None:
-    """(level, sentence) of an event: level is "info", "good", "warn" or "bad". None for what the log leaves out."""
+def sentence(event: events.Event) -> tuple[Level, str] | None:
+    """(level, sentence) of an event. None for what the log leaves out."""
     match event:
         case events.Reset(seed=seed, instruction=instruction):
             return "info", f"New scene, seed {seed}, made for “{instruction}”."
@@ -21,9 +24,8 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
                 return "info", f"Plan of {len(plan.steps)} steps."
             return "info", "The planner says that nothing is left to do."
         case events.Predicted(prediction=prediction, verdict=verdict):
-            level = {Decision.ALLOW: "info", Decision.ASK: "warn", Decision.REFUSE: "bad"}[verdict.decision]
             judged = "All safety checks passed." if verdict.decision is Decision.ALLOW else verdict.sentence
-            return level, f"Predicted “{prediction.step}”. {judged}"
+            return LEVELS[verdict.decision], f"Predicted “{prediction.step}”. {judged}"
         case events.Rehearsed(rehearsal=rehearsal):
             return ("info" if rehearsal.clear else "warn"), rehearsal.sentence
         case events.Approved(step=step, by=by, prediction=prediction):
@@ -35,8 +37,8 @@ def sentence(event: events.Event) -> tuple[str, str] | None:
                 return "warn", f"The motion was stopped {1000 * report.position_error:.0f} mm before its target."
             how = f"{1000 * report.position_error:.1f} mm from the target, in {report.duration:.1f} s"
             reason = f" {report.reason}" if report.reason else ""
-            level = "info" if report.outcome is MotionOutcome.REACHED else "warn"
-            return level, f"Motion: {report.outcome.value}, {how}.{reason}"
+            came = f"Motion: {report.outcome.value}, {how}.{reason}"
+            return ("info" if report.outcome is MotionOutcome.REACHED else "warn"), came
         case events.StepDone(step=step, skipped=skipped):
             return ("warn", f"Skipped: “{step}”.") if skipped else ("good", f"Done: “{step}”.")
         case events.Undone(step=step):

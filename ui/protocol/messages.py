@@ -1,189 +1,601 @@
-"""The JSON messages that go down the live link: plain numbers, strings and lists, no arrays."""
+"""What the console sends to its pages: one model a message, and the headers of the binary ones.
+
+Plain numbers, texts and lists; lengths are metres, quaternions (x, y, z, w), times seconds. The newest of most messages
+replaces the ones before, see ``ui.station.channel``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Literal
 
-import numpy as np
+from ui.protocol.shared import Box, Echo, GripperPose, Level, Message, Pixel, Pose, Quaternion, Text, Vector
 
-from clap.episode.preconditions import preconditions
-from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, Failure, SceneFrame
-from clap.geometry.frames import VIEWS, Pose, Workspace
-from clap.policies.prediction import Prediction
-from clap.rollout.refusals import listed
-from clap.rollout.safety import Verdict
-from clap.worlds.base import TaskInfo
-from clap.worlds.capabilities import Ability, Rehearsal
-from clap.worlds.teleoperation import MAX_ANGULAR, MAX_LINEAR, SLOW
-from ui.protocol.guidance import hint
+AbilityName = Literal["move", "reset", "undo", "faster-than-real-time", "calibrate", "preview"]
+StateName = Literal[
+    "starting",
+    "ready",
+    "planning",
+    "planned",
+    "predicting",
+    "awaiting approval",
+    "moving",
+    "driving",
+    "recovering",
+    "paused",
+    "done",
+    "failed",
+    "stopped",
+]
 
-Json = dict[str, Any]
+# Once a link
 
 
-@dataclass(frozen=True)
-class PolicyChoice:
+class PolicyChoice(Message):
     """A policy in the picker. One that cannot be had now has ``missing``, the sentence that says why."""
 
-    name: str
+    name: Text
     is_expert: bool = False
-    missing: str = ""
+    missing: Text = ""
 
 
-@dataclass(frozen=True)
-class ConsoleInfo:
-    """What does not change while the console runs. ``notice`` is shown until the operator closes it.
+class Task(Message):
+    """A task that the world offers."""
 
-    ``mode``: where motions happen, in one word, such as SIM or REAL.
+    key: Text
+    title: Text
+    trained: bool
+    variations: int
+
+
+class View(Message):
+    """How one orthographic view maps the workspace: axes and signs of column u, row v and depth."""
+
+    name: str
+    eye: str
+    u_axis: int
+    u_sign: int
+    v_axis: int
+    v_sign: int
+    depth_axis: int
+    depth_sign: int
+
+
+class SpeedLimits(Message):
+    """Of driving: metres and radians a second at full deflection, and the share of them while it is slow."""
+
+    linear: float
+    angular: float
+    slow: float
+
+
+class Hello(Message):
+    """The first message on a link: what does not change while the world is there.
+
+    ``ages``: what the cameras saw grows old while nothing moves. ``notice``: shown until the operator closes it.
     """
 
-    world: str
-    mode: str
-    policies: tuple[PolicyChoice, ...]
-    notice: str = ""
+    type: Literal["hello"] = "hello"
+    world: Text
+    mode: Text
+    abilities: list[AbilityName]
+    ages: bool
+    notice: Text
+    policies: list[PolicyChoice]
+    tasks: list[Task]
+    conditions: list[Text]
+    workspace: Box
+    views: list[View]
+    limits: SpeedLimits
+    dead_man_s: float
 
 
-def hello(
-    info: ConsoleInfo,
-    tasks: Sequence[TaskInfo],
-    conditions: Sequence[str],
-    workspace: Workspace,
-    dead_man_s: float,
-    abilities: Iterable[Ability],
-    ages: bool,
-) -> Json:
-    """The first message on a link: what the page needs once.
+class Policies(Message):
+    """The policies on offer now, where there is one more than hello told."""
 
-    ``ages``: what the cameras saw grows old while nothing moves.
-    """
-    return {
-        "type": "hello",
-        "world": info.world,
-        "mode": info.mode,
-        "abilities": sorted(ability.value for ability in abilities),
-        "ages": ages,
-        "notice": info.notice,
-        "policies": [asdict(policy) for policy in info.policies],
-        "tasks": [asdict(task) for task in tasks],
-        "conditions": list(conditions),
-        "workspace": {"low": list(workspace.low), "high": list(workspace.high)},
-        "views": [asdict(view) for view in VIEWS],
-        "limits": {"linear": MAX_LINEAR, "angular": MAX_ANGULAR, "slow": SLOW},
-        "dead_man_s": dead_man_s,
-    }
+    type: Literal["policies"] = "policies"
+    policies: list[PolicyChoice]
 
 
-def status(snapshot: EpisodeSnapshot, look_age: float = 0.0) -> Json:
+class Starting(Message):
+    """What takes its time while the world is being started."""
+
+    type: Literal["starting"] = "starting"
+    sentence: Text
+
+
+class WorldLost(Message):
+    """The world's process has died; another hello comes with the next one."""
+
+    type: Literal["world-lost"] = "world-lost"
+    sentence: Text
+
+
+# The episode
+
+
+class Step(Message):
+    """A line of the checklist; sub-tasks count from 0."""
+
+    text: Text
+    status: Literal["done", "current", "todo", "skipped"]
+    subtask: int
+    by: Literal["policy", "human"]
+
+
+class FoundObject(Message):
+    """A thing that the policy has found: its pixel (u, v) in each view, and where that is."""
+
+    name: Text
+    pixels: list[Pixel]
+    position: Vector
+
+
+class Action(Message):
+    """The pose that a step leads to."""
+
+    position: Vector
+    quaternion: Quaternion
+    gripper_open: bool
+
+
+class PredictedStep(Message):
+    """The step that waits for approval. ``own``: the operator has corrected it; ``agreement``: of the views, pixels."""
+
+    step: Text
+    source: Text
+    own: bool
+    keypoint: Vector
+    agreement: float
+    keypoint_pixels: list[Pixel]
+    objects: list[FoundObject]
+    window: Box
+    action: Action
+
+
+class Check(Message):
+    """One safety check."""
+
+    name: Text
+    ok: bool
+    sentence: Text
+
+
+class Verdict(Message):
+    """What the safety checks say of the predicted step."""
+
+    decision: Literal["allow", "ask", "refuse"]
+    sentence: Text
+    checks: list[Check]
+
+
+class Failure(Message):
+    """What went wrong, by a stable name, and what to do next."""
+
+    name: Text
+    sentence: Text
+    next_move: Text
+
+
+class CameraAge(Message):
+    """How old a camera's picture is, seconds."""
+
+    camera: Text
+    age: float
+
+
+class Status(Message):
     """The whole state as the page shows it; later ones replace earlier ones.
 
-    ``preconditions``: by verb, why not now, null if it is accepted. ``look_age``: how long ago the scene was looked at,
-    seconds.
+    ``preconditions``: by verb, why not now, null if it is accepted. ``texts``: what the planner has written, by round.
+    ``seconds``: the latest wall time by stage.
     """
-    scene = snapshot.scene
-    return {
-        "type": "status",
-        "seq": snapshot.seq,
-        "state": snapshot.state.value,
-        "busy": snapshot.state.busy,
-        "hint": hint(snapshot),
-        "preconditions": preconditions(snapshot),
-        "instruction": snapshot.instruction,
-        "examples": list(snapshot.examples),
-        "task": snapshot.task,
-        "seed": snapshot.seed,
-        "condition": snapshot.condition,
-        "policy": snapshot.policy,
-        "expert": snapshot.policy_is_expert,
-        "speed": snapshot.speed,
-        "approve_each": snapshot.approve_each,
-        "undo": snapshot.undo,
-        "driving": snapshot.state is EpisodeState.DRIVING,
-        "seen": None if snapshot.seen is None else listed(snapshot.seen),
-        "plan": [asdict(step) for step in snapshot.plan],
-        "texts": dict(snapshot.round_texts),
-        "steps_done": snapshot.steps_done,
-        "prediction": _prediction(snapshot.prediction, snapshot.own is not None),
-        "verdict": _verdict(snapshot.verdict),
-        "failure": _failure(snapshot.failure),
-        "trouble": _failure(snapshot.trouble),
-        "blind": _failure(snapshot.blind),
-        "correction": None if snapshot.correction is None else snapshot.correction.sentence,
-        "corrections": snapshot.corrections,
-        "success": snapshot.success,
-        "seconds": _finite(snapshot.seconds),
-        "frames": [] if scene is None else _frames(scene, look_age),
-        "gripper": None if scene is None else pose(scene.observation.gripper_pose, scene.observation.gripper_open),
-    }
+
+    type: Literal["status"] = "status"
+    seq: int
+    state: StateName
+    busy: bool
+    hint: Text
+    preconditions: dict[str, Text | None]
+    instruction: Text
+    examples: list[Text]
+    task: Text
+    seed: int
+    condition: Text
+    policy: Text
+    expert: bool
+    speed: float
+    approve_each: bool
+    undo: int
+    driving: bool
+    seen: Text | None
+    plan: list[Step]
+    texts: dict[str, Text]
+    steps_done: int
+    prediction: PredictedStep | None
+    verdict: Verdict | None
+    failure: Failure | None
+    trouble: Failure | None
+    blind: Failure | None
+    correction: Text | None
+    corrections: int
+    success: bool | None
+    seconds: dict[str, float]
+    frames: list[CameraAge]
+    gripper: GripperPose | None
 
 
-def pose(gripper: Pose, opening: float) -> Json:
-    """A gripper pose, world metres and xyzw, with its opening from 0 to 1."""
-    return {"position": _list(gripper.position), "quaternion": _list(gripper.quaternion), "opening": float(opening)}
+class PoseMoved(GripperPose):
+    """Where the gripper is while it moves."""
+
+    type: Literal["pose"] = "pose"
 
 
-def rehearsal(shown: Rehearsal) -> Json:
-    """A motion in the arm's twin, for the ghost to go."""
-    poses = [{"position": _list(each.position), "quaternion": _list(each.quaternion)} for each in shown.poses]
-    return {
-        "type": "rehearsal",
-        "poses": poses,
-        "seconds": shown.seconds,
-        "clear": shown.clear,
-        "sentence": shown.sentence,
-    }
+class MotionPreview(Message):
+    """A motion in the arm's twin: the tool's poses on the way, evenly spaced over ``seconds``; none without a way."""
+
+    type: Literal["rehearsal"] = "rehearsal"
+    poses: list[Pose]
+    seconds: float
+    clear: bool
+    sentence: Text
 
 
-def _frames(scene: SceneFrame, look_age: float) -> list[Json]:
-    """The cameras' frames with their ages in seconds: since the look, and what they were older than it."""
-    taken = scene.observation.timestamp
-    return [
-        {"camera": frame.name, "age": round(look_age + max(0.0, taken - frame.timestamp), 3)}
-        for frame in scene.observation.frames
-    ]
+class LogLine(Message):
+    """An event as a sentence; ``time`` in seconds since 1970."""
+
+    time: float
+    level: Level
+    text: Text
 
 
-def _prediction(prediction: Prediction | None, corrected: bool) -> Json | None:
-    if prediction is None:
-        return None
-    return {
-        "step": prediction.step,
-        "source": prediction.source,
-        "own": corrected,
-        "keypoint": _list(prediction.keypoint.position),
-        "agreement": float(prediction.keypoint.agreement_px),
-        "keypoint_pixels": np.asarray(prediction.keypoint_pixels).tolist(),
-        "objects": [
-            {
-                "name": found.name,
-                "pixels": np.asarray(found.pixels).tolist(),
-                "position": _list(found.lifted.position),
-            }
-            for found in prediction.objects
-        ],
-        "window": {"low": list(prediction.window.low), "high": list(prediction.window.high)},
-        "action": {
-            "position": _list(prediction.action.pose.position),
-            "quaternion": _list(prediction.action.pose.quaternion),
-            "gripper_open": prediction.action.gripper_open,
-        },
-    }
+class Log(Message):
+    """Lines to be added to the log."""
+
+    type: Literal["log"] = "log"
+    lines: list[LogLine]
 
 
-def _failure(failure: Failure | None) -> Json | None:
-    return None if failure is None else asdict(failure)
+# Answers
 
 
-def _verdict(verdict: Verdict | None) -> Json | None:
-    if verdict is None:
-        return None
-    checks = [{"name": check.name, "ok": check.ok, "sentence": check.sentence} for check in verdict.checks]
-    return {"decision": verdict.decision.value, "sentence": verdict.sentence, "checks": checks}
+class Refused(Message):
+    """Why a command had no effect. ``logged``: the log says it too."""
+
+    type: Literal["refused"] = "refused"
+    sentence: Text
+    logged: bool = False
 
 
-def _list(values: Any) -> list[float]:
-    return [round(float(value), 6) for value in np.nan_to_num(np.asarray(values, float))]
+class StopAcknowledged(Message):
+    """Stop was heard; ``id`` as the page sent it."""
+
+    type: Literal["stop-ack"] = "stop-ack"
+    id: Echo
 
 
-def _finite(seconds: Mapping[str, float]) -> dict[str, float]:
-    return {stage: round(float(value), 4) for stage, value in seconds.items() if np.isfinite(value)}
+class Halted(Message):
+    """Nothing moves any more, ``seconds`` after stop number ``stop``, ``at`` so many seconds since 1970."""
+
+    type: Literal["halted"] = "halted"
+    stop: int
+    seconds: float
+    at: float
+
+
+class Pong(Message):
+    """The answer to a ping; ``t`` as the page sent it."""
+
+    type: Literal["pong"] = "pong"
+    t: Echo
+
+
+class JogAcknowledged(Message):
+    """What became of the jog with this ``seq``: it was taken up, or another one in its place."""
+
+    type: Literal["jog-ack"] = "jog-ack"
+    seq: int
+    applied: bool
+    at: float
+
+
+class RetrainingAnswer(Message):
+    """An order for a retraining was carried out, or was not."""
+
+    type: Literal["retraining"] = "retraining"
+    order: Literal["retrain-start", "retrain-cancel", "retrain-resume", "retrain-use"]
+    done: bool
+
+
+# Pages among themselves
+
+
+class Operator(Message):
+    """The page that operates."""
+
+    id: str
+    name: Text
+
+
+class ControlRequest(Message):
+    """A page that asks for control; without an answer it takes over in so many seconds."""
+
+    id: str
+    name: Text
+    seconds_left: int
+
+
+class LeaseState(Message):
+    """Who operates, as one page sees it. ``seat``: this page's secret, with which it comes back after a lost link."""
+
+    type: Literal["lease"] = "lease"
+    you: str
+    name: Text
+    seat: str
+    mine: bool
+    operator: Operator | None
+    requests: list[ControlRequest]
+    watchers: int
+
+
+class QueuePlace(Message):
+    """A visitor's place in the queue for a world."""
+
+    type: Literal["queue"] = "queue"
+    place: int
+    of: int
+    sentence: Text
+
+
+# The recording
+
+
+class Take(Message):
+    """The take that is open. ``elapsed`` since it began, None where that is not known; ``seconds``: how long it plays.
+
+    ``rate``: frames per second of motion, ``wanted_rate`` as they should be. ``tick_ms``: what recording took of a
+    control tick, the worst one beside it.
+    """
+
+    task: Text
+    operator: Text
+    notes: Text
+    ended: Text
+    elapsed: float | None
+    seconds: float
+    frames: int
+    bytes: int
+    rate: float
+    wanted_rate: float
+    dropped: int
+    keyframes: int
+    marked: int
+    source: Text
+    success: bool | None
+    tick_ms: float
+    worst_tick_ms: float
+
+
+class UnfinishedTake(Message):
+    """A take that was neither kept nor discarded when its console ended."""
+
+    id: str
+    task: Text
+    operator: Text
+    frames: int
+    seconds: float
+    bytes: int
+
+
+class KeptEpisode(Message):
+    """An episode of the set, in short."""
+
+    id: str
+    number: int
+    task: Text
+    frames: int
+    seconds: float
+    bytes: int
+    outcome: str
+    source: Text
+    keyframes: int
+    dropped: int
+
+
+class RecordingOff(Message):
+    """There is no recording, for a reason."""
+
+    type: Literal["recording"] = "recording"
+    state: Literal["off"] = "off"
+    note: Text
+    sentence: Text
+
+
+class RecordingOpening(Message):
+    """The set is being opened."""
+
+    type: Literal["recording"] = "recording"
+    state: Literal["opening"] = "opening"
+    note: Text
+
+
+class RecordingOpen(Message):
+    """How the recording goes, and the set: its folder, the bytes ``free`` on its disk, how many episodes."""
+
+    type: Literal["recording"] = "recording"
+    state: Literal["idle", "recording", "ended", "saving"]
+    note: Text
+    folder: Text
+    free: int
+    episodes: int
+    last: KeptEpisode | None
+    unfinished: list[UnfinishedTake]
+    take: Take | None
+
+
+RecordingState = RecordingOff | RecordingOpening | RecordingOpen
+
+# Demonstrations
+
+
+class EditDone(Message):
+    """The answer to an edit of demonstrations, by the ``id`` of its command; ``undo``: it can be taken back."""
+
+    type: Literal["review-done"] = "review-done"
+    id: int
+    undo: bool
+    ok: bool
+    sentence: Text
+    made: list[str]
+
+
+ReplayOutcome = Literal["running", "waiting", "success", "missed", "done", "stopped", "failed"]
+
+
+class Replay(Message):
+    """How the replay of an episode goes. ``leads``: the arm is being led through every frame."""
+
+    episode: str
+    state: ReplayOutcome
+    sentence: Text
+    leads: bool
+
+
+class ReviewState(Message):
+    """What could be undone, and how a replay goes."""
+
+    type: Literal["review"] = "review"
+    undo: Text | None
+    replay: Replay | None
+
+
+# Calibration
+
+
+class Sample(Message):
+    """A sample of a calibration. What is left of it once it was calibrated: pixels, millimetres, degrees."""
+
+    name: str
+    corners: int
+
+
+class JudgedSample(Sample):
+    """A sample that the calibration was made from, with what is left of it; an outlier was left out."""
+
+    pixels: float
+    mm: float
+    degrees: float
+    outlier: bool
+
+
+class Lacks(Message):
+    """What the samples still lack."""
+
+    sentence: Text
+    next_move: Text
+
+
+class Change(Message):
+    """How far a camera counted as being from where it is found to be."""
+
+    mm: float
+    degrees: float
+
+
+class CalibrationResult(Message):
+    """A calibration: how certain it is, where the camera is, and the file that it was saved to, if it was."""
+
+    mm: float
+    degrees: float
+    pixels: float
+    position: list[float]
+    change: Change | None
+    warnings: list[Text]
+    saved: Text
+
+
+class CalibrationState(Message):
+    """All that is known of one camera's calibration but its picture. ``answered`` counts the commands carried out."""
+
+    type: Literal["calibration"] = "calibration"
+    camera: Text
+    cameras: list[Text]
+    setting: Text
+    board: Text
+    in_use: Text
+    warns: bool
+    samples: list[JudgedSample | Sample]
+    lacks: Lacks | None
+    result: CalibrationResult | None
+    answered: int
+
+
+# Headers of binary messages; the names and sizes of their parts go with them, see ``ui.protocol.pictures``.
+
+
+class SceneHeader(Message):
+    """The latest look: pictures ``view0`` to ``view2`` and ``camera0`` …, and the cloud: ``positions``, ``colors``."""
+
+    type: Literal["scene"] = "scene"
+    seq: int
+    cameras: list[Text]
+    points: int
+    shown: int
+    low: Vector
+    high: Vector
+
+
+class FineHeader(Message):
+    """The zoomed views: pictures ``zoom0`` …, with the heatmaps over them, and ``plain0`` … without."""
+
+    type: Literal["fine"] = "fine"
+    heatmaps: bool
+
+
+class BoardSeen(Message):
+    """What a camera sees of the calibration's board (``picture``), and the pose to take the next sample at."""
+
+    type: Literal["board"] = "board"
+    camera: Text
+    sentence: Text
+    ready: bool
+    way: Text
+    near: bool
+    target: Pose | None
+
+
+class BoardUnseen(Message):
+    """Why a camera sees nothing."""
+
+    type: Literal["board"] = "board"
+    camera: Text
+    sentence: Text
+    ready: Literal[False] = False
+
+
+BinaryHeader = SceneHeader | FineHeader | BoardSeen | BoardUnseen
+
+ConsoleMessage = (
+    Hello
+    | Policies
+    | Starting
+    | WorldLost
+    | Status
+    | PoseMoved
+    | MotionPreview
+    | Log
+    | Refused
+    | StopAcknowledged
+    | Halted
+    | Pong
+    | JogAcknowledged
+    | RetrainingAnswer
+    | LeaseState
+    | QueuePlace
+    | RecordingOff
+    | RecordingOpening
+    | RecordingOpen
+    | EditDone
+    | ReviewState
+    | CalibrationState
+)
+"""Everything that the console sends as text, told apart by ``type``."""

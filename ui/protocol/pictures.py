@@ -15,15 +15,16 @@ from clap.episode.snapshot import SceneFrame
 from clap.geometry.frames import Workspace
 from clap.policies.prediction import Prediction
 from ui.protocol.downsample import thin
+from ui.protocol.messages import BinaryHeader, FineHeader, SceneHeader
 
 JPEG_QUALITY = 86
 HEATMAP_OPACITY = 0.72
 
 
-def envelope(header: Mapping[str, object], parts: Mapping[str, bytes]) -> bytes:
+def envelope(header: BinaryHeader, parts: Mapping[str, bytes]) -> bytes:
     """One binary message: header length (uint32, little endian), JSON header naming the parts, then the parts."""
     sizes = [[name, len(part)] for name, part in parts.items()]
-    text = json.dumps({**header, "parts": sizes}, separators=(",", ":")).encode()
+    text = json.dumps({**header.model_dump(), "parts": sizes}, separators=(",", ":")).encode()
     return b"".join((struct.pack("<I", len(text)), text, *parts.values()))
 
 
@@ -56,15 +57,14 @@ def scene_message(scene: SceneFrame) -> bytes:
     parts |= {f"camera{k}": jpeg(frame.rgb) for k, frame in enumerate(scene.observation.frames)}
     parts["positions"] = quantise(cloud.points, workspace).tobytes()
     parts["colors"] = np.ascontiguousarray(cloud.colors).tobytes()
-    header = {
-        "type": "scene",
-        "seq": scene.seq,
-        "cameras": [frame.name for frame in scene.observation.frames],
-        "points": len(scene.cloud),
-        "shown": len(cloud),
-        "low": workspace.low,
-        "high": workspace.high,
-    }
+    header = SceneHeader(
+        seq=scene.seq,
+        cameras=[frame.name for frame in scene.observation.frames],
+        points=len(scene.cloud),
+        shown=len(cloud),
+        low=workspace.low,
+        high=workspace.high,
+    )
     return envelope(header, parts)
 
 
@@ -77,4 +77,4 @@ def fine_message(prediction: Prediction) -> bytes:
             parts[f"zoom{k}"] = jpeg(picture if heat is None else over_heatmap(picture, heat))
             if heat is not None:
                 parts[f"plain{k}"] = jpeg(picture)
-    return envelope({"type": "fine", "heatmaps": prediction.heatmaps is not None}, parts)
+    return envelope(FineHeader(heatmaps=prediction.heatmaps is not None), parts)

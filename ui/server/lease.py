@@ -10,7 +10,8 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+
+from ui.protocol.messages import ControlRequest, LeaseState, Operator
 
 ANSWER_S = 20.0
 """A request takes over if it stays unanswered, and the operator idle, for so long."""
@@ -53,10 +54,10 @@ class Lease:
 
     # Coming and going
 
-    def join(self, seat: object = None) -> Member:
+    def join(self, seat: str | None = None) -> Member:
         """A page opens: as the member that it was if it knows a seat, else as a new one. It operates if none does."""
         self.tick()
-        member = next((m for m in self._members.values() if isinstance(seat, str) and m.seat == seat), None)
+        member = next((m for m in self._members.values() if m.seat == seat), None)
         if member is None:
             self._joined += 1
             member = Member(self._joined, f"Guest {self._joined}")
@@ -146,21 +147,21 @@ class Lease:
 
     # What everyone sees
 
-    def view(self, member: Member) -> dict[str, Any]:
+    def view(self, member: Member) -> LeaseState:
         """The lease as the page of ``member`` shows it."""
-        return {
-            "type": "lease",
-            "you": member.id,
-            "name": member.name,
-            "seat": member.seat,
-            "mine": self._operator is member,
-            "operator": None if self._operator is None else {"id": self._operator.id, "name": self._operator.name},
-            "requests": [
-                {"id": asking.id, "name": asking.name, "seconds_left": max(0, round(self._seconds_left(asking)))}
-                for asking in self._requests()
+        operator = self._operator
+        return LeaseState(
+            you=member.id,
+            name=member.name,
+            seat=member.seat,
+            mine=operator is member,
+            operator=None if operator is None else Operator(id=operator.id, name=operator.name),
+            requests=[
+                ControlRequest(id=one.id, name=one.name, seconds_left=max(0, round(self._seconds_left(one))))
+                for one in self._requests()
             ],
-            "watchers": sum(m.lost_at is None for m in self._members.values() if m is not self._operator),
-        }
+            watchers=sum(m.lost_at is None for m in self._members.values() if m is not operator),
+        )
 
     def _requests(self) -> list[Member]:
         asking = [member for member in self._members.values() if member.asked_at is not None]

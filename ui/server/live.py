@@ -9,16 +9,29 @@ import asyncio
 import contextlib
 import secrets
 import time
-from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui.panels.retraining.orders import Orders
 from ui.panels.retraining.runs import Retrainings
-from ui.protocol.commands import RETRAIN_VERBS, BadCommandError, check, parse
+from ui.protocol import BadCommandError, read
+from ui.protocol.commands import (
+    LeaseAction,
+    Open,
+    PageMessage,
+    Ping,
+    Rename,
+    RetrainCancel,
+    RetrainResume,
+    RetrainStart,
+    RetrainUse,
+    Seen,
+    Stop,
+)
+from ui.protocol.messages import Pong, StopAcknowledged
 from ui.server.lease import Lease, Member, NotOperatorError
 from ui.server.page import TOO_SLOW, Page
-from ui.station.channel import EVERY_PAGE, Frame, Json
+from ui.station.channel import EVERY_PAGE, Frame
 from ui.station.station import Station, UnresponsiveError
 
 TICK_S = 0.5
@@ -55,13 +68,13 @@ class Live:
 
     # One page
 
-    async def serve(self, socket: WebSocket, opening: Json) -> None:
+    async def serve(self, socket: WebSocket, opening: Open) -> None:
         """One page's link, from its first message (see Rooms) to its end."""
         if len(self._pages) >= MAX_PAGES:
             await socket.close(TOO_SLOW, f"{MAX_PAGES} pages are open already. Close one, then try again.")
             return
         self.touch()
-        await self._serve(Page(socket, self._join(opening.get("seat"))))
+        await self._serve(Page(socket, self._join(opening.seat)))
 
     def touch(self) -> None:
         """Somebody does something with this world."""
@@ -84,7 +97,7 @@ class Live:
         for page in list(self._pages.values()):
             page.end(TOO_SLOW, sentence)
 
-    def _join(self, seat: object) -> Member:
+    def _join(self, seat: str | None) -> Member:
         member = self._lease.join(seat)
         for page in list(self._pages.values()):
             if page.member is member:  # its former link is half open still
@@ -135,44 +148,51 @@ class Live:
     # Up
 
     def _receive(self, page: Page, text: str) -> None:
-        """Act on one message. Stop comes first and is never refused."""
+        """Act on one message. Stop is never refused, however much is sent."""
         try:
-            message = parse(text)
-            kind = message["type"]
-            if kind == "stop":
-                self.station.stop()
-                page.answer({"type": "stop-ack", "id": echo(message.get("id"))})
-            elif not page.messages.take():
-                page.complain("Too many messages at once: some were left out.")
-            elif kind == "ping":
-                self._heard(page)
-                page.answer({"type": "pong", "t": echo(message.get("t"))})
-            elif kind == "seen":
-                page.see(message.get("value") is not False)
-            elif kind in ("lease", "name"):
-                self._change_lease(page, check(message))
+            message = read(text)
+            if isinstance(message, Stop) or page.messages.take():
+                self._act(page, message)
             else:
-                self._lease.require(page.member)
-                self._heard(page)
-                self.touch()
-                if kind in RETRAIN_VERBS:
-                    self._orders.take(page, check(message))
-                else:
-                    self.station.command(page.number, check(message))
+                page.complain("Too many messages at once: some were left out.")
         except (BadCommandError, NotOperatorError, UnresponsiveError) as error:
             page.complain(str(error))
+
+    def _act(self, page: Page, message: PageMessage) -> None:
+        match message:
+            case Stop():
+                self.station.stop()
+                page.answer(StopAcknowledged(id=message.id))
+            case Ping():
+                self._heard(page)
+                page.answer(Pong(t=message.t))
+            case Seen():
+                page.see(message.value)
+            case Rename():
+                self._lease.rename(page.member, message.name)
+                self._show_lease()
+            case LeaseAction():
+                self._lease.act(page.member, message.action, message.to)
+                self._show_lease()
+            case Open():
+                raise BadCommandError("This link is open already.")
+            case RetrainStart() | RetrainCancel() | RetrainResume() | RetrainUse():
+                self._require(page)
+                self._orders.take(page, message)
+            case _:
+                self._require(page)
+                self.station.command(page.number, message)
+
+    def _require(self, page: Page) -> None:
+        """A command of the operator. Raises NotOperatorError for any other page."""
+        self._lease.require(page.member)
+        self._heard(page)
+        self.touch()
 
     def _heard(self, page: Page) -> None:
         """A sign of life: of the operator's page it keeps motions going."""
         if self._lease.operates(page.member):
             self.station.alive()
-
-    def _change_lease(self, page: Page, message: Json) -> None:
-        if message["type"] == "name":
-            self._lease.rename(page.member, message["name"])
-        else:
-            self._lease.act(page.member, message["action"], message["to"])
-        self._show_lease()
 
     # The lease
 
@@ -188,8 +208,3 @@ class Live:
             if view != page.lease_shown:
                 page.lease_shown = view
                 page.answer(view)
-
-
-def echo(value: Any) -> float | int | None:
-    """A number that a page sent to know its answer by; nothing else is sent back."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

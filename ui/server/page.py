@@ -13,9 +13,10 @@ from collections import deque
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ui.protocol.messages import ConsoleMessage, LeaseState, Refused
 from ui.server.lease import Member
 from ui.server.limits import Allowance
-from ui.station.channel import BINARY, NEWEST, Frame, Json, compact
+from ui.station.channel import BINARY, NEWEST, Frame
 
 MAX_ANSWERS = 500
 """Answers that may wait for a page; one that does not read them is cut off."""
@@ -41,7 +42,7 @@ class Page:
         self.number = next(_numbers)
         self.messages = Allowance(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
         self.complaints = Allowance(COMPLAINTS_PER_SECOND, COMPLAINTS_AT_ONCE)
-        self.lease_shown: Json | None = None
+        self.lease_shown: LeaseState | None = None
         self._seen = True
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
@@ -72,14 +73,14 @@ class Page:
         self._seen = seen
         self._changed.set()
 
-    def answer(self, message: Json) -> None:
+    def answer(self, message: ConsoleMessage) -> None:
         """Send a message at once."""
-        self._queue(compact(message))
+        self._queue(message.to_json())
 
     def complain(self, sentence: str) -> None:
         """Say why a message had no effect, but not without end."""
         if self.complaints.take():
-            self.answer({"type": "refused", "sentence": sentence})
+            self.answer(Refused(sentence=sentence))
 
     def _queue(self, text: str) -> None:
         if len(self._answers) >= MAX_ANSWERS:

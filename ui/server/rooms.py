@@ -14,12 +14,13 @@ from collections.abc import Callable
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui.panels.retraining.runs import Retrainings
-from ui.protocol.commands import BadCommandError, parse
+from ui.protocol import BadCommandError, read
+from ui.protocol.commands import Open, Ping, Stop
+from ui.protocol.messages import Pong, QueuePlace, StopAcknowledged
 from ui.server.access import POLICY_VIOLATION, Access
 from ui.server.lease import NotOperatorError
-from ui.server.live import Live, echo
+from ui.server.live import Live
 from ui.server.page import TOO_SLOW
-from ui.station.channel import Json, compact
 from ui.station.station import Station
 
 COOKIE = "clap-visitor"
@@ -96,12 +97,12 @@ class Rooms:
                 return
             await live.serve(socket, opening)
 
-    async def _opening(self, socket: WebSocket) -> Json | None:
+    async def _opening(self, socket: WebSocket) -> Open | None:
         try:
-            first = parse(await asyncio.wait_for(socket.receive_text(), OPENING_TIMEOUT_S))
+            first = read(await asyncio.wait_for(socket.receive_text(), OPENING_TIMEOUT_S))
         except (asyncio.TimeoutError, WebSocketDisconnect, BadCommandError, KeyError):
             return None
-        return first if first["type"] == "open" and self._access.redeem(first.get("token")) else None
+        return first if isinstance(first, Open) and self._access.redeem(first.token) else None
 
     @property
     def any_up(self) -> bool:
@@ -123,22 +124,17 @@ class Rooms:
                 if self._queue[0] is ticket and len(self._rooms) < self._worlds:
                     self._open(visitor)
                 else:
-                    await socket.send_text(compact(self._place(ticket)))
+                    await socket.send_text(self._place(ticket).to_json())
                     await self._answer_for(LOOK_S, socket)
             return live
         finally:
             self._queue.remove(ticket)
 
-    def _place(self, ticket: object) -> Json:
+    def _place(self, ticket: object) -> QueuePlace:
         worlds = f"All {self._worlds} worlds are in use."
         rest = f"{self._idle_s:g} seconds" if self._idle_s < 120 else f"{self._idle_s / 60:g} minutes"
         sentence = f"{worlds} One gets free when its visitor leaves, or does nothing in it for {rest}."
-        return {
-            "type": "queue",
-            "place": self._queue.index(ticket) + 1,
-            "of": len(self._queue),
-            "sentence": sentence,
-        }
+        return QueuePlace(place=self._queue.index(ticket) + 1, of=len(self._queue), sentence=sentence)
 
     async def _answer_for(self, seconds: float, socket: WebSocket) -> None:
         """Answer all that comes from a page that waits, for so long; an answer that is begun is sent whole."""
@@ -154,13 +150,13 @@ class Rooms:
     async def _answer(socket: WebSocket, text: str) -> None:
         """Answer a page that waits: it has nothing to stop."""
         try:
-            message = parse(text)
+            message = read(text)
         except BadCommandError:
             return
-        if message["type"] == "ping":
-            await socket.send_text(compact({"type": "pong", "t": echo(message.get("t"))}))
-        elif message["type"] == "stop":
-            await socket.send_text(compact({"type": "stop-ack", "id": echo(message.get("id"))}))
+        if isinstance(message, Ping):
+            await socket.send_text(Pong(t=message.t).to_json())
+        elif isinstance(message, Stop):
+            await socket.send_text(StopAcknowledged(id=message.id).to_json())
 
     def _open(self, visitor: str) -> None:
         if self._spare is not None and self._spare.station.over:

@@ -42,11 +42,37 @@ import { Views } from "./scene/views.js";
 
 window.__clap ??= {}; // also what the browser tests look at
 
-const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-setup", "#c-plan-steps", "#c-hint", "#c-speed", "#c-nudge",
-  "#c-history", "#c-explain", "#c-do-approve", "#c-do-plan", "#c-do-home", "#c-instruction textarea, #c-instruction input", "#c-chips", "#c-text-reason",
-  "#c-fine", "#c-cameras", "#c-record", "#c-log", "#c-drive", "#c-training", "#c-demonstrations-body", "#c-calibration-body"];
+const MOUNTED = [
+  "#c-top header",
+  "#c-views section",
+  "#c-scene section",
+  "#c-setup",
+  "#c-plan-steps",
+  "#c-hint",
+  "#c-speed",
+  "#c-nudge",
+  "#c-history",
+  "#c-explain",
+  "#c-do-approve",
+  "#c-do-plan",
+  "#c-do-home",
+  "#c-instruction textarea, #c-instruction input",
+  "#c-chips",
+  "#c-text-reason",
+  "#c-fine",
+  "#c-cameras",
+  "#c-record",
+  "#c-log",
+  "#c-drive",
+  "#c-training",
+  "#c-demonstrations-body",
+  "#c-calibration-body",
+];
 
 const PACED = new Set(["pose", "scene"]);
+
+/** Those without which something is not offered on Operate. */
+const ABILITIES = /** @type {const} */ (["move", "reset", "undo", "preview"]);
 
 class Console {
   constructor() {
@@ -62,9 +88,26 @@ class Console {
     const correction = new Correction(permit);
     const cloud = new Cloud();
     const scene = new LiveScene(permit, correction, cloud);
-    this.cards = [this, permit, correction, cloud, this.bar, new Views(permit, correction, cloud), scene,
-      new Instruction(permit), new Setup(permit),
-      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), new ReviewPanel(permit), new Record(permit), new RehearsalShow(scene), new Recovery(permit), ...this.operatorCards(permit, scene)];
+    this.cards = [
+      this,
+      permit,
+      correction,
+      cloud,
+      this.bar,
+      new Views(permit, correction, cloud),
+      scene,
+      new Instruction(permit),
+      new Setup(permit),
+      new Plan(permit, (sentence) => this.tell("refused", { sentence })),
+      new Execute(permit),
+      new Nudge(permit, correction, scene),
+      new Details(),
+      new ReviewPanel(permit),
+      new Record(permit),
+      new RehearsalShow(scene),
+      new Recovery(permit),
+      ...this.operatorCards(permit, scene),
+    ];
     document.addEventListener("keydown", (event) => this.key(event), { capture: true });
     this.tell("linkChanged", this.link);
   }
@@ -73,8 +116,23 @@ class Console {
   operatorCards(permit, scene) {
     const tour = new Tour();
     const retraining = new Retraining(permit);
-    return [new Lease(this.link), new Drive(permit, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
-      new Settings(permit, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS], tour), new EvaluationPanel(), retraining, new TrainingPanel(retraining), new CalibrationPanel(permit), tour];
+    return [
+      new Lease(this.link),
+      new Drive(permit, scene, () => this.stop()),
+      new EventLog(),
+      new Progress(),
+      new Queue(),
+      new Settings(permit, tour),
+      new ShortcutHelp(
+        [...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS],
+        tour,
+      ),
+      new EvaluationPanel(),
+      retraining,
+      new TrainingPanel(retraining),
+      new CalibrationPanel(permit),
+      tour,
+    ];
   }
 
   tell(kind, message) {
@@ -83,21 +141,27 @@ class Console {
     if (kind === "lease" && latest) this.tell("status", latest); // the same state allows more or less now
   }
 
-  /** What this world cannot do is not offered. */
+  /**
+   * What this world cannot do is not offered.
+   * @param {Protocol.Hello} message
+   */
   hello({ abilities }) {
-    for (const ability of ["move", "reset", "undo", "preview"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
+    for (const ability of ABILITIES) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
     offerPanel("calibration", abilities.includes("calibrate"));
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     window.__clap.status = message;
     if (message.gripper && message.state !== "moving") this.tell("pose", message.gripper);
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease({ mine }) {
     this.pace.watching = !mine;
   }
 
+  /** @param {Protocol.GripperPose} pose */
   pose(pose) {
     window.__clap.pose = pose;
     window.__clap.poses = (window.__clap.poses ?? 0) + 1;
@@ -107,6 +171,7 @@ class Console {
     window.__clap.scenes = (window.__clap.scenes ?? 0) + 1;
   }
 
+  /** @param {import("./live/link.js").Link} link */
   linkChanged(link) {
     document.body.classList.toggle("c-offline", !link.connected);
     document.body.classList.toggle("c-world-lost", link.worldLost);

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from clap.episode.episode import Episode
 from clap.errors import ClapError
-from ui.protocol import calibration_messages as messages
+from ui.protocol import commands
+from ui.protocol.messages import BoardSeen, BoardUnseen, CalibrationState
 from ui.protocol.pictures import envelope, jpeg
-from ui.station.channel import Frame, Json, frame
+from ui.station import calibration_messages as messages
+from ui.station.channel import Frame, frame
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
 
@@ -40,12 +42,12 @@ class Calibrating:
 
     def __init__(self, recording: Recording, outbox: Outbox):
         self._recording, self._outbox = recording, outbox
-        self._jobs: queue.Queue[Json] = queue.Queue(MOST_WAITING)
+        self._jobs: queue.Queue[tuple[int, commands.CalibrateCommand]] = queue.Queue(MOST_WAITING)
         self._bench: CalibrationBench | None = None
         self._episode: Episode | None = None
         self._camera, self._watched_until = "", 0.0
         self._answered = 0
-        self._told: Json | None = None
+        self._told: CalibrationState | None = None
 
     def follow(self, episode: Episode, bench: CalibrationBench | None) -> None:
         """Calibrate on this bench from now on; an episode that is under way keeps a calibration from being saved."""
@@ -54,18 +56,18 @@ class Calibrating:
             self._camera = bench.config.cameras[0].name
             threading.Thread(target=self._run, args=(bench,), name="calibration", daemon=True).start()
 
-    def obey(self, command: Json) -> None:
-        """Carry a checked command out soon, and return at once; its page is told if it is refused."""
+    def obey(self, page: int, command: commands.CalibrateCommand) -> None:
+        """Carry a command out soon, and return at once; its page is told if it is refused."""
         if self._bench is None:
-            self._outbox.refuse(command["page"], "This world has no cameras of its own to calibrate.")
+            self._outbox.refuse(page, "This world has no cameras of its own to calibrate.")
             return
-        if command["type"] == "calibrate-look" and not self._jobs.empty():
+        if isinstance(command, commands.CalibrateLook) and not self._jobs.empty():
             return  # it is asked again every second, and never takes the place of what somebody pressed
         try:
-            self._jobs.put_nowait(command)
+            self._jobs.put_nowait((page, command))
         except queue.Full:
             busy = "The calibration is busy. Wait until it has answered, then press again."
-            self._outbox.refuse(command["page"], busy)
+            self._outbox.refuse(page, busy)
 
     # On the calibration's own thread
 
@@ -75,9 +77,9 @@ class Calibrating:
             self._tell(bench)
             while True:
                 with suppress(queue.Empty):
-                    command = self._jobs.get(timeout=pause if self._is_watched else None)
-                    self._outbox.attempt(command["page"], functools.partial(self._carry_out, bench, command))
-                    self._answered += command["type"] != "calibrate-look"
+                    page, command = self._jobs.get(timeout=pause if self._is_watched else None)
+                    self._outbox.attempt(page, functools.partial(self._carry_out, bench, command))
+                    self._answered += not isinstance(command, commands.CalibrateLook)
                     self._tell(bench)
                 if self._is_watched:
                     began = time.monotonic()
@@ -88,22 +90,23 @@ class Calibrating:
     def _is_watched(self) -> bool:
         return time.monotonic() < self._watched_until
 
-    def _carry_out(self, bench: CalibrationBench, command: Json) -> None:
-        verb, camera = command["type"], command["camera"]
+    def _carry_out(self, bench: CalibrationBench, command: commands.CalibrateCommand) -> None:
+        camera = command.camera
         bench.camera(camera)  # before anything else remembers a name that there is not
-        if verb == "calibrate-look":
-            self._camera, self._watched_until = camera, time.monotonic() + WATCHED_S
-        elif verb == "calibrate-sample":
-            self._outbox.log("info", f"Calibration of {camera}: {bench.take(camera)}")
-        elif verb == "calibrate-remove":
-            bench.remove(camera, command["sample"])
-        elif verb == "calibrate-clear":
-            bench.clear(camera)
-        elif verb == "calibrate-solve":
-            bench.solve(camera)
-        elif verb == "calibrate-save":
-            self._require_rest()
-            self._outbox.log("good", f"The calibration of {camera} was saved: {bench.save(camera)}")
+        match command:
+            case commands.CalibrateLook():
+                self._camera, self._watched_until = camera, time.monotonic() + WATCHED_S
+            case commands.CalibrateSample():
+                self._outbox.log("info", f"Calibration of {camera}: {bench.take(camera)}")
+            case commands.CalibrateRemove():
+                bench.remove(camera, command.sample)
+            case commands.CalibrateClear():
+                bench.clear(camera)
+            case commands.CalibrateSolve():
+                bench.solve(camera)
+            case commands.CalibrateSave():
+                self._require_rest()
+                self._outbox.log("good", f"The calibration of {camera} was saved: {bench.save(camera)}")
 
     def _require_rest(self) -> None:
         """What was predicted or is recorded was seen by the calibration so far."""
@@ -118,17 +121,18 @@ class Calibrating:
     def _look(self, bench: CalibrationBench) -> None:
         """Show all pages what the camera sees, or why it sees nothing."""
         parts: dict[str, bytes] = {}
+        header: BoardSeen | BoardUnseen
         try:
             look = bench.look(self._camera)
-            header, parts = messages.look(look), {"picture": jpeg(look.picture)}
+            header, parts = messages.board(self._camera, look), {"picture": jpeg(look.picture)}
         except ClapError as error:
-            header = {"sentence": str(error), "ready": False}
-        self._outbox.tell(Frame("board", envelope({"type": "board", "camera": self._camera, **header}, parts)))
+            header = BoardUnseen(camera=self._camera, sentence=str(error))
+        self._outbox.tell(Frame("board", envelope(header, parts)))
 
     def _tell(self, bench: CalibrationBench) -> None:
         """Tell all pages how it stands, if that has changed: also when another command was carried out."""
         try:
-            state = {**messages.state(bench, self._camera), "answered": self._answered}
+            state = messages.state(bench, self._camera, self._answered)
         except ClapError as error:
             logger.warning("The calibration cannot be told: %s", error)
             return

@@ -5,12 +5,10 @@ What a station sends for all pages is encoded there, once; the server passes the
 
 from __future__ import annotations
 
-import json
 import struct
 from dataclasses import dataclass
-from typing import Any
 
-Json = dict[str, Any]
+from ui.protocol.messages import ConsoleMessage
 
 EVERY_PAGE = 0
 _HEAD = struct.Struct("<BI")
@@ -42,11 +40,6 @@ class Frame:
         return Frame(KINDS[kind], data[_HEAD.size :], page)
 
 
-def compact(message: Json) -> str:
-    """One line of JSON without spaces. Raises ValueError for numbers that are not finite."""
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
-
-
-def frame(message: Json, page: int = EVERY_PAGE) -> Frame:
-    """A JSON message as a frame; its type is the frame's kind."""
-    return Frame(message["type"], compact(message).encode(), page)
+def frame(message: ConsoleMessage, page: int = EVERY_PAGE) -> Frame:
+    """A message as a frame; its type is the frame's kind."""
+    return Frame(message.type, message.to_json().encode(), page)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from clap.episode.episode import Episode
 from clap.policies.base import Policy
 from clap.worlds.base import World
-from ui.protocol.messages import PolicyChoice
+from ui.protocol.messages import Policies, PolicyChoice
 from ui.station.channel import frame
 from ui.station.outbox import Outbox
 
@@ -26,8 +25,8 @@ class Checkpoints:
         called = f"CLAP ({name})"
         if called not in episode.policy_names():
             episode.add_policy(called, _loader(folder, called))
-            self.choices = (*self.choices, PolicyChoice(called))
-            self._outbox.tell(frame({"type": "policies", "policies": [asdict(choice) for choice in self.choices]}))
+            self.choices = (*self.choices, PolicyChoice(name=called))
+            self._outbox.tell(frame(Policies(policies=list(self.choices))))
         episode.set_policy(called)
         self._outbox.refresh()
 

@@ -19,7 +19,10 @@ from demos.errors import DemonstrationError
 from demos.frames import Outcome
 from demos.sample import SAMPLE
 from demos.store.store import DemonstrationStore
-from ui.station.channel import Json, frame
+from ui.protocol import commands
+from ui.protocol.messages import EditDone, ReviewState
+from ui.station.channel import frame
+from ui.station.orders import DemoImport
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
 from ui.station.replaying import Replaying
@@ -46,59 +49,70 @@ class Editing:
         self._episode: Episode | None = None
         self._undo: deque[tuple[str, Callable[[], object]]] = deque(maxlen=MOST_UNDO)
         self._replaying = Replaying(self._tell)
-        self._edits: dict[str, Callable[[DemonstrationStore, Json], Done]] = {
-            "demo-label": self._label,
-            "demo-keyframes": self._keyframes,
-            "demo-step": self._step,
-            "demo-trim": self._trim,
-            "demo-split": self._split,
-            "demo-delete": self._delete,
-            "demo-restore": self._restore,
-            "demo-empty-trash": self._empty_trash,
-            "demo-undo": self._take_back,
-            "demo-copy-sample": self._copy_sample,
-            "demo-import": self._import,
-        }
 
     def follow(self, episode: Episode) -> None:
         """Edits wait while this episode's arm moves; demonstrations are replayed in it."""
         self._episode = episode
 
-    def obey(self, command: Json) -> None:
-        """Carry a checked command out soon, and return at once; its page is answered."""
-        self._recording.submit(command["page"], functools.partial(self._answer, command))
+    def obey(self, page: int, command: commands.DemoCommand) -> None:
+        """Carry a command out soon, and return at once; its page is answered."""
+        self._recording.submit(page, functools.partial(self._answer, page, command))
 
     # On the recording's thread
 
-    def _answer(self, command: Json) -> None:
+    def _answer(self, page: int, command: commands.DemoCommand) -> None:
         try:
-            if command["type"] == "demo-replay":
-                done = self._replay(command)
-            else:
-                self._require_rest()
-                done = self._edits[command["type"]](self._store(), command)
+            done, ok = self._do(command), True
             if done.undo is not None:
                 self._undo.append((done.sentence, done.undo))
-            answer = {"ok": True, "sentence": done.sentence, "made": list(done.made)}
         except (ClapError, ValueError) as error:
             sentence = str(error) if isinstance(error, ClapError) else f"{str(error)[:1].upper()}{str(error)[1:]}."
-            answer = {"ok": False, "sentence": sentence, "made": []}
+            done, ok = Done(sentence), False
         except Exception as error:
             logger.exception("A demonstration could not be edited")
-            answer = {"ok": False, "sentence": f"That failed ({type(error).__name__}: {error}).", "made": []}
+            done, ok = Done(f"That failed ({type(error).__name__}: {error})."), False
         finally:
-            if command["type"] == "demo-import":
-                shutil.rmtree(command["folder"], ignore_errors=True)
-        undo = answer["ok"] and bool(self._undo) and command["type"] not in ("demo-undo", "demo-replay")
-        self._outbox.answer(
-            frame({"type": "review-done", "id": command["id"], "undo": undo, **answer}, command["page"])
-        )
+            if isinstance(command, DemoImport):
+                shutil.rmtree(command.folder, ignore_errors=True)
+        undo = ok and bool(self._undo) and not isinstance(command, commands.DemoUndo | commands.DemoReplay)
+        answer = EditDone(id=command.id, undo=undo, ok=ok, sentence=done.sentence, made=list(done.made))
+        self._outbox.answer(frame(answer, page))
         self._tell()
+
+    def _do(self, command: commands.DemoCommand) -> Done:
+        if isinstance(command, commands.DemoReplay):
+            return self._replay(command)
+        self._require_rest()
+        store = self._store()
+        match command:
+            case commands.DemoLabel():
+                return self._label(store, command)
+            case commands.DemoKeyframes():
+                return self._keyframes(store, command)
+            case commands.DemoStep():
+                return self._step(store, command)
+            case commands.DemoTrim():
+                return self._trim(store, command)
+            case commands.DemoSplit():
+                return self._split(store, command)
+            case commands.DemoDelete():
+                return self._delete(store, command)
+            case commands.DemoRestore():
+                return self._restore(store, command)
+            case commands.DemoEmptyTrash():
+                return self._empty_trash(store)
+            case commands.DemoUndo():
+                return self._take_back()
+            case commands.DemoCopySample():
+                return self._copy_sample(store)
+            case DemoImport():
+                return self._import(store, Path(command.folder))
+        raise TypeError(f"{type(command).__name__} is no edit")
 
     def _tell(self) -> None:
         """Tell all pages what could be undone, and how a replay goes."""
         undo = self._undo[-1][0] if self._undo else None
-        self._outbox.answer(frame({"type": "review", "undo": undo, "replay": self._replaying.state}))
+        self._outbox.answer(frame(ReviewState(undo=undo, replay=self._replaying.state)))
 
     def _store(self) -> DemonstrationStore:
         store = self._recording.store
@@ -114,13 +128,13 @@ class Editing:
 
     # The edits
 
-    def _label(self, store: DemonstrationStore, command: Json) -> Done:
-        record = store.get(command["episode"])
+    def _label(self, store: DemonstrationStore, command: commands.DemoLabel) -> Done:
+        record = store.get(command.episode)
         old = record.labels
-        task, notes = command["task"], command["notes"]
+        task, notes = command.task, command.notes
         if task is not None and not task.strip():
             raise ValueError("a demonstration needs the instruction that it shows")
-        outcome = None if command["outcome"] is None else Outcome(command["outcome"])
+        outcome = None if command.outcome is None else Outcome(command.outcome)
         store.relabel(record.id, task=task, outcome=outcome, notes=notes)
 
         def undo() -> None:
@@ -128,34 +142,34 @@ class Editing:
 
         return Done("The labels were changed.", (), undo)
 
-    def _keyframes(self, store: DemonstrationStore, command: Json) -> Done:
-        record = store.get(command["episode"])
+    def _keyframes(self, store: DemonstrationStore, command: commands.DemoKeyframes) -> Done:
+        record = store.get(command.episode)
         former = record.labels.keyframes
-        store.set_keyframes(record.id, command["frames"])
-        more = len(set(command["frames"])) - len(former)
+        store.set_keyframes(record.id, command.frames)
+        more = len(set(command.frames)) - len(former)
         what = "A keyframe was added." if more > 0 else "A keyframe was removed." if more < 0 else "Keyframes moved."
         return Done(what, (), lambda: store.set_keyframes(record.id, former))
 
-    def _step(self, store: DemonstrationStore, command: Json) -> Done:
-        episode = command["episode"]
+    def _step(self, store: DemonstrationStore, command: commands.DemoStep) -> Done:
+        episode = command.episode
         former = list(store.read(episode).steps)
-        store.set_step(episode, command["start"], command["stop"], command["text"])
+        store.set_step(episode, command.start, command.stop, command.text)
         return Done("The step's text was changed.", (), lambda: store.set_steps(episode, former))
 
-    def _trim(self, store: DemonstrationStore, command: Json) -> Done:
-        whole = command["episode"]
-        kept = store.trim(whole, command["start"], command["stop"])
-        sentence = f"The frames {command['start']} to {command['stop'] - 1} were kept; the whole take is in the trash."
+    def _trim(self, store: DemonstrationStore, command: commands.DemoTrim) -> Done:
+        whole = command.episode
+        kept = store.trim(whole, command.start, command.stop)
+        sentence = f"The frames {command.start} to {command.stop - 1} were kept; the whole take is in the trash."
         return Done(sentence, (kept.id,), lambda: _put_back(store, whole, [kept.id]))
 
-    def _split(self, store: DemonstrationStore, command: Json) -> Done:
-        whole = command["episode"]
-        made = [record.id for record in store.split(whole, command["frame"])]
-        sentence = f"It was split before frame {command['frame']}; the whole take is in the trash."
+    def _split(self, store: DemonstrationStore, command: commands.DemoSplit) -> Done:
+        whole = command.episode
+        made = [record.id for record in store.split(whole, command.frame)]
+        sentence = f"It was split before frame {command.frame}; the whole take is in the trash."
         return Done(sentence, tuple(made), lambda: _put_back(store, whole, made))
 
-    def _delete(self, store: DemonstrationStore, command: Json) -> Done:
-        doomed = list(dict.fromkeys(command["episodes"]))
+    def _delete(self, store: DemonstrationStore, command: commands.DemoDelete) -> Done:
+        doomed = list(dict.fromkeys(command.episodes))
         names = [store.get(one).task for one in doomed]
         if not doomed:
             raise ValueError("no demonstration is chosen")
@@ -168,37 +182,37 @@ class Editing:
 
         return Done(f"{what} moved to the trash.", (), undo)
 
-    def _restore(self, store: DemonstrationStore, command: Json) -> Done:
+    def _restore(self, store: DemonstrationStore, command: commands.DemoRestore) -> Done:
         takes = {entry.id for entry in store.trash() if entry.is_take}
-        restored = list(dict.fromkeys(command["episodes"]))
+        restored = list(dict.fromkeys(command.episodes))
         for one in restored:
             store.restore(one)
         if takes & set(restored):
             return Done("The take waits on Operate to be kept or discarded.")
         return Done(f"{_count(restored)} restored.", tuple(restored), lambda: store.delete(restored))
 
-    def _empty_trash(self, store: DemonstrationStore, command: Json) -> Done:
+    def _empty_trash(self, store: DemonstrationStore) -> Done:
         freed = store.empty_trash()
         self._undo.clear()  # what could be taken back may need what was in the trash
         return Done(f"The trash was emptied: {freed / 1e6:.1f} MB are free again.")
 
-    def _take_back(self, store: DemonstrationStore, command: Json) -> Done:
+    def _take_back(self) -> Done:
         if not self._undo:
             raise DemonstrationError("There is no edit that could be undone.")
         sentence, undo = self._undo.pop()
         undo()
         return Done(f"Undone: {sentence}")
 
-    def _copy_sample(self, store: DemonstrationStore, command: Json) -> Done:
+    def _copy_sample(self, store: DemonstrationStore) -> Done:
         with DemonstrationStore.open(SAMPLE, read_only=True) as sample:
             made = [record.id for record in store.merge(sample)]
         if not made:
             raise DemonstrationError("All of the sample is in the recordings already.")
         return Done(f"{_count(made)} copied.", tuple(made), lambda: store.delete(made))
 
-    def _import(self, store: DemonstrationStore, command: Json) -> Done:
+    def _import(self, store: DemonstrationStore, folder: Path) -> Done:
         """Take in what the server has unpacked, read and staged: a set like our own, in a folder for this alone."""
-        with DemonstrationStore.open(Path(command["folder"]) / "staged", read_only=True) as staged:
+        with DemonstrationStore.open(folder / "staged", read_only=True) as staged:
             total = len(staged.episodes())
             made = [record.id for record in store.merge(staged)]
         if not made:
@@ -206,15 +220,15 @@ class Editing:
         rest = f" {total - len(made)} were there already." if total > len(made) else ""
         return Done(f"{_count(made)} imported.{rest}", tuple(made), lambda: store.delete(made))
 
-    def _replay(self, command: Json) -> Done:
+    def _replay(self, command: commands.DemoReplay) -> Done:
         if self._episode is None:
             raise DemonstrationError("The world is still starting.", "Wait until it is there.")
-        if command["set"] == "sample":
+        if command.set == "sample":
             with DemonstrationStore.open(SAMPLE, read_only=True) as sample:
-                recorded = sample.read(command["episode"])
+                recorded = sample.read(command.episode)
         else:
-            recorded = self._store().read(command["episode"])
-        self._replaying.begin(self._episode, recorded, command["every_frame"])
+            recorded = self._store().read(command.episode)
+        self._replaying.begin(self._episode, recorded, command.every_frame)
         return Done("The replay begins: watch it on Operate.")
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clap.stop_button import StopButton
+from ui.protocol.messages import PolicyChoice
 
 if TYPE_CHECKING:  # the server holds these options and must stay light
     from clap.policies.base import Policy
     from clap.worlds.base import World
     from clap.worlds.robot.calibration.bench import CalibrationBench
-    from ui.protocol.messages import ConsoleInfo
 
 DEAD_MAN_S = 1.5
 """Seconds without a sign of the operator's page after which a motion halts."""
@@ -50,6 +50,19 @@ class StationOptions:
         factory = getattr(importlib.import_module(module), name)
         made: Setup = factory(progress=progress, button=button, **self.arguments)
         return made
+
+
+@dataclass(frozen=True)
+class ConsoleInfo:
+    """What does not change while the console runs. ``notice`` is shown until the operator closes it.
+
+    ``mode``: where motions happen, in one word, such as SIM or REAL.
+    """
+
+    world: str
+    mode: str
+    policies: tuple[PolicyChoice, ...]
+    notice: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,11 @@ from clap.episode.episode import Episode
 from clap.episode.snapshot import SceneFrame
 from clap.errors import ClapError
 from clap.policies.prediction import Prediction
-from ui.protocol import log, messages, pictures
-from ui.station.channel import Frame, Json, frame
+from ui.protocol import log, pictures
+from ui.protocol.messages import Log, LogLine, PoseMoved, Refused
+from ui.protocol.shared import Level
+from ui.station import episode_messages
+from ui.station.channel import Frame, frame
 
 MIN_INTERVAL_S = 0.05
 """At most 20 looks a second at what changed."""
@@ -39,9 +42,9 @@ class Outbox:
         self._pipe = pipe
         self._sending = threading.Lock()
         self._changed, self._pictured = threading.Event(), threading.Event()
-        self._lines: deque[Json] = deque(maxlen=MAX_LINES)
+        self._lines: deque[LogLine] = deque(maxlen=MAX_LINES)
         self._status = True
-        self._pose: Json | None = None
+        self._pose: PoseMoved | None = None
         self._scene: SceneFrame | None = None
         self._prediction: Prediction | None = None
         self._seen_at = time.monotonic()
@@ -57,7 +60,7 @@ class Outbox:
 
     def refuse(self, page: int, sentence: str) -> None:
         """Tell the page of this number soon why its command is not obeyed; never blocks."""
-        self.answer(frame({"type": "refused", "sentence": sentence}, page))
+        self.answer(frame(Refused(sentence=sentence), page))
 
     def attempt(self, page: int, job: Callable[[], None]) -> None:
         """Do what this page commanded; if it fails, the page is told why, and the thread goes on."""
@@ -87,24 +90,24 @@ class Outbox:
         self._status = True
         self._changed.set()
 
-    def log(self, level: str, text: str) -> None:
+    def log(self, level: Level, text: str) -> None:
         """Add a line to the pages' log; levels as in ``ui.protocol.log``."""
-        self._lines.append({"time": time.time(), "level": level, "text": text})
+        self._lines.append(LogLine(time=time.time(), level=level, text=text))
         self._changed.set()
 
     def on_event(self, event: events.Event) -> None:
         """A subscriber of the episode: mark what changed, and return."""
         told = log.sentence(event)
         if told is not None:
-            self._lines.append({"time": event.time, "level": told[0], "text": told[1]})
+            self._lines.append(LogLine(time=event.time, level=told[0], text=told[1]))
         if isinstance(event, events.PoseUpdated):
-            self._pose = {"type": "pose", **messages.pose(event.pose, event.gripper_open)}
+            self._pose = episode_messages.pose_moved(event.pose, event.gripper_open)
         else:
             self._status = True
         if isinstance(event, events.Refused):
-            self.answer(frame({"type": "refused", "sentence": event.sentence, "logged": True}, self.asker))
+            self.answer(frame(Refused(sentence=event.sentence, logged=True), self.asker))
         if isinstance(event, events.Rehearsed):
-            self.answer(frame(messages.rehearsal(event.rehearsal)))
+            self.answer(frame(episode_messages.motion_preview(event.rehearsal)))
         if isinstance(event, events.SceneUpdated):
             self._seen_at = time.monotonic()
         self._changed.set()
@@ -137,13 +140,13 @@ class Outbox:
     def _tell_state(self, episode: Episode) -> None:
         if self._lines:
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            self.tell(frame({"type": "log", "lines": lines}))
+            self.tell(frame(Log(lines=lines)))
         if self._pose is not None:
             pose, self._pose = self._pose, None
             self.tell(frame(pose))
         if self._status:
             self._status = False
-            self.tell(frame(messages.status(episode.snapshot(), time.monotonic() - self._seen_at)))
+            self.tell(frame(episode_messages.status(episode.snapshot(), time.monotonic() - self._seen_at)))
 
     def _tell_pictures(self, episode: Episode) -> None:
         snapshot = episode.snapshot()

@@ -6,7 +6,6 @@ and the process ends too.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -19,14 +18,17 @@ from clap.episode.episode import Episode, EpisodeState
 from clap.episode.snapshot import EpisodeSnapshot
 from clap.errors import ClapError
 from clap.process_priority import be_prompt
-from ui.protocol import messages
-from ui.protocol.commands import BadCommandError
+from ui.protocol import BadCommandError
+from ui.protocol.commands import CalibrateCommand, DemoCommand, Jog, JogTarget, RecordCommand
+from ui.protocol.messages import Halted, Hello, JogAcknowledged, Starting
+from ui.station import episode_messages
 from ui.station.calibrating import Calibrating
-from ui.station.channel import EVERY_PAGE, Frame, Json, frame
+from ui.station.channel import EVERY_PAGE, Frame, frame
 from ui.station.checkpoints import Checkpoints
 from ui.station.dispatch import obey
 from ui.station.editing import Editing
 from ui.station.options import CannotStartError, Setup, StationOptions
+from ui.station.orders import AnyCommand, CloseOrder, HaltOrder, PageCommand, UseCheckpoint, read_order
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
 from ui.station.shared import Guard, Shared
@@ -125,10 +127,10 @@ class StationProcess:
             raise CannotStartError(f"The world did not start. {error}") from error
 
     def _progress(self, sentence: str) -> None:
-        self._outbox.tell(frame({"type": "starting", "sentence": sentence}))
+        self._outbox.tell(frame(Starting(sentence=sentence)))
 
-    def _hello(self, setup: Setup, episode: Episode) -> Json:
-        return messages.hello(
+    def _hello(self, setup: Setup, episode: Episode) -> Hello:
+        return episode_messages.hello(
             setup.info,
             episode.tasks(),
             episode.conditions(),
@@ -144,17 +146,16 @@ class StationProcess:
         """Carry out what comes down the pipe."""
         while True:
             try:
-                command = json.loads(self._pipe.recv_bytes())
+                order = read_order(self._pipe.recv_bytes())
             except (EOFError, OSError):
                 return
-            if command["type"] == "close":
-                return
-            if command["type"] == "stop":
-                self._stop(command["number"])
-            elif self._episode is None:
-                self._outbox.refuse(command["page"], "The world is still starting. Wait until it is there.")
-            else:
-                self._obey(self._episode, command)
+            match order:
+                case CloseOrder():
+                    return
+                case HaltOrder():
+                    self._stop(order.number)
+                case PageCommand():
+                    self._pass_on(order.page, order.command)
 
     def _stop(self, number: int) -> None:
         if self._episode is not None and self._episode.snapshot().state is not EpisodeState.STOPPED:
@@ -162,37 +163,45 @@ class StationProcess:
         self._guard.acknowledge(number)
         self._outbox.refresh()
 
-    def _obey(self, episode: Episode, command: Json) -> None:
-        if command["type"] == "jog":
-            self._driver = command["page"]
+    def _pass_on(self, page: int, command: AnyCommand) -> None:
+        """Let whoever it is for carry a page's command out."""
+        episode = self._episode
+        if episode is None:
+            self._outbox.refuse(page, "The world is still starting. Wait until it is there.")
+            return
+        if isinstance(command, Jog):
+            self._driver = page
         else:
-            self._outbox.asker = command["page"]
-        if command["type"].startswith("demo-"):
-            self._editing.obey(command)
-            return
-        if command["type"].startswith("calibrate-"):
-            self._calibrating.obey(command)
-            return
-        try:
-            if command["type"] == "checkpoint":
-                self._checkpoints.use(episode, command["name"], Path(command["folder"]))
-                return
-            obey(episode, self.recording, command)
-        except BadCommandError as error:
-            self._outbox.refuse(command["page"], str(error))
-        if command["type"] not in ("jog", "jog-target"):
-            self._outbox.refresh()
+            self._outbox.asker = page
+        match command:
+            case DemoCommand():
+                self._editing.obey(page, command)
+            case CalibrateCommand():
+                self._calibrating.obey(page, command)
+            case UseCheckpoint():
+                self._checkpoints.use(episode, command.name, Path(command.folder))
+            case Jog() | JogTarget():
+                obey(episode, command)
+            case RecordCommand():
+                self.recording.obey(page, command)
+                self._outbox.refresh()
+            case _:
+                try:
+                    obey(episode, command)
+                except BadCommandError as error:
+                    self._outbox.refuse(page, str(error))
+                self._outbox.refresh()
 
     def _tell_jog(self, seq: int, applied: bool) -> None:
         """Called by the control loop for every jog, so it must not wait."""
-        told = {"type": "jog-ack", "seq": seq, "applied": applied, "at": time.time()}
+        told = JogAcknowledged(seq=seq, applied=applied, at=time.time())
         self._outbox.answer(frame(told, self._driver))
 
     def _tell_halted(self, when: float) -> None:
         """After a stop nothing moves any more since ``when`` (monotonic); pages get it as seconds since 1970."""
         stop, seconds = self._guard.motion_halted(when)
         at = time.time() - time.monotonic() + when
-        self._outbox.answer(frame({"type": "halted", "stop": stop, "seconds": seconds, "at": at}))
+        self._outbox.answer(frame(Halted(stop=stop, seconds=seconds, at=at)))
 
     def _moving(self) -> bool:
         return self._episode is not None and self._episode.snapshot().state.in_motion

@@ -13,19 +13,24 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from clap.episode.episode import Episode
 from demos.errors import DemonstrationError, InUseError, ReadOnlyError
 from demos.frames import Outcome
 from demos.recording.recorder import Recorder, RecorderStatus
 from demos.store.store import DemonstrationStore
+from ui.protocol import commands
+from ui.protocol.messages import RecordingOff, RecordingOpening, RecordingState, UnfinishedTake
+from ui.protocol.shared import Level
 from ui.station import recording_messages as messages
-from ui.station.channel import Json, frame
+from ui.station.channel import frame
 from ui.station.outbox import Outbox
 
 RECORDING_TICK_S, IDLE_TICK_S = 0.25, 2.0
 """How often the pages are told how the recording goes, if that has changed."""
 
+OpenState = Literal["idle", "recording", "ended", "saving"]
 OUTCOMES = {True: Outcome.SUCCESS, False: Outcome.FAILURE, None: Outcome.UNKNOWN}
 
 logger = logging.getLogger(__name__)
@@ -46,8 +51,8 @@ class Recording:
         self._recorder: Recorder | None = None
         self._begun: float | None = None
         self._note = ""
-        self._unfinished: list[Json] = []
-        self._told: Json | None = None
+        self._unfinished: list[UnfinishedTake] = []
+        self._told: RecordingState | None = None
         self._was_recording = False
         self.store: DemonstrationStore | None = None
 
@@ -62,9 +67,9 @@ class Recording:
         self._thread = threading.Thread(target=self._run, args=(episode, world), name="recording", daemon=True)
         self._thread.start()
 
-    def obey(self, command: Json) -> None:
-        """Carry a checked command out soon, and return at once; its page is told if it is refused."""
-        self.submit(command["page"], functools.partial(self._do, command))
+    def obey(self, page: int, command: commands.RecordCommand) -> None:
+        """Carry a command out soon, and return at once; its page is told if it is refused."""
+        self.submit(page, functools.partial(self._do, command))
 
     def submit(self, page: int, job: Callable[[], None]) -> None:
         """Do something with the ``store`` on the thread that may, and return at once.
@@ -103,7 +108,7 @@ class Recording:
         """Open the set for writing, or else for viewing only, or else say why it cannot be."""
         if self._folder is None:
             return
-        self._tell_state("opening")
+        self._tell_state(RecordingOpening(note=self._note))
         try:
             self.store = DemonstrationStore.open(self._folder)
         except (DemonstrationError, OSError) as error:
@@ -119,31 +124,31 @@ class Recording:
         self._recorder = Recorder(episode, self.store, world=world)
         self._look_for_unfinished()
 
-    def _do(self, command: Json) -> None:
+    def _do(self, command: commands.RecordCommand) -> None:
         recorder, store = self._recorder, self.store
         if recorder is None or store is None:
             raise DemonstrationError(self._why_not, " ")
-        verb = command["type"]
-        if verb == "record-begin":
-            recorder.begin(command["operator"], command["notes"])
-            self._begun, self._note = time.monotonic(), ""
-        elif verb == "record-mark":
-            recorder.mark_keyframe()
-        elif verb == "record-end":
-            recorder.end(messages.BY_OPERATOR)
-        elif verb == "record-resume":
-            recorder.resume(command["take"])
-            self._begun = None
-        elif verb == "record-commit":
-            self._tell_state("saving")
-            record = recorder.commit(OUTCOMES[command["success"]], command["notes"])
-            size = f"{record.length} frames, {record.size / 1e6:.1f} MB"
-            self._say("good", f"The take is kept as episode {record.index + 1}: {size}.")
-        elif verb == "record-discard":
-            recorder.discard()
-            self._say("info", "The take is in the trash, from which it can be restored.")
+        match command:
+            case commands.RecordBegin():
+                recorder.begin(command.operator, command.notes)
+                self._begun, self._note = time.monotonic(), ""
+            case commands.RecordMark():
+                recorder.mark_keyframe()
+            case commands.RecordEnd():
+                recorder.end(messages.BY_OPERATOR)
+            case commands.RecordResume():
+                recorder.resume(command.take)
+                self._begun = None
+            case commands.RecordCommit():
+                self._tell_open("saving", store, recorder.status())
+                record = recorder.commit(OUTCOMES[command.success], command.notes)
+                size = f"{record.length} frames, {record.size / 1e6:.1f} MB"
+                self._say("good", f"The take is kept as episode {record.index + 1}: {size}.")
+            case commands.RecordDiscard():
+                recorder.discard()
+                self._say("info", "The take is in the trash, from which it can be restored.")
 
-    def _say(self, level: str, sentence: str) -> None:
+    def _say(self, level: Level, sentence: str) -> None:
         self._note = sentence
         self._outbox.log(level, sentence)
 
@@ -167,7 +172,7 @@ class Recording:
     def _tell(self) -> bool:
         """Tell the pages what has changed; True while a take is being recorded."""
         if self._recorder is None or self.store is None:
-            self._tell_state("off")
+            self._tell_state(RecordingOff(note=self._note, sentence=self._why_not))
             return False
         status = self._recorder.status()
         recording = status.take is not None and not status.ended
@@ -176,7 +181,8 @@ class Recording:
             if status.failed:
                 self._halt_the_arm()
         self._was_recording = recording
-        self._tell_state("recording" if recording else "ended" if status.take is not None else "idle", status)
+        state: OpenState = "recording" if recording else "ended" if status.take is not None else "idle"
+        self._tell_open(state, self.store, status)
         return recording
 
     def _halt_the_arm(self) -> None:
@@ -187,15 +193,12 @@ class Recording:
             self._outbox.log("warn", "The arm was halted, because what it does is recorded no longer.")
             self._episode.stop()
 
-    def _tell_state(self, state: str, status: RecorderStatus | None = None) -> None:
-        message: Json = {"type": "recording", "state": state, "note": self._note}
-        if state == "off":
-            message["sentence"] = self._why_not
-        elif state != "opening" and self.store is not None:
-            status = status or (self._recorder.status() if self._recorder else None)
-            elapsed = time.monotonic() - self._begun if state == "recording" and self._begun is not None else None
-            message |= messages.set_state(self.store, self._unfinished)
-            message["take"] = None if status is None else messages.take(status, elapsed)
+    def _tell_open(self, state: OpenState, store: DemonstrationStore, status: RecorderStatus) -> None:
+        elapsed = time.monotonic() - self._begun if state == "recording" and self._begun is not None else None
+        take = messages.take(status, elapsed)
+        self._tell_state(messages.recording_open(state, self._note, store, self._unfinished, take))
+
+    def _tell_state(self, message: RecordingState) -> None:
         if message != self._told:
             self._told = message
             self._outbox.tell(frame(message))

@@ -13,7 +13,7 @@ from demos.errors import DemonstrationError
 from demos.replay.every_frame import FrameFollower
 from demos.replay.policy import ReplayPolicy, ReplayScene, keyframe_actions, scene_of
 from demos.store.episode import RecordedEpisode
-from ui.station.channel import Json
+from ui.protocol.messages import Replay, ReplayOutcome
 
 WORLD = "tabletop"
 """What the recorder notes as the world of its takes."""
@@ -22,7 +22,7 @@ PATIENCE_S = 600.0
 
 WAITING = (EpisodeState.AWAITING, EpisodeState.PAUSED)
 
-STOPPED = "stopped", "The replay was stopped."
+STOPPED: tuple[ReplayOutcome, str] = ("stopped", "The replay was stopped.")
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Replaying:
         self._tell = tell
         self._thread: threading.Thread | None = None
         self._leads = False
-        self.state: Json | None = None
+        self.state: Replay | None = None
 
     def begin(self, episode: Episode, recorded: RecordedEpisode, every_frame: bool = False) -> None:
         """Begin to replay the keyframes, or ``every_frame``.
@@ -94,9 +94,9 @@ class Replaying:
             episode.wait(lambda snapshot: snapshot.state not in WAITING, PATIENCE_S)
         return self._say(name, *_ending(now))
 
-    def _say(self, episode: str, state: str, sentence: str) -> None:
+    def _say(self, episode: str, state: ReplayOutcome, sentence: str) -> None:
         leads = self._leads and state == "running"
-        self.state = {"episode": episode, "state": state, "sentence": sentence, "leads": leads}
+        self.state = Replay(episode=episode, state=state, sentence=sentence, leads=leads)
         self._tell()
 
 
@@ -112,7 +112,7 @@ def _require(now: EpisodeSnapshot, state: EpisodeState) -> None:
         )
 
 
-def _judged(success: bool | None, what: str) -> tuple[str, str]:
+def _judged(success: bool | None, what: str) -> tuple[ReplayOutcome, str]:
     if success is None:
         return "done", f"All {what} were carried out. This world cannot judge the instruction."
     if success:
@@ -120,7 +120,7 @@ def _judged(success: bool | None, what: str) -> tuple[str, str]:
     return "missed", f"All {what} were carried out, but the goal is not reached."
 
 
-def _ending(now: EpisodeSnapshot) -> tuple[str, str]:
+def _ending(now: EpisodeSnapshot) -> tuple[ReplayOutcome, str]:
     if now.state is EpisodeState.DONE:
         return _judged(now.success, "keyframes")
     if now.state is EpisodeState.STOPPED:

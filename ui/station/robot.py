@@ -12,9 +12,9 @@ from clap.stop_button import StopButton
 from clap.worlds.base import World
 from clap.worlds.capabilities import Ability, abilities_of
 from clap.worlds.robot.config import ArmKind, RobotConfig
-from ui.protocol.messages import ConsoleInfo, PolicyChoice
+from ui.protocol.messages import PolicyChoice
 from ui.station.clap_policy import load_clap
-from ui.station.options import CannotStartError, Progress, Setup
+from ui.station.options import CannotStartError, ConsoleInfo, Progress, Setup
 
 if TYPE_CHECKING:
     from clap.worlds.robot.calibration.bench import CalibrationBench
@@ -40,7 +40,7 @@ def make(
     clap = load_clap(opened.folder, url, model, config.bounds.workspace)
     world, mode = _names(config)
     progress("Connecting to the arm and the cameras …")
-    info = ConsoleInfo(world, mode, (PolicyChoice(name),), _old_calibrations(config))
+    info = ConsoleInfo(world, mode, (PolicyChoice(name=name),), _old_calibrations(config))
     policies = {name: lambda world: clap}
     opening = Opening(config, button)
     return Setup(opening.open, policies, name, info, recorded_as=mode.lower(), calibration=opening.calibration)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import multiprocessing
 import queue
 import threading
@@ -13,9 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from ui.station.channel import NEWEST, Frame, Json, compact, frame
+from ui.protocol.messages import Log, LogLine, WorldLost
+from ui.station.channel import NEWEST, Frame, frame
 from ui.station.launch import run
 from ui.station.options import StationOptions
+from ui.station.orders import AnyCommand, CloseOrder, HaltOrder, Order, PageCommand
 from ui.station.shared import Shared
 
 LOG_LENGTH = 300
@@ -49,7 +50,7 @@ class Station:
         self._shared = Shared()
         self._lock = threading.RLock()
         self._newest: dict[str, Frame] = {}
-        self._lines: deque[Json] = deque(maxlen=LOG_LENGTH)
+        self._lines: deque[LogLine] = deque(maxlen=LOG_LENGTH)
         self._listeners: list[OnFrame] = []
         self._crashes: deque[float] = deque(maxlen=MAX_CRASHES)
         self._failed_starts = 0
@@ -75,20 +76,20 @@ class Station:
         """What a page that joins now has to be told: the log, and the newest of everything else."""
         with self._lock:
             kept = [self._newest[kind] for kind in ("world-lost", *NEWEST) if kind in self._newest]
-            return (*kept, frame({"type": "log", "lines": list(self._lines)})) if self._lines else tuple(kept)
+            return (*kept, frame(Log(lines=list(self._lines)))) if self._lines else tuple(kept)
 
-    def command(self, page: int, command: Json) -> None:
+    def command(self, page: int, command: AnyCommand) -> None:
         """Send a checked command of a page. Raises UnresponsiveError if too many wait already."""
         with self._lock:
-            if self._commands.qsize() >= MAX_WAITING:
+            if self._orders.qsize() >= MAX_WAITING:
                 raise UnresponsiveError("The world takes no commands at the moment. Wait, or press Stop.")
-            self._commands.put({**command, "page": page})
+            self._orders.put(PageCommand(page=page, command=command))
 
     def stop(self) -> int:
         """Halt all motion: shared memory tells the motion itself, the pipe the episode. Returns the stop's number."""
         with self._lock:
             number = self._shared.button.press()
-            self._commands.put({"type": "stop", "number": number})
+            self._orders.put(HaltOrder(number=number))
             return number
 
     def alive(self) -> None:
@@ -109,7 +110,7 @@ class Station:
         with self._lock:
             self._closed = True
             process = self._process
-            self._commands.put({"type": "close"})
+            self._orders.put(CloseOrder())
         process.join(CLOSE_TIMEOUT_S)
         if process.is_alive():
             process.kill()
@@ -128,7 +129,7 @@ class Station:
         """Start the process and the two threads that write to it and read from it."""
         context = multiprocessing.get_context("spawn")
         with self._lock:
-            self._commands: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
+            self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
             pipe, theirs = context.Pipe()
             # No daemon: those may have no processes of their own, and a real arm has one.
             self._process = context.Process(
@@ -138,19 +139,19 @@ class Station:
             atexit.register(self._process.kill)  # before Python waits for it at its end
             theirs.close()
             for target in (self._write, self._read):
-                threading.Thread(target=target, args=(pipe, self._commands), name="station", daemon=True).start()
+                threading.Thread(target=target, args=(pipe, self._orders), name="station", daemon=True).start()
 
-    def _write(self, pipe: Connection, commands: queue.SimpleQueue[Json | None]) -> None:
-        while (command := commands.get()) is not None:
+    def _write(self, pipe: Connection, orders: queue.SimpleQueue[Order | None]) -> None:
+        while (order := orders.get()) is not None:
             with contextlib.suppress(OSError):  # a broken pipe is the reader's to notice
-                pipe.send_bytes(compact(command).encode())
+                pipe.send_bytes(order.to_json().encode())
         pipe.close()
 
-    def _read(self, pipe: Connection, commands: queue.SimpleQueue[Json | None]) -> None:
+    def _read(self, pipe: Connection, orders: queue.SimpleQueue[Order | None]) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 self._receive(Frame.unpack(pipe.recv_bytes()))
-        commands.put(None)
+        orders.put(None)
         self._ended()
 
     def _receive(self, received: Frame) -> None:
@@ -165,7 +166,7 @@ class Station:
                 self._was_up, self._failed_starts = True, 0
                 return
             if received.kind == "log":
-                self._lines.extend(json.loads(received.payload)["lines"])
+                self._lines.extend(Log.model_validate_json(received.payload).lines)
             elif received.kind in NEWEST:
                 self._newest[received.kind] = received
             self._tell(received)
@@ -187,10 +188,10 @@ class Station:
             sentence = self._restart() if was_up else self._start_again()
             if self.over and self.failure and not self._was_up:
                 self._on_failed()
-            line = {"time": time.time(), "level": "bad", "text": sentence}
+            line = LogLine(time=time.time(), level="bad", text=sentence)
             self._lines.append(line)
-            self._tell(frame({"type": "log", "lines": [line]}))
-            self._newest["world-lost"] = frame({"type": "world-lost", "sentence": sentence})
+            self._tell(frame(Log(lines=[line])))
+            self._newest["world-lost"] = frame(WorldLost(sentence=sentence))
             self._tell(self._newest["world-lost"])
 
     def _restart(self) -> str:

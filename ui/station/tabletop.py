@@ -11,9 +11,9 @@ from clap.policies.base import Policy
 from clap.policies.checkpoint import default_checkpoint, open_checkpoint
 from clap.stop_button import StopButton
 from clap.worlds.base import World
-from ui.protocol.messages import ConsoleInfo, PolicyChoice
+from ui.protocol.messages import PolicyChoice
 from ui.station.clap_policy import load_clap
-from ui.station.options import CannotStartError, Progress, Setup
+from ui.station.options import CannotStartError, ConsoleInfo, Progress, Setup
 
 BASELINE = "RVT-2 (baseline)"
 EXPERT = "Scripted expert (sees the simulator's state)"
@@ -48,8 +48,8 @@ def make(
     The simulated arm needs no ``button``: its motion runs in the station itself, which knows of Stop.
     """
     policies = find_policies(policy, checkpoint, planner_url, planner_model, progress)
-    clap = PolicyChoice(policies.clap_name, missing=policies.clap_missing)
-    choices = (clap, PolicyChoice(BASELINE), PolicyChoice(EXPERT, True))
+    clap = PolicyChoice(name=policies.clap_name, missing=policies.clap_missing)
+    choices = (clap, PolicyChoice(name=BASELINE), PolicyChoice(name=EXPERT, is_expert=True))
     notice = policies.clap_missing if policy in (None, "clap") else ""
     info = ConsoleInfo("MuJoCo table", "SIM", choices, notice)
     first_scene = (FIRST_TASK, FIRST_SEED, FIRST_VARIATION)

@@ -17,7 +17,7 @@ from tests.support.kinematic_world import HOME, STEPS, TouchPolicy
 from tests.support.staged_episode import wait_for
 from ui.protocol.guidance import hint
 from ui.protocol.log import sentence
-from ui.protocol.messages import status
+from ui.station.episode_messages import status
 
 ASIDE = [0.1, 0, 0]
 
@@ -45,7 +45,7 @@ def test_step_by_step_a_correction_waits_for_the_operator(stage):
     assert (proposal.finding, proposal.remedy, proposal.proposed) == ("nothing grasped", "retry", True)
     assert sentence(proposal) == ("warn", f"Proposed correction, nothing grasped: {proposal.sentence}")
     assert "Approve" in hint(failed) and preconditions(failed)["approve"] is None
-    assert status(failed)["correction"] == proposal.sentence
+    assert status(failed).correction == proposal.sentence
     ticks = one.worlds[0].ticks
     one.policies[0].offset = [0, 0, 0]
     assert one.episode.approve()

@@ -26,8 +26,10 @@ from training.retraining.run_folder import RunFolder
 from training.retraining.settings import RetrainingError, RetrainSettings
 from ui.panels.retraining.panel import retraining_panel
 from ui.panels.retraining.runs import DEFAULTS, Retrainings
-from ui.protocol.commands import RETRAIN_VERBS
+from ui.protocol import forms
+from ui.protocol.commands import RetrainCommand
 
+RETRAIN_VERBS = [verb for verb, form in forms().items() if issubclass(form, RetrainCommand)]
 ORDERS: dict[str, dict[str, Any]] = {
     "retrain-start": {"set": "sample", "episodes": ["a"], "method": "full", "minutes": 1.0},
     **{verb: {"run": "20260101-000000"} for verb in RETRAIN_VERBS if verb != "retrain-start"},

@@ -16,6 +16,7 @@ from clap.geometry.frames import Workspace
 from clap.geometry.observation import PointCloud
 from ui.protocol import downsample as thinning
 from ui.protocol.downsample import numpy_voxels, thin
+from ui.protocol.messages import FineHeader
 from ui.protocol.pictures import envelope, jpeg, over_heatmap, quantise
 
 
@@ -61,7 +62,7 @@ def test_quantised_points_come_back_within_ten_micrometres(seed: int) -> None:
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.binary(max_size=64), max_size=5))
 def test_an_envelope_can_be_taken_apart_again(parts: dict[str, bytes]) -> None:
-    packed = envelope({"type": "scene"}, parts)
+    packed = envelope(FineHeader(heatmaps=True), parts)
     (length,) = struct.unpack_from("<I", packed)
     header = json.loads(packed[4 : 4 + length])
     offset, found = 4 + length, {}

@@ -30,7 +30,7 @@ def page(client: TestClient) -> Iterator[Page]:
 
 def test_the_page_and_its_files_are_served(client: TestClient) -> None:
     assert "/clap/static/console.js" in client.get("/").text
-    for name in ("console.js", "link.js", "three/three.clap.min.js", "three/LICENSE"):
+    for name in ("console.js", "live/link.js", "three/three.clap.min.js", "three/LICENSE"):
         answer = client.get(f"/clap/static/{name}")
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-cache"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ui.protocol.messages import ControlRequest, Operator
 from ui.server.lease import ANSWER_S, LOST_S, MAX_NAME, Lease, Member, NotOperatorError
 
 
@@ -32,11 +33,11 @@ def test_the_first_page_operates_and_the_next_one_watches(lease: Lease) -> None:
     lease.require(first)
     with pytest.raises(NotOperatorError, match="Guest 1 operates now"):
         lease.require(second)
-    assert lease.view(first)["mine"] is True
+    assert lease.view(first).mine is True
     shown = lease.view(second)
-    assert shown["mine"] is False
-    assert shown["operator"] == {"id": first.id, "name": "Guest 1"}
-    assert shown["watchers"] == 1
+    assert shown.mine is False
+    assert shown.operator == Operator(id=first.id, name="Guest 1")
+    assert shown.watchers == 1
 
 
 def test_a_request_is_granted_or_denied_by_the_operator_alone(lease: Lease) -> None:
@@ -46,7 +47,7 @@ def test_a_request_is_granted_or_denied_by_the_operator_alone(lease: Lease) -> N
         with pytest.raises(NotOperatorError, match="Only the operator"):
             lease.act(other, "grant", second.id)
     lease.act(first, "deny", second.id)
-    assert lease.view(first)["requests"] == []
+    assert lease.view(first).requests == []
     with pytest.raises(NotOperatorError, match="does not ask"):
         lease.act(first, "grant", second.id)
     lease.act(second, "request")
@@ -60,14 +61,14 @@ def test_an_unanswered_request_takes_over_from_an_idle_operator(lease: Lease, cl
     first, second = lease.join(), lease.join()
     clock.now += 60
     lease.act(second, "request")
-    assert lease.view(first)["requests"] == [{"id": second.id, "name": "Guest 2", "seconds_left": ANSWER_S}]
+    assert lease.view(first).requests == [ControlRequest(id=second.id, name="Guest 2", seconds_left=int(ANSWER_S))]
     clock.now += ANSWER_S - 0.1
     lease.tick()
     assert lease.operates(first)
     clock.now += 0.2
     lease.tick()
     assert lease.operates(second)
-    assert lease.view(first)["requests"] == []
+    assert lease.view(first).requests == []
 
 
 def test_an_operator_who_works_is_not_taken_over(lease: Lease, clock: Clock) -> None:
@@ -120,7 +121,7 @@ def test_nobody_takes_what_is_taken(lease: Lease) -> None:
         lease.act(first, "request")
     lease.act(second, "request")
     lease.act(second, "cancel")
-    assert lease.view(first)["requests"] == []
+    assert lease.view(first).requests == []
 
 
 @given(st.one_of(st.none(), st.text(), st.integers(), st.lists(st.integers())))
@@ -135,7 +136,7 @@ def test_any_name_is_shown_short_and_on_one_line(name: str) -> None:
     lease = Lease(Clock())
     member = lease.join()
     lease.rename(member, name)
-    shown = lease.view(member)["name"]
+    shown = lease.view(member).name
     assert 0 < len(shown) <= MAX_NAME
     assert len(shown.splitlines()) == 1
 
@@ -164,4 +165,4 @@ def test_at_most_one_page_operates_whatever_happens(steps: list[tuple[str, int, 
                     lease.act(member, action, to.id)
             except NotOperatorError as error:
                 assert str(error).endswith(".")
-        assert sum(lease.view(member)["mine"] for member in members) <= 1
+        assert sum(lease.view(member).mine for member in members) <= 1

@@ -15,7 +15,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.support.console_page import LINK, ORIGIN, Page, console, gradio_stop, opened, stop_event, token
 from tests.support.kinematic_station import station
-from ui.protocol.commands import FORMS, PLAIN_VERBS
+from ui.protocol import forms
+from ui.protocol.commands import EpisodeCommand
 from ui.server.live import MAX_PAGES
 from ui.server.rooms import COOKIE
 
@@ -57,7 +58,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     **{f"calibrate-{verb}": {"camera": "front"} for verb in ("look", "sample", "clear", "solve", "save")},
     "calibrate-remove": {"camera": "front", "sample": "1"},
     "demo-replay": {"id": 1, "episode": "a", "set": "recordings", "every_frame": False},
-    **{verb: {} for verb in PLAIN_VERBS},
+    **{verb: {} for verb, form in forms().items() if form is EpisodeCommand},
 }
 
 
@@ -88,7 +89,7 @@ def untouched(page: Page) -> dict[str, Any]:
 
 
 def test_every_command_is_among_the_attacks() -> None:
-    assert set(COMMANDS) == {*FORMS, *PLAIN_VERBS} - {"lease", "name"}
+    assert set(COMMANDS) == {*forms()} - {"open", "stop", "ping", "seen", "lease", "name"}
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
@@ -227,6 +228,10 @@ BAD: list[tuple[str, str]] = [
     ('{"type": "record-end"}', "Recording is off"),
     ('{"type": "lease", "action": "steal"}', "one of"),
     ('{"type": 7}', "object with a type"),
+    ('{"type": "home", "fast": true}', "no field 'fast'"),
+    ('{"type": "reset", "task": "touch", "seed": 0}', "needs the field 'condition'"),
+    ('{"type": "seen", "value": 1}', "true or false"),
+    ('{"type": "open", "token": "again"}', "open already"),
     ("[1, 2]", "object with a type"),
     ("plan", "not JSON"),
     ("[" * 8_000, "not JSON"),

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,9 @@ from clap.episode.snapshot import EpisodeState
 from tests.support.calibration_cell import Cell
 from tests.support.kinematic_station import eventually
 from tests.support.kinematic_world import KinematicWorld, TouchPolicy
+from ui.protocol import check
 from ui.station.calibrating import Calibrating
-from ui.station.channel import Frame, Json
+from ui.station.channel import Frame
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
 
@@ -39,7 +41,7 @@ class Desk:
         self.calibrating.follow(self.episode, self.cell.bench)
 
     def ask(self, verb: str, camera: str = CAMERA, **fields: str) -> None:
-        self.calibrating.obey({"type": f"calibrate-{verb}", "camera": camera, "page": 7, **fields})
+        self.calibrating.obey(7, check({"type": f"calibrate-{verb}", "camera": camera, **fields}))
 
     def hears(self, kind: str, word: str = "") -> Frame:
         """The next frame of this kind that has the word in it; what came before is kept."""
@@ -50,8 +52,8 @@ class Desk:
             if frame.kind == kind and word.encode() in frame.payload:
                 return frame
 
-    def state(self, word: str = "") -> Json:
-        told: Json = json.loads(self.hears("calibration", word).payload)
+    def state(self, word: str = "") -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.hears("calibration", word).payload)
         return told
 
     def close(self) -> None:

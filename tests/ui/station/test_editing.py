@@ -16,7 +16,7 @@ from tests.support.console_page import console, opened
 from tests.support.demonstration_takes import INFO, record
 from tests.support.kinematic_station import eventually, station
 from ui.panels.review.transfers import export
-from ui.protocol.commands import BadCommandError, check
+from ui.protocol import BadCommandError, check
 from ui.station.station import Station
 
 PAGE = 7
@@ -209,14 +209,14 @@ def test_nothing_is_edited_while_the_arm_moves_or_a_take_is_recorded(tmp_path: P
         status: list[dict[str, Any]] = []
         made.listen(lambda frame: status.append(json.loads(frame.payload)) if frame.kind == "status" else None)
         made.alive()
-        made.command(PAGE, {"type": "drive", "on": True})
+        made.command(PAGE, check({"type": "drive", "on": True}))
         assert eventually(lambda: bool(status) and status[-1]["state"] == "driving")
         assert editor.do("delete", episodes=[one])["sentence"].startswith("The arm is moving.")
-        made.command(PAGE, {"type": "drive", "on": False})
+        made.command(PAGE, check({"type": "drive", "on": False}))
         assert eventually(lambda: status[-1]["state"] == "ready")
-        made.command(PAGE, {"type": "record-begin", "operator": "", "notes": ""})
+        made.command(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
         assert editor.do("delete", episodes=[one])["sentence"].startswith("A take is being recorded.")
-        made.command(PAGE, {"type": "record-discard"})
+        made.command(PAGE, check({"type": "record-discard"}))
         assert editor.do("delete", episodes=[one])["ok"]
         assert "are free again" in editor.do("empty-trash")["sentence"]
         assert editor.do("undo")["sentence"].startswith("There is no edit")

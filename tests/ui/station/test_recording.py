@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,12 +21,13 @@ from demos.store.store import DemonstrationStore
 from tests.demos.store.test_disk import MEGABYTE, fill, mounted
 from tests.support.kinematic_station import eventually, station
 from tests.support.staged_episode import wait_for
-from ui.station.channel import Json
+from ui.protocol import check
 from ui.station.options import NOT_RECORDING
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
 from ui.station.station import Station
 
+Json = dict[str, Any]
 PAGE = 7
 
 
@@ -44,7 +46,7 @@ class Told:
 
     def send(self, verb: str, **values: object) -> None:
         self.station.alive()
-        self.station.command(PAGE, {"type": verb, **values})
+        self.station.command(PAGE, check({"type": verb, **values}))
 
     def latest(self, kind: str) -> Json:
         found = [message for message in self.messages if message["type"] == kind]
@@ -281,7 +283,7 @@ def test_slow_work_on_files_holds_up_neither_the_one_who_asks_nor_a_failure_the_
     goes_on = threading.Event()
     pages.recording.follow(stage().ready("touch the block").episode)
     pages.recording.submit(PAGE, lambda: goes_on.wait(10) and 1 // 0)
-    pages.recording.obey({"type": "record-end", "page": PAGE})
+    pages.recording.obey(PAGE, check({"type": "record-end"}))
     goes_on.set()
     assert "ZeroDivisionError" in pages.next("refused")["sentence"]
     assert "No take" in pages.next("refused")["sentence"]
@@ -311,7 +313,7 @@ def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_k
         pages.recording.follow(one.episode)
         while pages.next("recording")["state"] != "idle":
             pass
-        pages.recording.obey({"type": "record-begin", "operator": "", "notes": "", "page": PAGE})
+        pages.recording.obey(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
         while pages.next("recording")["state"] != "recording":
             pass
         one.episode.run()
@@ -323,7 +325,7 @@ def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_k
             pass
         assert "disk is nearly full" in told["take"]["ended"]
         ballast.unlink()
-        pages.recording.obey({"type": "record-commit", "success": None, "notes": "", "page": PAGE})
+        pages.recording.obey(PAGE, check({"type": "record-commit", "success": None, "notes": ""}))
         while (told := pages.next("recording"))["state"] != "idle":
             pass
         assert told["note"].startswith("The take is kept")
@@ -341,10 +343,10 @@ def test_a_folder_that_vanishes_is_told_and_the_console_goes_on(stage, tmp_path:
     while pages.next("recording")["state"] != "idle":
         pass
     (tmp_path / "set").rename(tmp_path / "elsewhere")
-    pages.recording.obey({"type": "record-begin", "operator": "", "notes": "", "page": PAGE})
+    pages.recording.obey(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
     assert str(tmp_path / "set") in pages.next("refused")["sentence"]
     (tmp_path / "elsewhere").rename(tmp_path / "set")
-    pages.recording.obey({"type": "record-begin", "operator": "", "notes": "", "page": PAGE})
+    pages.recording.obey(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
     while pages.next("recording")["state"] != "recording":
         pass
     pages.recording.close(5)

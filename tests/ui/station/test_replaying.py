@@ -50,7 +50,7 @@ def ends(replaying: Replaying) -> str:
     assert replaying._thread is not None
     replaying._thread.join(120)
     assert replaying.state is not None
-    return str(replaying.state["state"])
+    return replaying.state.state
 
 
 def test_the_sample_is_small_whole_and_of_every_kind(sample: DemonstrationStore) -> None:
@@ -127,7 +127,7 @@ def test_a_scene_that_was_not_that_of_its_seed_is_not_replayed(table: Episode, s
     replaying.begin(table, recorded)
     assert ends(replaying) == "failed"
     assert replaying.state is not None
-    assert "was when the take began" in replaying.state["sentence"] or "recorded scene" in replaying.state["sentence"]
+    assert "was when the take began" in replaying.state.sentence or "recorded scene" in replaying.state.sentence
 
 
 @pytest.mark.parametrize(

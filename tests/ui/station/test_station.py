@@ -10,14 +10,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.kinematic_station import eventually, options, station
-from ui.station.channel import KINDS, Frame, Json
+from ui.protocol import check
+from ui.station.channel import KINDS, Frame
 from ui.station.shared import PRESSED, Guard, Shared
 from ui.station.station import Station
 
+Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -57,19 +60,19 @@ def told(running: Station) -> Told:
     made = Told(running)
     running.stop()
     assert made.reaches("stopped")
-    running.command(1, {"type": "reset", "task": "touch", "seed": 0, "variation": None, "condition": "none"})
-    running.command(1, {"type": "speed", "value": 1.0})
+    running.command(1, check({"type": "reset", "task": "touch", "seed": 0, "variation": None, "condition": "none"}))
+    running.command(1, check({"type": "speed", "value": 1.0}))
     assert made.reaches("ready")
     return made
 
 
 def begin_a_motion(running: Station, told: Told) -> None:
-    running.command(1, {"type": "plan", "instruction": "touch the block"})
+    running.command(1, check({"type": "plan", "instruction": "touch the block"}))
     assert told.reaches("planned")
-    running.command(1, {"type": "predict"})
+    running.command(1, check({"type": "predict"}))
     assert told.reaches("awaiting approval")
     running.alive()
-    running.command(1, {"type": "approve"})
+    running.command(1, check({"type": "approve"}))
     assert eventually(lambda: "pose" in told.kinds())
 
 

@@ -7,8 +7,10 @@ import logging
 
 from clap.errors import ClapError
 from ui.panels.retraining.runs import NOT_HERE, Retrainings
+from ui.protocol.commands import AnyRetrainCommand, RetrainCancel, RetrainResume, RetrainStart, RetrainUse
+from ui.protocol.messages import RetrainingAnswer
 from ui.server.page import Page
-from ui.station.channel import Json
+from ui.station.orders import UseCheckpoint
 from ui.station.station import Station, UnresponsiveError
 
 logger = logging.getLogger(__name__)
@@ -21,7 +23,7 @@ class Orders:
         self._station, self._retrainings = station, retrainings
         self._under_way: set[asyncio.Future[None]] = set()
 
-    def take(self, page: Page, order: Json) -> None:
+    def take(self, page: Page, order: AnyRetrainCommand) -> None:
         """Begin to carry out a checked order; what goes wrong is told the page. Returns at once."""
         retrainings = self._retrainings
         if retrainings is None:
@@ -31,19 +33,19 @@ class Orders:
         self._under_way.add(future)
         future.add_done_callback(lambda done: self._tell(page, order, done))
 
-    def _carry_out(self, retrainings: Retrainings, page: int, order: Json) -> None:
-        verb = order["type"]
-        if verb == "retrain-start":
-            retrainings.start(order["set"], order["episodes"], order["method"], order["minutes"])
-        elif verb == "retrain-resume":
-            retrainings.resume(order["run"])
-        elif verb == "retrain-cancel":
-            retrainings.cancel(order["run"])
-        else:
-            folder = retrainings.checkpoint_of(order["run"])
-            self._station.command(page, {"type": "checkpoint", "name": order["run"], "folder": str(folder)})
+    def _carry_out(self, retrainings: Retrainings, page: int, order: AnyRetrainCommand) -> None:
+        match order:
+            case RetrainStart():
+                retrainings.start(order.set, order.episodes, order.method, order.minutes)
+            case RetrainResume():
+                retrainings.resume(order.run)
+            case RetrainCancel():
+                retrainings.cancel(order.run)
+            case RetrainUse():
+                folder = retrainings.checkpoint_of(order.run)
+                self._station.command(page, UseCheckpoint(name=order.run, folder=str(folder)))
 
-    def _tell(self, page: Page, order: Json, done: asyncio.Future[None]) -> None:
+    def _tell(self, page: Page, order: AnyRetrainCommand, done: asyncio.Future[None]) -> None:
         self._under_way.discard(done)
         error = None if done.cancelled() else done.exception()
         if isinstance(error, (ClapError, UnresponsiveError)):
@@ -51,4 +53,4 @@ class Orders:
         elif error is not None:
             logger.error("An order for a retraining failed", exc_info=error)
             page.complain(f"That failed ({type(error).__name__}: {error}).")
-        page.answer({"type": "retraining", "order": order["type"], "done": error is None})
+        page.answer(RetrainingAnswer(order=order.type, done=error is None))

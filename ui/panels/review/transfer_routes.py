@@ -24,6 +24,7 @@ from ui.panels.review.desk import Desk, at_end
 from ui.panels.review.workplaces import Workplaces
 from ui.server.lease import NotOperatorError
 from ui.server.rooms import COOKIE, Rooms
+from ui.station.orders import DemoImport
 from ui.station.station import UnresponsiveError
 
 PATIENCE_S = 1800.0
@@ -88,7 +89,7 @@ def add_transfer_routes(app: FastAPI, folders: Mapping[str, Path], rooms: Rooms)
                     return Response(answer.body, answer.status, media_type=answer.media)
                 live, page = rooms.operating(visitor, seat)
                 # From here on the folder is the station's, which removes it.
-                live.station.command(page, {"type": "demo-import", "id": id, "folder": str(workplace)})
+                live.station.command(page, DemoImport(id=id, folder=str(workplace)))
                 is_ours = False
             except (NotOperatorError, UnresponsiveError) as error:
                 return _sentence(403, str(error))

@@ -1,4 +1,5 @@
-// Small helpers for building DOM. All text goes in as text nodes: nothing from the robot or the operator is parsed as HTML.
+// Small helpers for building DOM. All text goes in as text nodes: nothing from the robot or the operator is parsed as
+// HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 const ARGUMENTS = 8192; // a function of every browser takes so many
@@ -36,7 +37,9 @@ export function appear(selector) {
   });
 }
 
-/** Show JPEG bytes in an <img>; not by a blob's URL, which the page would have to wait for the browser's process for. */
+/**
+ * Show JPEG bytes in an <img>; not by a blob's URL, which the page would have to wait for the browser's process for.
+ */
 export function showPicture(image, buffer) {
   const bytes = new Uint8Array(buffer);
   let text = "";
@@ -46,9 +49,16 @@ export function showPicture(image, buffer) {
 }
 
 export const duration = (seconds) =>
-  seconds === undefined || seconds === null ? "–" : seconds < 0.0005 ? "< 1 ms" : seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
+  seconds === undefined || seconds === null
+    ? "–"
+    : seconds < 0.0005
+      ? "< 1 ms"
+      : seconds < 1
+        ? `${Math.round(seconds * 1000)} ms`
+        : `${seconds.toFixed(1)} s`;
 
 const coordinate = (value) => (Number.isFinite(value) ? value.toFixed(3).replace("-", "−") : "–");
 
 /** "x 0.345  y 0.040  z 0.861 m"; a coordinate that is not known is a dash. */
-export const metres = (values) => ["x", "y", "z"].map((axis, k) => `${axis} ${coordinate(values[k])}`).join("  ") + " m";
+export const metres = (values) =>
+  `${["x", "y", "z"].map((axis, k) => `${axis} ${coordinate(values[k])}`).join("  ")} m`;

@@ -1,4 +1,5 @@
-// The three orthographic views of the workspace: world metres to pixels and back (the same table as clap/geometry/frames.py).
+// The three orthographic views of the workspace: world metres to pixels and back (the same table as
+// clap/geometry/frames.py).
 
 export const SIZE = 224; // pixels of a view's side
 const LETTERS = "xyz";
@@ -12,7 +13,10 @@ export class ViewGeometry {
     this.high = high;
   }
 
-  /** World metres to continuous pixels (u, v) in view k. */
+  /**
+   * World metres to continuous pixels (u, v) in view k.
+   * @returns {[number, number]}
+   */
   project(point, k) {
     const view = this.axes[k];
     const local = (axis) => (point[axis] - this.centre[axis]) / this.half;
@@ -24,7 +28,7 @@ export class ViewGeometry {
     const view = this.axes[k];
     const world = [...point];
     const set = (axis, sign, pixel) => {
-      const value = this.centre[axis] + (this.half * (2 * pixel / SIZE - 1)) / sign;
+      const value = this.centre[axis] + (this.half * ((2 * pixel) / SIZE - 1)) / sign;
       world[axis] = Math.min(this.high[axis], Math.max(this.low[axis], value));
     };
     set(view.u_axis, view.u_sign, u);
@@ -35,7 +39,9 @@ export class ViewGeometry {
   /** The axes' names with their directions, for instance "y →  z ↑". */
   axisNames(k) {
     const view = this.axes[k];
-    return `${LETTERS[view.u_axis]} ${view.u_sign > 0 ? "→" : "←"}  ${LETTERS[view.v_axis]} ${view.v_sign > 0 ? "↓" : "↑"}`;
+    const across = view.u_sign > 0 ? "→" : "←";
+    const down = view.v_sign > 0 ? "↓" : "↑";
+    return `${LETTERS[view.u_axis]} ${across}  ${LETTERS[view.v_axis]} ${down}`;
   }
 }
 

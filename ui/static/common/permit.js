@@ -4,16 +4,19 @@
 import { el } from "./dom.js";
 
 export class Permit {
+  /** @param {import("../live/link.js").Link} link */
   constructor(link) {
     this.link = link;
     this.mine = true; // until the server says who operates
     this.operator = null;
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.latest = message;
   }
 
+  /** @param {Protocol.LeaseState} message */
   lease({ mine, operator }) {
     this.mine = mine;
     this.operator = operator;
@@ -23,7 +26,10 @@ export class Permit {
     return this.why(verb) === "";
   }
 
-  /** Send a command if it may be given now. */
+  /**
+   * Send a command if it may be given now.
+   * @param {Protocol.PageMessage} message
+   */
   send(message) {
     return this.allows(message.type) && this.link.send(message);
   }
@@ -32,14 +38,17 @@ export class Permit {
   get barred() {
     if (!this.link.connected) return "Not connected to the console.";
     if (this.link.worldLost) return "The world was lost. Another one is being started.";
-    if (!this.mine) return this.operator ? `You are watching; ${this.operator.name} operates.` : "You are watching. Take control first.";
+    if (!this.mine)
+      return this.operator
+        ? `You are watching; ${this.operator.name} operates.`
+        : "You are watching. Take control first.";
     return "";
   }
 
   /** Why `verb` is not possible now, as a sentence; empty if it is. */
   why(verb) {
     if (this.barred) return this.barred;
-    return this.latest ? this.latest.preconditions[verb] ?? "" : "The console has not told yet how it stands.";
+    return this.latest ? (this.latest.preconditions[verb] ?? "") : "The console has not told yet how it stands.";
   }
 
   /** The button to press next, if one of the usual ones is. */

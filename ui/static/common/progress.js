@@ -15,17 +15,20 @@ export class Progress {
     setInterval(() => this.show(), 200);
   }
 
+  /** @param {Protocol.Status} message */
   status({ state, policy }) {
     const work = WORK.includes(state) ? `${policy} ${state}` : null;
     if (work === this.work) return;
     const now = performance.now();
-    if (this.work && ["planned", "awaiting approval", "done", "ready", "moving"].includes(state)) this.learn(this.work, (now - this.begun) / 1000);
+    if (this.work && ["planned", "awaiting approval", "done", "ready", "moving"].includes(state))
+      this.learn(this.work, (now - this.begun) / 1000);
     this.work = work;
     this.state = state;
     this.begun = now;
     this.show();
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged(link) {
     if (!link.ready) this.work = null;
   }
@@ -44,7 +47,8 @@ export class Progress {
     if (bar.hidden) return;
     const share = expected ? Math.min(0.97, spent / expected) : null;
     const left = expected ? Math.ceil(expected - spent) : null;
-    const text = `${this.state} · ${left === null ? `${Math.floor(spent)} s so far` : left > 0 ? `about ${left} s left` : "a little longer than usual"}`;
+    const rest = left > 0 ? `about ${left} s left` : "a little longer than usual";
+    const text = `${this.state} · ${left === null ? `${Math.floor(spent)} s so far` : rest}`;
     bar.classList.toggle("c-unknown", share === null);
     bar.querySelector("i").style.transform = `scaleX(${share ?? 1})`;
     if (share === null) bar.removeAttribute("aria-valuenow");

@@ -12,6 +12,7 @@ const SHOW_MS = 250;
 const REST = [0, 0, 0, 0, 0, 0];
 
 export class Drive {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, scene, stop) {
     this.permit = permit;
     this.scene = scene;
@@ -22,10 +23,15 @@ export class Drive {
     this.keys = new JogKeys({ active: () => this.active && operating(), gripper: () => gripper(null) });
     this.pad = new JogPad($("c-drive"), { gripper });
     this.gamepad = new Gamepad({
-      changed: (name) => this.gamepadChanged(name), lost: () => this.end("The gamepad was lost, so driving has ended."),
-      stop: () => this.active && stop(), gripper: (wish) => this.active && operating() && gripper(wish),
+      changed: (name) => this.gamepadChanged(name),
+      lost: () => this.end("The gamepad was lost, so driving has ended."),
+      stop: () => this.active && stop(),
+      gripper: (wish) => this.active && operating() && gripper(wish),
     });
-    this.sender = new JogSender((message) => permit.link.send(message), () => this.held());
+    this.sender = new JogSender(
+      (message) => permit.link.send(message),
+      () => this.held(),
+    );
     $("c-open-drive").addEventListener("click", () => this.open(!this.isOpen));
     $("c-drive-close").addEventListener("click", () => this.open(false));
     $("c-drive-on").addEventListener("click", () => this.turn(!this.driving));
@@ -57,20 +63,24 @@ export class Drive {
     if (wanted) {
       scrollTo(0, 0); // a small window shows the views above the panel
       $("c-drive-on").focus({ preventScroll: true });
-    }
-    else $("c-open-drive").focus();
+    } else $("c-open-drive").focus();
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ limits }) {
     this.limits = limits;
     this.rest();
   }
 
-  /** While a replay leads the arm, nobody holds anything here. */
+  /**
+   * While a replay leads the arm, nobody holds anything here.
+   * @param {Protocol.ReviewState} message
+   */
   review({ replay }) {
     this.led = Boolean(replay?.leads);
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.follow(Boolean(message.driving) && !this.led);
   }
@@ -79,10 +89,12 @@ export class Drive {
     this.follow(this.driving);
   }
 
+  /** @param {Protocol.GripperPose} pose */
   pose(pose) {
     this.opening = pose.opening;
   }
 
+  /** @param {Protocol.JogAcknowledged} message */
   "jog-ack"(message) {
     this.sender.acknowledged(message);
     if (message.applied && message.seq >= this.gripSeq) this.grip = null;
@@ -154,10 +166,24 @@ export class Drive {
     if (target) return { type: "jog-target", ...target };
     const pad = this.away ? null : this.gamepad.read();
     const sources = operating() ? [this.keys.axes(), this.pad.axes(), pad?.axes ?? REST] : [];
-    this.axes = REST.map((_, k) => Math.max(-1, Math.min(1, sources.reduce((sum, axes) => sum + axes[k], 0))));
+    this.axes = REST.map((_, k) =>
+      Math.max(
+        -1,
+        Math.min(
+          1,
+          sources.reduce((sum, axes) => sum + axes[k], 0),
+        ),
+      ),
+    );
     this.slow = $("c-drive-slow").checked || this.keys.slow || Boolean(pad?.slow);
     this.showBars(this.slow);
-    return { type: "jog", linear: this.axes.slice(0, 3), angular: this.axes.slice(3), gripper: this.grip, slow: this.slow };
+    return {
+      type: "jog",
+      linear: this.axes.slice(0, 3),
+      angular: this.axes.slice(3),
+      gripper: this.grip,
+      slow: this.slow,
+    };
   }
 
   enable() {
@@ -167,13 +193,21 @@ export class Drive {
     setText($("c-drive-on").querySelector("span"), this.active ? "On" : "Off");
     this.pad.enable(this.active);
     document.body.classList.toggle("c-driving", this.active);
-    setText($("c-drive-hint"), this.note || why
-      || (this.active ? "Hold a key or a button: the arm moves while it is held, and rests when you let go. Esc stops."
-        : "Turn the switch on, then hold a key, a button or a stick."));
+    setText(
+      $("c-drive-hint"),
+      this.note ||
+        why ||
+        (this.active
+          ? "Hold a key or a button: the arm moves while it is held, and rests when you let go. Esc stops."
+          : "Turn the switch on, then hold a key, a button or a stick."),
+    );
   }
 
   gamepadChanged(name) {
-    setText($("c-drive-pad"), name ? `Gamepad: ${name.replace(/ *\(.*/, "")}` : "No gamepad: connect one and press a button");
+    setText(
+      $("c-drive-pad"),
+      name ? `Gamepad: ${name.replace(/ *\(.*/, "")}` : "No gamepad: connect one and press a button",
+    );
     $("c-drive-pad").title = GAMEPAD_HELP;
     if (name) this.note = "";
   }
@@ -185,13 +219,20 @@ export class Drive {
       const value = this.axes[k] * share;
       row.querySelector("i").style.transform = `scaleX(${value})`;
       const most = k < 3 ? this.limits?.linear : (this.limits?.angular * 180) / Math.PI;
-      setText(row.querySelector("output"), !value || !most ? "0" : k < 3 ? `${(value * most).toFixed(2)} m/s` : `${Math.round(value * most)} °/s`);
+      setText(
+        row.querySelector("output"),
+        !value || !most ? "0" : k < 3 ? `${(value * most).toFixed(2)} m/s` : `${Math.round(value * most)} °/s`,
+      );
     });
   }
 
   showFigures() {
     const found = this.active ? this.sender.figures() : null;
-    setText($("c-drive-figures"), found === null ? ""
-      : `${found.rate.toFixed(0)} a second · ${Math.round(100 * found.share)} % applied${found.ms === null ? "" : ` · ${Math.round(found.ms)} ms`}`);
+    if (found === null) return setText($("c-drive-figures"), "");
+    const latency = found.ms === null ? "" : ` · ${Math.round(found.ms)} ms`;
+    setText(
+      $("c-drive-figures"),
+      `${found.rate.toFixed(0)} a second · ${Math.round(100 * found.share)} % applied${latency}`,
+    );
   }
 }

@@ -90,7 +90,8 @@ export class Link {
 
   beat() {
     const now = performance.now();
-    if (now - this.lastBeat > SILENCE_MS / 2) this.lastHeard = now; // the page itself was held up: what came is yet to be read
+    // The page itself was held up: what came is yet to be read.
+    if (now - this.lastBeat > SILENCE_MS / 2) this.lastHeard = now;
     this.lastBeat = now;
     if (!this.socket) return;
     if (now - this.lastHeard > SILENCE_MS) {
@@ -100,6 +101,10 @@ export class Link {
     } else this.send({ type: "ping", t: now });
   }
 
+  /**
+   * Send a message; false without a link.
+   * @param {Protocol.PageMessage} message
+   */
   send(message) {
     if (this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(message));

@@ -8,8 +8,19 @@ import { toast } from "../common/toasts.js";
 
 const $ = (id) => document.getElementById(id);
 const TONE = {
-  ready: "good", planned: "good", done: "good", "awaiting approval": "wait", paused: "wait", recovering: "busy", driving: "move",
-  failed: "bad", stopped: "bad", starting: "busy", planning: "busy", predicting: "busy", moving: "move",
+  ready: "good",
+  planned: "good",
+  done: "good",
+  "awaiting approval": "wait",
+  paused: "wait",
+  recovering: "busy",
+  driving: "move",
+  failed: "bad",
+  stopped: "bad",
+  starting: "busy",
+  planning: "busy",
+  predicting: "busy",
+  moving: "move",
 };
 
 export class TopBar {
@@ -17,7 +28,8 @@ export class TopBar {
     this.notices = new Banner();
     // pointerdown, not click: a press counts when the finger lands, and also when it slips off the button.
     $("c-stop").addEventListener("pointerdown", (event) => event.button === 0 && stop());
-    $("c-stop").addEventListener("click", (event) => event.detail === 0 && stop()); // the keyboard's, and assistive tools'
+    // The keyboard's, and assistive tools'.
+    $("c-stop").addEventListener("click", (event) => event.detail === 0 && stop());
     $("c-theme").addEventListener("click", toggleTheme);
     document.querySelector(".c-skip").addEventListener("click", (event) => {
       event.preventDefault();
@@ -26,12 +38,14 @@ export class TopBar {
     });
   }
 
+  /** @param {Protocol.Hello} message */
   hello(message) {
     $("c-mode").replaceChildren(message.mode, el("span", { class: "c-mode-world" }, ` · ${message.world}`));
     $("c-mode").classList.toggle("c-real", message.mode === "REAL");
     this.notices.hello(message);
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.last = message;
     setText($("c-policy-pill"), message.policy);
@@ -45,6 +59,7 @@ export class TopBar {
     this.notices.status(message);
   }
 
+  /** @param {Page.Pong} message */
   pong({ roundTrip }) {
     setText($("c-ms-link"), `${Math.round(roundTrip)} ms`);
   }
@@ -53,11 +68,13 @@ export class TopBar {
     this.state("starting", "busy");
   }
 
+  /** @param {Protocol.WorldLost} message */
   "world-lost"(message) {
     this.notices.worldLost(message);
     this.state("world lost", "bad");
   }
 
+  /** @param {Protocol.Refused} message */
   refused({ sentence }) {
     toast(el("span", {}, el("b", {}, "Not possible now. "), sentence), { tone: "warn" });
   }
@@ -68,6 +85,7 @@ export class TopBar {
     $("c-tab-operate").dataset.tone = tone; // a mark on the tab while another panel is shown
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged(link) {
     if (link.connected) return;
     setText($("c-ms-link"), "–");

@@ -4,6 +4,7 @@
 const SETTLE_MS = 120; // nudges in a quick row are sent as one
 
 export class Correction {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     this.listeners = [];
@@ -11,7 +12,8 @@ export class Correction {
     this.moving = null; // {keypoint} or {target}: moved by the operator, and not answered by the station yet
     this.checking = false; // a target has been sent and is not answered yet
     this.waiting = false; // it has been moved on since: the newest target is sent after the answer
-    document.addEventListener("clap-stop", () => this.drop()); // at the press: an answer on its way must not send the next
+    // At the press: an answer on its way must not send the next.
+    document.addEventListener("clap-stop", () => this.drop());
   }
 
   listen(listener) {
@@ -22,6 +24,7 @@ export class Correction {
     for (const listener of this.listeners) listener(this);
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.gripper = message.gripper;
     if (this.checking && !message.busy && message.seq > this.seq) this.answered(message);
@@ -42,6 +45,7 @@ export class Correction {
     else this.drop(); // stopped, or failed: what was still to come counts no more
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged({ ready }) {
     if (!ready && this.moving) this.drop();
   }
@@ -58,6 +62,7 @@ export class Correction {
     this.tell();
   }
 
+  /** @param {Protocol.GripperPose} pose */
   pose(pose) {
     this.gripper = pose;
   }
@@ -67,12 +72,16 @@ export class Correction {
     return this.moving?.keypoint ?? this.prediction?.keypoint ?? null;
   }
 
-  /** The target pose now {position, quaternion, gripper_open}: moved, predicted, or where the gripper is. */
+  /**
+   * The target pose now: moved, predicted, or where the gripper is.
+   * @returns {Protocol.Action}
+   */
   get target() {
     if (this.moving?.target) return this.moving.target;
     if (this.prediction) return this.prediction.action;
-    const { position, quaternion, opening } = this.gripper ?? {};
-    return position ? { position, quaternion, gripper_open: opening > 0.5 } : null;
+    if (!this.gripper) return null;
+    const { position, quaternion, opening } = this.gripper;
+    return { position, quaternion, gripper_open: opening > 0.5 };
   }
 
   /** True where what is shown is the operator's, not the policy's. */

@@ -6,7 +6,10 @@ import { memory } from "../common/storage.js";
 const KEY = "clap-instructions";
 const KEPT = 30;
 
-export const SHORTCUTS = [["↑ / ↓", "In the instruction: the ones before and after"], ["Enter", "In the instruction: plan"]];
+export const SHORTCUTS = [
+  ["↑ / ↓", "In the instruction: the ones before and after"],
+  ["Enter", "In the instruction: plan"],
+];
 
 export class History {
   constructor(use, box) {
@@ -17,10 +20,13 @@ export class History {
     this.button = document.getElementById("c-history-open");
     this.list = document.getElementById("c-history");
     document.getElementById("c-instruction").addEventListener("keydown", (event) => this.key(event), { capture: true });
-    document.getElementById("c-instruction").addEventListener("input", (event) => event.isTrusted && (this.at = -1));
+    document.getElementById("c-instruction").addEventListener("input", (event) => {
+      if (event.isTrusted) this.at = -1;
+    });
     this.button.addEventListener("click", () => this.open(this.list.hidden));
     document.addEventListener("pointerdown", (event) => {
-      if (!this.list.contains(event.target) && !this.button.contains(event.target)) this.open(false);
+      const at = /** @type {Node} */ (event.target);
+      if (!this.list.contains(at) && !this.button.contains(at)) this.open(false);
     });
     this.list.addEventListener("keydown", (event) => this.walk(event));
     addEventListener("keydown", (event) => event.key === "Escape" && this.open(false), { capture: true });
@@ -37,7 +43,9 @@ export class History {
 
   enable() {
     this.button.disabled = this.texts.length === 0;
-    this.button.title = this.texts.length ? "Instructions given before (↑ and ↓ in the box)" : "No instruction was given yet";
+    this.button.title = this.texts.length
+      ? "Instructions given before (↑ and ↓ in the box)"
+      : "No instruction was given yet";
   }
 
   key(event) {
@@ -55,10 +63,25 @@ export class History {
     this.list.hidden = !wanted;
     this.button.setAttribute("aria-expanded", wanted);
     if (!wanted) return;
-    this.list.replaceChildren(...this.texts.map((text) => el("li", {}, el("button", { type: "button", onclick: () => {
-      this.open(false);
-      this.use(text);
-    } }, text))));
+    this.list.replaceChildren(
+      ...this.texts.map((text) =>
+        el(
+          "li",
+          {},
+          el(
+            "button",
+            {
+              type: "button",
+              onclick: () => {
+                this.open(false);
+                this.use(text);
+              },
+            },
+            text,
+          ),
+        ),
+      ),
+    );
     this.list.querySelector("button").focus();
   }
 
@@ -67,6 +90,6 @@ export class History {
     if (!step) return;
     event.preventDefault();
     const all = [...this.list.querySelectorAll("button")];
-    all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
+    all[(all.indexOf(/** @type {any} */ (document.activeElement)) + step + all.length) % all.length].focus();
   }
 }

@@ -2,14 +2,20 @@
 
 import { setText } from "../common/dom.js";
 
-const ROUNDS = { look: "Looking: what is on the table", plan: "Round 1: instruction to plan", reason: "Round 2: views to step and keypoint" };
+const ROUNDS = {
+  look: "Looking: what is on the table",
+  plan: "Round 1: instruction to plan",
+  reason: "Round 2: views to step and keypoint",
+};
 const LINGER_MS = 900; // long enough to be read where a round takes a blink
 
 let former = {};
 let shownUntil = 0;
 
 export function followWriting({ texts, state }) {
-  const grown = Object.keys(ROUNDS).filter((round) => texts[round] && texts[round] !== former[round]).pop();
+  const grown = Object.keys(ROUNDS)
+    .filter((round) => texts[round] && texts[round] !== former[round])
+    .pop();
   former = { ...texts };
   const card = document.getElementById("c-writing");
   if (grown) {
@@ -17,7 +23,9 @@ export function followWriting({ texts, state }) {
     setText(card.querySelector("pre"), texts[grown]);
     card.querySelector("pre").scrollTop = 1e6;
     shownUntil = performance.now() + LINGER_MS;
-    setTimeout(() => performance.now() >= shownUntil && !card.dataset.busy && (card.hidden = true), LINGER_MS + 20);
+    setTimeout(() => {
+      if (performance.now() >= shownUntil && !card.dataset.busy) card.hidden = true;
+    }, LINGER_MS + 20);
   }
   card.dataset.busy = state === "planning" || state === "predicting" ? "true" : "";
   if (state === "failed" || state === "stopped") card.hidden = true;

@@ -5,6 +5,7 @@ import { el } from "../common/dom.js";
 const $ = (id) => document.getElementById(id);
 
 export class Setup {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     $("c-setup").addEventListener("submit", (event) => {
@@ -18,29 +19,55 @@ export class Setup {
   reset() {
     const variation = $("c-variation").value;
     this.permit.send({
-      type: "reset", task: $("c-task").value, seed: Number($("c-seed").value), condition: $("c-condition").value,
+      type: "reset",
+      task: $("c-task").value,
+      seed: Number($("c-seed").value),
+      condition: $("c-condition").value,
       variation: variation === "" ? null : Number(variation),
     });
   }
 
-  /** The policies to choose from; a retrained checkpoint that is put to use is one more. */
+  /**
+   * The policies to choose from; a retrained checkpoint that is put to use is one more.
+   * @param {Protocol.Policies} message
+   */
   policies({ policies }) {
+    this.choices(policies);
+  }
+
+  /** @param {Protocol.PolicyChoice[]} policies */
+  choices(policies) {
     const chosen = $("c-policy").value;
-    $("c-policy").replaceChildren(...policies.map((policy) =>
-      el("option", { value: policy.name, disabled: Boolean(policy.missing), title: policy.missing || null },
-        policy.missing ? `${policy.name} – not available` : policy.name)));
+    $("c-policy").replaceChildren(
+      ...policies.map((policy) =>
+        el(
+          "option",
+          { value: policy.name, disabled: Boolean(policy.missing), title: policy.missing || null },
+          policy.missing ? `${policy.name} – not available` : policy.name,
+        ),
+      ),
+    );
     if (chosen) $("c-policy").value = chosen;
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ tasks, conditions, policies }) {
     this.tasks = tasks;
     const option = (task) => el("option", { value: task.key }, task.title);
-    const groups = [["Trained on", true], ["Never trained on", false]]
-      .map(([label, trained]) => [label, tasks.filter((task) => task.trained === trained)])
-      .filter(([, group]) => group.length);
-    $("c-task").replaceChildren(...groups.map(([label, group]) => el("optgroup", { label }, group.map(option))));
-    $("c-condition").replaceChildren(...conditions.map((name) => el("option", { value: name }, name === "none" ? "as trained" : name)));
-    this.policies({ policies });
+    /** @type {[label: string, tasks: Protocol.Task[]][]} */
+    const groups = [
+      ["Trained on", tasks.filter((task) => task.trained)],
+      ["Never trained on", tasks.filter((task) => !task.trained)],
+    ];
+    $("c-task").replaceChildren(
+      ...groups
+        .filter(([, group]) => group.length)
+        .map(([label, group]) => el("optgroup", { label }, group.map(option))),
+    );
+    $("c-condition").replaceChildren(
+      ...conditions.map((name) => el("option", { value: name }, name === "none" ? "as trained" : name)),
+    );
+    this.choices(policies);
     this.followed = {};
     this.offered = undefined;
     this.offerVariations();
@@ -50,10 +77,15 @@ export class Setup {
     const task = this.tasks?.find((entry) => entry.key === $("c-task").value);
     if (task && this.offered === task.key) return; // keep what was chosen for this task
     this.offered = task?.key;
-    $("c-variation").replaceChildren(el("option", { value: "" }, "auto"),
-      ...Array.from({ length: task?.variations ?? 0 }, (_, k) => el("option", { value: k }, `${k + 1}/${task.variations}`)));
+    $("c-variation").replaceChildren(
+      el("option", { value: "" }, "auto"),
+      ...Array.from({ length: task?.variations ?? 0 }, (_, k) =>
+        el("option", { value: k }, `${k + 1}/${task.variations}`),
+      ),
+    );
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.enable();
     this.follow("c-task", message.task, () => this.offerVariations());

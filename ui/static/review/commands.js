@@ -5,39 +5,56 @@ import { toast } from "../common/toasts.js";
 const PATIENCE_MS = 60000;
 
 export class ReviewCommands {
-  /** `settled` is called after every answer: the list may be another one. */
+  /**
+   * `settled` is called after every answer: the list may be another one.
+   * @param {import("../common/permit.js").Permit} permit
+   */
   constructor(permit, settled) {
-    Object.assign(this, { permit, settled, waiting: new Map(), next: 1, recorder: null });
+    this.permit = permit;
+    this.settled = settled;
+    this.waiting = new Map();
+    this.next = 1;
+    this.recorder = null;
   }
 
+  /** @param {Page.Recording} message */
   recording(message) {
     this.recorder = message;
   }
 
   /** Why nothing may be changed now, as a sentence; empty if it may. `set`: of what is to be changed. */
   why(set = "recordings") {
-    const { link, mine, operator, latest, state } = this.permit;
+    const { link, mine, operator, latest } = this.permit;
     if (!link.connected) return "Not connected to the console.";
     if (link.worldLost || !latest) return "The world is being started.";
-    if (!mine) return operator ? `You are watching; ${operator.name} operates.` : "You are watching. Take control first.";
+    if (!mine)
+      return operator ? `You are watching; ${operator.name} operates.` : "You are watching. Take control first.";
     if (set === "sample") return "The sample cannot be changed.";
     if (this.recorder?.state === "off") return this.recorder.sentence;
     if (this.recorder?.state === "opening") return "The recordings are being opened.";
     if (this.recorder?.state === "recording") return "Not while a take is being recorded.";
-    if (state === "moving" || state === "driving") return "Not while the arm moves.";
+    if (latest.state === "moving" || latest.state === "driving") return "Not while the arm moves.";
     return "";
   }
 
   /** Why nothing can be replayed now. */
   whyNoReplay() {
     const why = this.why();
-    return why === this.recorder?.sentence || !why ? (this.permit.busy ? `Not while it is ${this.permit.state}.` : "") : why;
+    return why === this.recorder?.sentence || !why
+      ? this.permit.latest?.busy
+        ? `Not while it is ${this.permit.latest.state}.`
+        : ""
+      : why;
   }
 
-  /** Send a command; resolves with its answer {ok, sentence, made}, which is also shown as a toast, with Undo where it can be. */
+  /**
+   * Send a command; resolves with its answer {ok, sentence, made}, which is also shown as a toast, with Undo where it
+   * can be.
+   */
   send(type, fields = {}, { quiet = false } = {}) {
     const id = this.next++;
-    if (!this.permit.link.send({ type, id, ...fields })) return Promise.resolve(this.tell({ ok: false, sentence: "Not connected to the console.", made: [] }));
+    if (!this.permit.link.send({ type, id, ...fields }))
+      return Promise.resolve(this.tell({ ok: false, sentence: "Not connected to the console.", made: [] }));
     return new Promise((resolve) => {
       const timer = this.giveUp(id, PATIENCE_MS);
       this.waiting.set(id, (answer) => {
@@ -50,11 +67,19 @@ export class ReviewCommands {
 
   /** Count the command of this number as failed if it is not answered within so many milliseconds. */
   giveUp(id, within) {
-    return setTimeout(() => this.waiting.has(id) && this.answered({ id, ok: false, made: [], sentence: "There was no answer. Look whether it was done." }), within);
+    return setTimeout(
+      () =>
+        this.waiting.has(id) &&
+        this.answered({ id, ok: false, made: [], sentence: "There was no answer. Look whether it was done." }),
+      within,
+    );
   }
 
   tell(answer) {
-    toast(answer.sentence, { tone: answer.ok ? "info" : "bad", actions: answer.undo ? [["Undo", () => this.send("demo-undo")]] : [] });
+    toast(answer.sentence, {
+      tone: answer.ok ? "info" : "bad",
+      actions: answer.undo ? [["Undo", () => this.send("demo-undo")]] : [],
+    });
     return answer;
   }
 

@@ -3,9 +3,19 @@
 const TICK_MS = 50;
 
 export class ReviewPlayer {
-  /** `fetchFrame(number)` gives a picture; `moved`, `pictured(header)`, `played(on)` and `failed(sentence)` are told. */
+  /**
+   * `fetchFrame(number)` gives a picture; `moved`, `pictured(header)`, `played(on)` and `failed(sentence)` are told.
+   */
   constructor({ detail, fetchFrame, moved, pictured, played, failed }) {
-    Object.assign(this, { detail, fetchFrame, moved, pictured, played, failed, cursor: 0, playing: null, shown: null });
+    this.detail = detail;
+    this.fetchFrame = fetchFrame;
+    this.moved = moved;
+    this.pictured = pictured;
+    this.played = played;
+    this.failed = failed;
+    this.cursor = 0;
+    this.playing = null;
+    this.shown = null;
   }
 
   get last() {
@@ -27,7 +37,10 @@ export class ReviewPlayer {
   toKeyframe(direction) {
     this.pause();
     const { keyframes } = this.detail;
-    const found = direction > 0 ? keyframes.find((frame) => frame > this.cursor) : keyframes.filter((frame) => frame < this.cursor).at(-1);
+    const found =
+      direction > 0
+        ? keyframes.find((frame) => frame > this.cursor)
+        : keyframes.filter((frame) => frame < this.cursor).at(-1);
     this.go(found ?? (direction > 0 ? this.last : 0));
   }
 

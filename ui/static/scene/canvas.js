@@ -5,7 +5,9 @@ import { el } from "../common/dom.js";
 import { SceneRenderer } from "./renderer.js";
 
 export class SceneCanvas {
-  /** `free` is called whenever another frame can be drawn, with the milliseconds that the one before took (0 at first). */
+  /**
+   * `free` is called whenever another frame can be drawn, with the milliseconds that the one before took (0 at first).
+   */
   constructor(host, options, free) {
     this.options = options;
     this.isFree = false;
@@ -14,7 +16,9 @@ export class SceneCanvas {
       free(took);
     };
     this.node = el("canvas", {
-      role: "img", tabindex: "0", "aria-label": "3D scene: drag to turn, scroll to zoom, keys 1 to 5 for the presets",
+      role: "img",
+      tabindex: "0",
+      "aria-label": "3D scene: drag to turn, scroll to zoom, keys 1 to 5 for the presets",
     });
     host.append(this.node);
     if ("transferControlToOffscreen" in this.node) this.askWorker();

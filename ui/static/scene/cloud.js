@@ -8,6 +8,7 @@ export class Cloud {
     this.points = new Float32Array(0);
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} header */
   scene(header) {
     const cells = new Uint16Array(header.data.positions);
     this.points = new Float32Array(cells.length);
@@ -19,20 +20,24 @@ export class Cloud {
   underView(geometry, k, u, v) {
     const view = geometry.axes[k];
     const scale = geometry.half / 112;
-    const au = geometry.centre[view.u_axis] + (view.u_sign * (u - 112)) * scale;
-    const av = geometry.centre[view.v_axis] + (view.v_sign * (v - 112)) * scale;
+    const au = geometry.centre[view.u_axis] + view.u_sign * (u - 112) * scale;
+    const av = geometry.centre[view.v_axis] + view.v_sign * (v - 112) * scale;
     const reach = VIEW_RADIUS * scale;
     let best = -1;
     let nearest = Infinity;
     for (let i = 0; i < this.points.length; i += 3) {
-      if (Math.abs(this.points[i + view.u_axis] - au) > reach || Math.abs(this.points[i + view.v_axis] - av) > reach) continue;
+      if (Math.abs(this.points[i + view.u_axis] - au) > reach || Math.abs(this.points[i + view.v_axis] - av) > reach)
+        continue;
       const depth = view.depth_sign * this.points[i + view.depth_axis];
       if (depth < nearest) [nearest, best] = [depth, i];
     }
     return best < 0 ? null : [...this.points.subarray(best, best + 3)];
   }
 
-  /** The point under (x, y) pixels of a `width` x `height` canvas drawn with matrix `m` (column-major projection x view). */
+  /**
+   * The point under (x, y) pixels of a `width` x `height` canvas drawn with matrix `m` (column-major projection x
+   * view).
+   */
   underScreen(m, width, height, x, y) {
     let best = -1;
     let nearest = Infinity;

@@ -23,7 +23,9 @@ export class SceneGizmo {
     this.handles.addEventListener("objectChange", () => this.user?.moved(this.pose()));
   }
 
-  /** Begin: `user` has pose() for where the handles stand, moved(pose), released(pose) and ended() when another begins. */
+  /**
+   * Begin: `user` has pose() for where the handles stand, moved(pose), released(pose) and ended() when another begins.
+   */
   use(user, mode = "translate") {
     if (this.user && this.user !== user) this.user.ended?.();
     this.user = user;
@@ -64,13 +66,34 @@ export class SceneGizmo {
     else this.off();
   }
 
-  /** Bring what the pointer hits to where the handles stand; returns what a renderer needs to show them, null for none. */
+  /**
+   * Bring what the pointer hits to where the handles stand; returns what a renderer needs to show them, null for none.
+   */
   shown() {
     this.space.updateMatrixWorld();
     if (!this.helper.visible) return null;
-    const { mode, axis, dragging, showX, showY, worldPositionStart, worldQuaternionStart, rotationAxis, rotationAngle } = this.handles;
+    const {
+      mode,
+      axis,
+      dragging,
+      showX,
+      showY,
+      worldPositionStart,
+      worldQuaternionStart,
+      rotationAxis,
+      rotationAngle,
+    } = this.handles;
     const from = { position: worldPositionStart.toArray(), quaternion: worldQuaternionStart.toArray() };
-    return { ...this.pose(), mode, axis, dragging, showX, showY, from, turning: { axis: rotationAxis.toArray(), angle: rotationAngle } };
+    return {
+      ...this.pose(),
+      mode,
+      axis,
+      dragging,
+      showX,
+      showY,
+      from,
+      turning: { axis: rotationAxis.toArray(), angle: rotationAngle },
+    };
   }
 
   pose() {

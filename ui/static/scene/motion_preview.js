@@ -7,6 +7,7 @@ export class RehearsalShow {
     this.scene = scene;
   }
 
+  /** @param {Protocol.MotionPreview} message */
   rehearsal({ poses, seconds, clear, sentence }) {
     toast(sentence, clear ? {} : { tone: "warn" });
     this.poses = poses;
@@ -16,8 +17,11 @@ export class RehearsalShow {
     if (poses.length) this.go();
   }
 
-  /** Ends it once another step waits, or none, or the arm itself goes. An older status, which this overtook, may say
-   * that the rehearsal is still being made. */
+  /**
+   * Ends it once another step waits, or none, or the arm itself goes. An older status, which this overtook, may say that
+   * the preview is still being made.
+   * @param {Protocol.Status} message
+   */
   status({ prediction, state }) {
     if (state === "moving" || JSON.stringify(prediction) !== this.step) this.end();
   }

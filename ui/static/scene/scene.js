@@ -13,6 +13,7 @@ const SLOW_FRAME_MS = 40; // a machine that needs longer rests twice as long aft
 const MAX_REST_MS = 500;
 
 export class LiveScene {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, correction, cloud) {
     this.permit = permit;
     window.__clap.scene = this;
@@ -26,6 +27,7 @@ export class LiveScene {
     setInterval(() => this.showAge(), 500);
   }
 
+  /** @param {Protocol.Hello} message */
   hello({ views, workspace }) {
     if (this.canvas) return; // the canvas and the operator's view outlive a lost link
     window.__clap.canvasMounts = (window.__clap.canvasMounts ?? 0) + 1;
@@ -37,7 +39,11 @@ export class LiveScene {
     this.labels = new SceneLabels(this.host);
     this.probe = new SceneProbe(this.host, node, this.cloud, this.eye, changed);
     this.gizmo = new SceneGizmo(this.camera, node, this.eye.controls, changed);
-    const presets = el("span", { class: "c-group", role: "group", "aria-label": "Where the scene is seen from" }, ...this.eye.buttons());
+    const presets = el(
+      "span",
+      { class: "c-group", role: "group", "aria-label": "Where the scene is seen from" },
+      ...this.eye.buttons(),
+    );
     this.host.querySelector("#c-scene-tools").append(presets, enlargeButton(this.host, "the scene"));
     new ResizeObserver(() => this.resize()).observe(this.host);
   }
@@ -80,7 +86,8 @@ export class LiveScene {
       eye: this.eye.eye(),
       cloud: this.fresh,
       now: this.now,
-      target: prediction || moving?.target ? { ...target, ...this.rehearsed, opening: target.gripper_open ? 1 : 0 } : null,
+      target:
+        prediction || moving?.target ? { ...target, ...this.rehearsed, opening: target.gripper_open ? 1 : 0 } : null,
       own: isOwn,
       keypoint: prediction ? keypoint : null,
       objects: this.objects().map(({ position, relevant }) => ({ position, relevant })),
@@ -92,17 +99,25 @@ export class LiveScene {
   // What there is to see
 
   objects() {
-    return (this.correction.prediction?.objects ?? []).map((item) => ({ ...item, relevant: this.isRelevant(item.name) }));
+    return (this.correction.prediction?.objects ?? []).map((item) => ({
+      ...item,
+      relevant: this.isRelevant(item.name),
+    }));
   }
 
+  /** @param {Page.Binary<Protocol.SceneHeader>} header */
   scene(header) {
     this.told = performance.now();
-    setText(document.querySelector("#c-cloud"), `${header.points.toLocaleString("en")} points seen, ${header.shown.toLocaleString("en")} drawn`);
+    setText(
+      document.querySelector("#c-cloud"),
+      `${header.points.toLocaleString("en")} points seen, ${header.shown.toLocaleString("en")} drawn`,
+    );
     const { positions, colors } = header.data;
     this.fresh = { positions, colors, low: header.low, high: header.high };
     this.changed();
   }
 
+  /** @param {Protocol.GripperPose} pose */
   pose(pose) {
     this.now = pose;
     this.eye.gripper(pose.position);
@@ -116,6 +131,7 @@ export class LiveScene {
     this.changed();
   }
 
+  /** @param {Protocol.Status} message */
   status(message) {
     this.isRelevant = relevance(message);
     this.gizmo.drive(Boolean(message.driving && this.permit.mine), () => this.correction.gripper);
@@ -134,6 +150,7 @@ export class LiveScene {
     this.changed();
   }
 
+  /** @param {import("../live/link.js").Link} link */
   linkChanged({ ready, worldLost }) {
     this.connected = ready;
     this.worldLost = worldLost;
@@ -143,12 +160,15 @@ export class LiveScene {
   showAge() {
     const stale = document.querySelector("#c-stale");
     stale.hidden = this.connected !== false || this.told === null;
-    if (!stale.hidden) setText(stale, `${this.worldLost ? "World lost" : "Not connected"} · last picture ${((performance.now() - this.told) / 1000).toFixed(1)} s ago`);
+    if (stale.hidden) return;
+    const age = (performance.now() - this.told) / 1000;
+    setText(stale, `${this.worldLost ? "World lost" : "Not connected"} · last picture ${age.toFixed(1)} s ago`);
   }
 
   resize() {
     const { clientWidth: width, clientHeight: height } = this.host;
-    this.size = width && height ? { width, height, ratio: Math.min(devicePixelRatio, 2) } : null; // nothing is drawn behind another panel
+    // Nothing is drawn behind another panel.
+    this.size = width && height ? { width, height, ratio: Math.min(devicePixelRatio, 2) } : null;
     if (!this.size) return;
     this.eye.resize(width, height);
     this.rest = 0; // at once: until then the canvas shows the frame before, stretched

@@ -4,7 +4,7 @@ import { SceneRenderer } from "./renderer.js";
 
 let renderer = null;
 
-onmessage = ({ data }) => {
+self.onmessage = ({ data }) => {
   if (renderer === null) renderer = new SceneRenderer(data.canvas, data.options, (took) => postMessage({ took }));
   else renderer.draw(data.frame);
 };

@@ -7,7 +7,11 @@ import { plot, plotly, refit } from "./plot.js";
 export class ResultsPanel {
   /** `name` as in body[data-panel]; `address` gives what to fetch, `head` the elements above the sections. */
   constructor(name, title, address, head) {
-    Object.assign(this, { name, title, address, head, charts: [] });
+    this.name = name;
+    this.title = title;
+    this.address = address;
+    this.head = head;
+    this.charts = [];
     this.host = document.getElementById(`c-${name}-body`);
     document.addEventListener("clap-panel", () => this.isShown && this.load());
     document.body.addEventListener("clap-theme", () => this.isShown && this.drawCharts());
@@ -34,8 +38,11 @@ export class ResultsPanel {
     } catch {
       this.text = null;
       this.charts = [];
-      this.host.replaceChildren(this.heading(""), el("p", { role: "alert" }, "This panel could not be loaded. Check the connection, then try again."),
-        el("button", { type: "button", class: "c-small", onclick: () => this.load() }, "Try again"));
+      this.host.replaceChildren(
+        this.heading(""),
+        el("p", { role: "alert" }, "This panel could not be loaded. Check the connection, then try again."),
+        el("button", { type: "button", class: "c-small", onclick: () => this.load() }, "Try again"),
+      );
     }
     this.host.setAttribute("aria-busy", "false");
   }
@@ -44,9 +51,13 @@ export class ResultsPanel {
     const sections = found.sections.map(section);
     this.charts = sections.flatMap(({ charts }) => charts);
     const focused = document.activeElement?.closest?.(`#${this.host.id} [data-keep]`)?.dataset.keep;
-    this.host.replaceChildren(this.heading(found.checkpoint), ...this.head(found),
+    this.host.replaceChildren(
+      this.heading(found.checkpoint),
+      ...this.head(found),
       ...found.problems.map((sentence) => el("p", { class: "c-problem", role: "status" }, sentence)),
-      found.empty ? emptyState(found.empty) : "", ...sections.map(({ node }) => node));
+      found.empty ? emptyState(found.empty) : "",
+      ...sections.map(({ node }) => node),
+    );
     this.host.querySelector(`[data-keep="${CSS.escape(focused ?? "")}"]`)?.focus();
   }
 

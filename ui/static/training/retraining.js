@@ -1,4 +1,5 @@
-// Retraining in the Training panel: begin one, follow it while it runs, compare old and new, and put the new one to use.
+// Retraining in the Training panel: begin one, follow it while it runs, compare old and new, and put the new one to
+// use.
 
 import { el } from "../common/dom.js";
 import { RetrainingForm } from "./retraining_form.js";
@@ -8,6 +9,7 @@ const PERIOD_MS = 2000;
 const LOOK_MS = 8000;
 
 export class Retraining {
+  /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
     this.form = new RetrainingForm((order) => this.send(order));
@@ -15,8 +17,15 @@ export class Retraining {
     this.choice = el("select", { id: "c-retrain-run", onchange: () => this.load(this.choice.value) });
     this.chooser = el("label", { class: "c-retrain-chooser", hidden: true }, "Retraining ", this.choice);
     this.said = el("p", { class: "c-dim", role: "status", id: "c-retrain-said" }, "Loading …");
-    this.node = el("section", { class: "c-section c-retrain", id: "c-retrain", "aria-label": "Retrain" }, el("h3", {}, "Retrain from demonstrations"),
-      this.said, this.form.node, this.chooser, this.run.node);
+    this.node = el(
+      "section",
+      { class: "c-section c-retrain", id: "c-retrain", "aria-label": "Retrain" },
+      el("h3", {}, "Retrain from demonstrations"),
+      this.said,
+      this.form.node,
+      this.chooser,
+      this.run.node,
+    );
     setInterval(() => this.isShown && !document.hidden && this.load(), PERIOD_MS);
     document.addEventListener("clap-panel", () => this.isShown && this.load());
     document.body.addEventListener("clap-theme", () => this.run.redraw());
@@ -35,7 +44,10 @@ export class Retraining {
     this.loading = true;
     try {
       const asked = this.wanted ?? "";
-      const [answer, sets] = await Promise.all([fetch(`/clap/retraining${asked ? `?run=${encodeURIComponent(asked)}` : ""}`), this.demonstrations()]);
+      const [answer, sets] = await Promise.all([
+        fetch(`/clap/retraining${asked ? `?run=${encodeURIComponent(asked)}` : ""}`),
+        this.demonstrations(),
+      ]);
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       const found = await answer.json();
       if ((this.wanted ?? "") === asked) this.show(found, sets);
@@ -58,8 +70,11 @@ export class Retraining {
   show(found, sets) {
     this.found = found;
     const running = found.runs.find((run) => run.state === "running");
-    this.said.textContent = found.why || `The policy ${found.checkpoint} learns from demonstrations that ended in success, and rehearses what it knew. `
-      + "It takes this machine's spare time; the robot goes first. The policy in use stays until you choose the new one.";
+    this.said.textContent =
+      found.why ||
+      `The policy ${found.checkpoint} learns from demonstrations that ended in success, and rehearses what it knew. ` +
+        "It takes this machine's spare time; the robot goes first. The policy in use stays until you choose " +
+        "the new one.";
     this.form.show(found, sets, running);
     this.chooser.hidden = found.runs.length < 2;
     const options = found.runs.map((run) => `${run.name}: ${run.about}, ${run.state_text}`);
@@ -75,11 +90,13 @@ export class Retraining {
 
   // From the link
 
+  /** @param {Protocol.Hello} message */
   hello({ policies }) {
     this.own = policies.find((policy) => !policy.is_expert && !policy.missing)?.name ?? policies[0]?.name;
     this.allow();
   }
 
+  /** @param {Protocol.Status} message */
   status({ policy }) {
     if (policy === this.policy) return this.allow();
     this.policy = policy;
@@ -95,7 +112,10 @@ export class Retraining {
     this.allow();
   }
 
-  /** An order was carried out, or could not be. */
+  /**
+   * An order was carried out, or could not be.
+   * @param {Protocol.RetrainingAnswer} message
+   */
   retraining({ order, done }) {
     this.form.settled();
     this.load(order === "retrain-start" && done ? "" : undefined);
