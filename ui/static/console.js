@@ -42,9 +42,32 @@ import { Views } from "./scene/views.js";
 
 window.__clap ??= {}; // also what the browser tests look at
 
-const MOUNTED = ["#c-top header", "#c-views section", "#c-scene section", "#c-setup", "#c-plan-steps", "#c-hint", "#c-speed", "#c-nudge",
-  "#c-history", "#c-explain", "#c-do-approve", "#c-do-plan", "#c-do-home", "#c-instruction textarea, #c-instruction input", "#c-chips", "#c-text-reason",
-  "#c-fine", "#c-cameras", "#c-record", "#c-log", "#c-drive", "#c-training", "#c-demonstrations-body", "#c-calibration-body"];
+const MOUNTED = [
+  "#c-top header",
+  "#c-views section",
+  "#c-scene section",
+  "#c-setup",
+  "#c-plan-steps",
+  "#c-hint",
+  "#c-speed",
+  "#c-nudge",
+  "#c-history",
+  "#c-explain",
+  "#c-do-approve",
+  "#c-do-plan",
+  "#c-do-home",
+  "#c-instruction textarea, #c-instruction input",
+  "#c-chips",
+  "#c-text-reason",
+  "#c-fine",
+  "#c-cameras",
+  "#c-record",
+  "#c-log",
+  "#c-drive",
+  "#c-training",
+  "#c-demonstrations-body",
+  "#c-calibration-body",
+];
 
 const PACED = new Set(["pose", "scene"]);
 
@@ -65,9 +88,26 @@ class Console {
     const correction = new Correction(permit);
     const cloud = new Cloud();
     const scene = new LiveScene(permit, correction, cloud);
-    this.cards = [this, permit, correction, cloud, this.bar, new Views(permit, correction, cloud), scene,
-      new Instruction(permit), new Setup(permit),
-      new Plan(permit, (sentence) => this.tell("refused", { sentence })), new Execute(permit), new Nudge(permit, correction, scene), new Details(), new ReviewPanel(permit), new Record(permit), new RehearsalShow(scene), new Recovery(permit), ...this.operatorCards(permit, scene)];
+    this.cards = [
+      this,
+      permit,
+      correction,
+      cloud,
+      this.bar,
+      new Views(permit, correction, cloud),
+      scene,
+      new Instruction(permit),
+      new Setup(permit),
+      new Plan(permit, (sentence) => this.tell("refused", { sentence })),
+      new Execute(permit),
+      new Nudge(permit, correction, scene),
+      new Details(),
+      new ReviewPanel(permit),
+      new Record(permit),
+      new RehearsalShow(scene),
+      new Recovery(permit),
+      ...this.operatorCards(permit, scene),
+    ];
     document.addEventListener("keydown", (event) => this.key(event), { capture: true });
     this.tell("linkChanged", this.link);
   }
@@ -76,8 +116,23 @@ class Console {
   operatorCards(permit, scene) {
     const tour = new Tour();
     const retraining = new Retraining(permit);
-    return [new Lease(this.link), new Drive(this.link, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
-      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS], tour), new EvaluationPanel(), retraining, new TrainingPanel(retraining), new CalibrationPanel(permit), tour];
+    return [
+      new Lease(this.link),
+      new Drive(this.link, scene, () => this.stop()),
+      new EventLog(),
+      new Progress(),
+      new Queue(),
+      new Settings(this.link, tour),
+      new ShortcutHelp(
+        [...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS],
+        tour,
+      ),
+      new EvaluationPanel(),
+      retraining,
+      new TrainingPanel(retraining),
+      new CalibrationPanel(permit),
+      tour,
+    ];
   }
 
   tell(kind, message) {

@@ -14,23 +14,82 @@ export class CalibrationPanel {
     this.camera = el("select", { id: "c-calibration-camera", onchange: () => this.ask() });
     this.about = el("p", { id: "c-calibration-about" });
     this.inUse = el("p", { id: "c-calibration-in-use" });
-    this.picture = el("img", { alt: "What the camera sees: the corners of the board are ringed, the robot's model and the workspace " +
-"drawn over it", hidden: true });
-    this.figure = el("figure", { class: "c-calibration-picture" }, this.picture, el("figcaption", { class: "c-calibration-key" },
-      el("span", { "data-key": "corner" }, "corners of the board"), el("span", { "data-key": "robot" }, "the robot's model, by the calibration"),
-      el("span", { "data-key": "workspace" }, "workspace"), el("span", { "data-key": "keep-out" }, "keep-out boxes")));
-    this.seen = el("p", { class: "c-calibration-seen", role: "status", id: "c-calibration-seen" }, "Waiting for the first picture …");
+    this.picture = el("img", {
+      alt:
+        "What the camera sees: the corners of the board are ringed, the robot's model and the workspace " +
+        "drawn over it",
+      hidden: true,
+    });
+    this.figure = el(
+      "figure",
+      { class: "c-calibration-picture" },
+      this.picture,
+      el(
+        "figcaption",
+        { class: "c-calibration-key" },
+        el("span", { "data-key": "corner" }, "corners of the board"),
+        el("span", { "data-key": "robot" }, "the robot's model, by the calibration"),
+        el("span", { "data-key": "workspace" }, "workspace"),
+        el("span", { "data-key": "keep-out" }, "keep-out boxes"),
+      ),
+    );
+    this.seen = el(
+      "p",
+      { class: "c-calibration-seen", role: "status", id: "c-calibration-seen" },
+      "Waiting for the first picture …",
+    );
     this.next = el("p", { id: "c-calibration-next" });
-    this.buttons = Object.fromEntries([["sample", "Take a sample"], ["solve", "Calibrate"], ["save", "Save"], ["clear", "Start over"]].map(([verb, title]) =>
-      [verb, el("button", { type: "button", class: "c-small", id: `c-calibrate-${verb}`, onclick: () => this.send(verb) }, title)]));
+    this.buttons = Object.fromEntries(
+      [
+        ["sample", "Take a sample"],
+        ["solve", "Calibrate"],
+        ["save", "Save"],
+        ["clear", "Start over"],
+      ].map(([verb, title]) => [
+        verb,
+        el(
+          "button",
+          { type: "button", class: "c-small", id: `c-calibrate-${verb}`, onclick: () => this.send(verb) },
+          title,
+        ),
+      ]),
+    );
     this.samples = new CalibrationSamples((sample) => this.send("remove", { sample }));
-    this.node = el("div", { class: "c-calibration" },
-      el("section", { class: "c-section", "aria-label": "Camera" }, el("label", {}, "Camera ", this.camera), this.about, this.inUse, this.figure),
-      el("section", { class: "c-section", "aria-label": "Samples" }, el("h3", {}, "1. Samples"), this.seen, this.next,
-        el("div", { class: "c-calibration-row" }, this.buttons.sample, this.buttons.clear), this.samples.list,
-        el("h3", {}, "2. Calibration"), this.samples.words, el("div", { class: "c-calibration-row" }, this.buttons.solve, this.buttons.save), this.samples.result));
+    this.node = el(
+      "div",
+      { class: "c-calibration" },
+      el(
+        "section",
+        { class: "c-section", "aria-label": "Camera" },
+        el("label", {}, "Camera ", this.camera),
+        this.about,
+        this.inUse,
+        this.figure,
+      ),
+      el(
+        "section",
+        { class: "c-section", "aria-label": "Samples" },
+        el("h3", {}, "1. Samples"),
+        this.seen,
+        this.next,
+        el("div", { class: "c-calibration-row" }, this.buttons.sample, this.buttons.clear),
+        this.samples.list,
+        el("h3", {}, "2. Calibration"),
+        this.samples.words,
+        el("div", { class: "c-calibration-row" }, this.buttons.solve, this.buttons.save),
+        this.samples.result,
+      ),
+    );
     const body = document.getElementById("c-calibration-body");
-    body.replaceChildren(el("h2", {}, "Calibration ", el("small", {}, "where the cameras are, by a printed board; nothing moves by anything here")), this.node);
+    body.replaceChildren(
+      el(
+        "h2",
+        {},
+        "Calibration ",
+        el("small", {}, "where the cameras are, by a printed board; nothing moves by anything here"),
+      ),
+      this.node,
+    );
     body.removeAttribute("aria-busy");
     setInterval(() => this.ask(), ASK_MS);
     document.addEventListener("clap-panel", () => this.ask());
@@ -44,7 +103,8 @@ export class CalibrationPanel {
   /** Let the picture be live: for a moment, so that nothing looks when nobody does. */
   ask() {
     if (!this.isShown || document.hidden) return;
-    if (this.told && this.link.ready && this.permit.mine) this.link.send({ type: "calibrate-look", camera: this.camera.value });
+    if (this.told && this.link.ready && this.permit.mine)
+      this.link.send({ type: "calibrate-look", camera: this.camera.value });
     this.age();
     this.allow();
   }
@@ -117,11 +177,28 @@ export class CalibrationPanel {
     this.live = live && this.link.ready;
     this.figure.classList.toggle("c-calibration-old", !this.live);
     const { sentence = "", ready = false, way = "", near = false } = (this.live && this.latest) || {};
-    setText(this.seen, sentence || (this.permit.mine ? "Waiting for a picture …" : "The picture is live while whoever operates has this panel open."));
+    setText(
+      this.seen,
+      sentence ||
+        (this.permit.mine
+          ? "Waiting for a picture …"
+          : "The picture is live while whoever operates has this panel open."),
+    );
     this.seen.dataset.tone = ready ? "good" : this.live ? "warn" : "";
-    const more = way ? `Next, about: ${way} (the hand's own axes).` : this.told?.samples.length ? "Next, any pose that differs from those before." : "First, let the camera see the whole board straight on, in the middle of its picture.";
+    const more = way
+      ? `Next, about: ${way} (the hand's own axes).`
+      : this.told?.samples.length
+        ? "Next, any pose that differs from those before."
+        : "First, let the camera see the whole board straight on, in the middle of its picture.";
     const saved = this.told?.result?.saved;
-    setText(this.next, saved ? "It is saved: the next sample begins another calibration." : near ? "The suggested pose is reached: take a sample." : more);
+    setText(
+      this.next,
+      saved
+        ? "It is saved: the next sample begins another calibration."
+        : near
+          ? "The suggested pose is reached: take a sample."
+          : more,
+    );
     this.next.dataset.tone = near && !saved ? "good" : "";
   }
 

@@ -2,8 +2,9 @@
 
 import { el } from "./dom.js";
 
-const FOCUSABLE = "a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), " +
-"textarea:not(:disabled), [tabindex='0']";
+const FOCUSABLE =
+  "a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), " +
+  "textarea:not(:disabled), [tabindex='0']";
 
 let open = null;
 
@@ -22,10 +23,17 @@ export function openDialog({ id, title, body, wide = false, onclose }) {
     former?.focus?.();
     onclose?.();
   };
-  const dialog = el("section", { class: `c-dialog ${wide ? "c-wide" : ""}`, id, role: "dialog", "aria-labelledby": `${id}-title`, tabindex: "-1" },
-    el("div", { class: "c-dialog-head" }, el("h2", { id: `${id}-title` }, title),
-      el("button", { type: "button", class: "c-icon", "aria-label": "Close", onclick: () => close() }, "×")),
-    el("div", { class: "c-dialog-body", tabindex: "0" }, body));
+  const dialog = el(
+    "section",
+    { class: `c-dialog ${wide ? "c-wide" : ""}`, id, role: "dialog", "aria-labelledby": `${id}-title`, tabindex: "-1" },
+    el(
+      "div",
+      { class: "c-dialog-head" },
+      el("h2", { id: `${id}-title` }, title),
+      el("button", { type: "button", class: "c-icon", "aria-label": "Close", onclick: () => close() }, "×"),
+    ),
+    el("div", { class: "c-dialog-body", tabindex: "0" }, body),
+  );
   const shade = el("div", { class: "c-shade", onpointerdown: (event) => event.target === shade && close() }, dialog);
   const keys = (event) => {
     if (event.key === "Escape") close(); // the page's own listener stops the robot as well
@@ -43,7 +51,9 @@ export const closeDialog = () => open?.();
 
 /** Tab goes round through the dialog and Stop, and nowhere else. */
 function cycle(event, dialog) {
-  const stops = [...dialog.querySelectorAll(FOCUSABLE), document.getElementById("c-stop")].filter((node) => node.offsetParent !== null);
+  const stops = [...dialog.querySelectorAll(FOCUSABLE), document.getElementById("c-stop")].filter(
+    (node) => node.offsetParent !== null,
+  );
   const at = stops.indexOf(document.activeElement);
   const next = event.shiftKey ? (at <= 0 ? stops.length - 1 : at - 1) : (at + 1) % stops.length;
   stops[next].focus();

@@ -49,9 +49,16 @@ export function showPicture(image, buffer) {
 }
 
 export const duration = (seconds) =>
-  seconds === undefined || seconds === null ? "–" : seconds < 0.0005 ? "< 1 ms" : seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
+  seconds === undefined || seconds === null
+    ? "–"
+    : seconds < 0.0005
+      ? "< 1 ms"
+      : seconds < 1
+        ? `${Math.round(seconds * 1000)} ms`
+        : `${seconds.toFixed(1)} s`;
 
 const coordinate = (value) => (Number.isFinite(value) ? value.toFixed(3).replace("-", "−") : "–");
 
 /** "x 0.345  y 0.040  z 0.861 m"; a coordinate that is not known is a dash. */
-export const metres = (values) => `${["x", "y", "z"].map((axis, k) => `${axis} ${coordinate(values[k])}`).join("  ")} m`;
+export const metres = (values) =>
+  `${["x", "y", "z"].map((axis, k) => `${axis} ${coordinate(values[k])}`).join("  ")} m`;

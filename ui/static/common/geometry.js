@@ -28,7 +28,7 @@ export class ViewGeometry {
     const view = this.axes[k];
     const world = [...point];
     const set = (axis, sign, pixel) => {
-      const value = this.centre[axis] + (this.half * (2 * pixel / SIZE - 1)) / sign;
+      const value = this.centre[axis] + (this.half * ((2 * pixel) / SIZE - 1)) / sign;
       world[axis] = Math.min(this.high[axis], Math.max(this.low[axis], value));
     };
     set(view.u_axis, view.u_sign, u);

@@ -52,7 +52,10 @@ export class Permit {
     if (this.allows(verb)) return "";
     if (!this.link.connected) return "Not connected to the console.";
     if (this.link.worldLost) return "The world was lost. Another one is being started.";
-    if (!this.mine) return this.operator ? `You are watching; ${this.operator.name} operates.` : "You are watching. Take control first.";
+    if (!this.mine)
+      return this.operator
+        ? `You are watching; ${this.operator.name} operates.`
+        : "You are watching. Take control first.";
     if (verb === "pause") return "Nothing runs that could be paused.";
     if (this.busy) return `Not while it is ${this.state}.`;
     if (MOVES.has(verb) && this.latest?.trouble) return this.latest.trouble.next_move;
@@ -60,7 +63,8 @@ export class Permit {
     if (verb === "undo") return "No step was carried out that could be undone.";
     if (verb === "revert") return "The pose is the policy's own.";
     if (verb === "approve" && this.latest?.verdict?.decision === "refuse") return "The safety checks refuse this step.";
-    if (verb === "keypoint" && this.latest?.prediction) return "This policy does not predict around another keypoint; move the pose instead.";
+    if (verb === "keypoint" && this.latest?.prediction)
+      return "This policy does not predict around another keypoint; move the pose instead.";
     if (NOTHING_PREDICTED.has(verb) && !this.latest?.prediction) return "No step is predicted: press Predict first.";
     if (NEEDS_PLAN.has(verb) && !this.latest?.plan.length) return "There is no plan yet: give an instruction.";
     if (NEEDS_PLAN.has(verb) && this.state === "done") return "The plan is finished: give another instruction.";

@@ -20,7 +20,8 @@ export class Progress {
     const work = WORK.includes(state) ? `${policy} ${state}` : null;
     if (work === this.work) return;
     const now = performance.now();
-    if (this.work && ["planned", "awaiting approval", "done", "ready", "moving"].includes(state)) this.learn(this.work, (now - this.begun) / 1000);
+    if (this.work && ["planned", "awaiting approval", "done", "ready", "moving"].includes(state))
+      this.learn(this.work, (now - this.begun) / 1000);
     this.work = work;
     this.state = state;
     this.begun = now;

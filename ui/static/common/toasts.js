@@ -13,11 +13,25 @@ export function toast(sentence, { actions = [], stay = STAY_MS, tone = "info" } 
     clearTimeout(timer);
     note.remove();
   };
-  const note = el("div", { class: "c-toast", "data-tone": tone }, el("span", {}, sentence),
-    ...actions.map(([label, act]) => el("button", { type: "button", class: "c-small", onclick: () => {
-      remove();
-      act();
-    } }, label)));
+  const note = el(
+    "div",
+    { class: "c-toast", "data-tone": tone },
+    el("span", {}, sentence),
+    ...actions.map(([label, act]) =>
+      el(
+        "button",
+        {
+          type: "button",
+          class: "c-small",
+          onclick: () => {
+            remove();
+            act();
+          },
+        },
+        label,
+      ),
+    ),
+  );
   const host = document.getElementById("c-toasts");
   // Said again, not twice.
   for (const same of [...host.children]) if (same.textContent === note.textContent) same.remove();

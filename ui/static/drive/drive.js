@@ -25,10 +25,15 @@ export class Drive {
     this.keys = new JogKeys({ active: () => this.active && operating(), gripper: () => gripper(null) });
     this.pad = new JogPad($("c-drive"), { gripper });
     this.gamepad = new Gamepad({
-      changed: (name) => this.gamepadChanged(name), lost: () => this.end("The gamepad was lost, so driving has ended."),
-      stop: () => this.active && stop(), gripper: (wish) => this.active && operating() && gripper(wish),
+      changed: (name) => this.gamepadChanged(name),
+      lost: () => this.end("The gamepad was lost, so driving has ended."),
+      stop: () => this.active && stop(),
+      gripper: (wish) => this.active && operating() && gripper(wish),
     });
-    this.sender = new JogSender((message) => link.send(message), () => this.held());
+    this.sender = new JogSender(
+      (message) => link.send(message),
+      () => this.held(),
+    );
     $("c-open-drive").addEventListener("click", () => this.open(!this.isOpen));
     $("c-drive-close").addEventListener("click", () => this.open(false));
     $("c-drive-on").addEventListener("click", () => this.turn(!this.driving));
@@ -60,8 +65,7 @@ export class Drive {
     if (wanted) {
       scrollTo(0, 0); // a small window shows the views above the panel
       $("c-drive-on").focus({ preventScroll: true });
-    }
-    else $("c-open-drive").focus();
+    } else $("c-open-drive").focus();
   }
 
   /** @param {Protocol.Hello} message */
@@ -169,10 +173,24 @@ export class Drive {
     if (target) return { type: "jog-target", ...target };
     const pad = this.away ? null : this.gamepad.read();
     const sources = operating() ? [this.keys.axes(), this.pad.axes(), pad?.axes ?? REST] : [];
-    this.axes = REST.map((_, k) => Math.max(-1, Math.min(1, sources.reduce((sum, axes) => sum + axes[k], 0))));
+    this.axes = REST.map((_, k) =>
+      Math.max(
+        -1,
+        Math.min(
+          1,
+          sources.reduce((sum, axes) => sum + axes[k], 0),
+        ),
+      ),
+    );
     this.slow = $("c-drive-slow").checked || this.keys.slow || Boolean(pad?.slow);
     this.showBars(this.slow);
-    return { type: "jog", linear: this.axes.slice(0, 3), angular: this.axes.slice(3), gripper: this.grip, slow: this.slow };
+    return {
+      type: "jog",
+      linear: this.axes.slice(0, 3),
+      angular: this.axes.slice(3),
+      gripper: this.grip,
+      slow: this.slow,
+    };
   }
 
   enable() {
@@ -183,15 +201,32 @@ export class Drive {
     setText($("c-drive-on").querySelector("span"), this.active ? "On" : "Off");
     this.pad.enable(this.active);
     document.body.classList.toggle("c-driving", this.active);
-    setText($("c-drive-hint"), this.note || (!this.link.connected ? "Not connected." : this.link.worldLost ? "The world was lost. Another one is being started."
-      : !this.mine ? (other ? `${this.operator.name} operates. Ask for control to drive.` : "Take control to drive.")
-      : this.active ? "Hold a key or a button: the arm moves while it is held, and rests when you let go. Esc stops."
-      : this.trouble ? this.trouble.next_move
-      : may ? "Turn the switch on, then hold a key, a button or a stick." : "Driving is not possible in this state: stop or finish what runs first."));
+    setText(
+      $("c-drive-hint"),
+      this.note ||
+        (!this.link.connected
+          ? "Not connected."
+          : this.link.worldLost
+            ? "The world was lost. Another one is being started."
+            : !this.mine
+              ? other
+                ? `${this.operator.name} operates. Ask for control to drive.`
+                : "Take control to drive."
+              : this.active
+                ? "Hold a key or a button: the arm moves while it is held, and rests when you let go. Esc stops."
+                : this.trouble
+                  ? this.trouble.next_move
+                  : may
+                    ? "Turn the switch on, then hold a key, a button or a stick."
+                    : "Driving is not possible in this state: stop or finish what runs first."),
+    );
   }
 
   gamepadChanged(name) {
-    setText($("c-drive-pad"), name ? `Gamepad: ${name.replace(/ *\(.*/, "")}` : "No gamepad: connect one and press a button");
+    setText(
+      $("c-drive-pad"),
+      name ? `Gamepad: ${name.replace(/ *\(.*/, "")}` : "No gamepad: connect one and press a button",
+    );
     $("c-drive-pad").title = GAMEPAD_HELP;
     if (name) this.note = "";
   }
@@ -203,7 +238,10 @@ export class Drive {
       const value = this.axes[k] * share;
       row.querySelector("i").style.transform = `scaleX(${value})`;
       const most = k < 3 ? this.limits?.linear : (this.limits?.angular * 180) / Math.PI;
-      setText(row.querySelector("output"), !value || !most ? "0" : k < 3 ? `${(value * most).toFixed(2)} m/s` : `${Math.round(value * most)} °/s`);
+      setText(
+        row.querySelector("output"),
+        !value || !most ? "0" : k < 3 ? `${(value * most).toFixed(2)} m/s` : `${Math.round(value * most)} °/s`,
+      );
     });
   }
 
@@ -211,6 +249,9 @@ export class Drive {
     const found = this.active ? this.sender.figures() : null;
     if (found === null) return setText($("c-drive-figures"), "");
     const latency = found.ms === null ? "" : ` · ${Math.round(found.ms)} ms`;
-    setText($("c-drive-figures"), `${found.rate.toFixed(0)} a second · ${Math.round(100 * found.share)} % applied${latency}`);
+    setText(
+      $("c-drive-figures"),
+      `${found.rate.toFixed(0)} a second · ${Math.round(100 * found.share)} % applied${latency}`,
+    );
   }
 }

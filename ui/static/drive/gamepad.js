@@ -2,10 +2,13 @@
 
 const DEAD_ZONE = 0.15; // worn sticks rest up to here from their centre
 const TRIGGER = 0.5;
-const [A, B, LEFT_BUMPER, LEFT_TRIGGER, RIGHT_TRIGGER, START, UP, DOWN, LEFT, RIGHT] = [0, 1, 4, 6, 7, 9, 12, 13, 14, 15];
+const [A, B, LEFT_BUMPER, LEFT_TRIGGER, RIGHT_TRIGGER, START, UP, DOWN, LEFT, RIGHT] = [
+  0, 1, 4, 6, 7, 9, 12, 13, 14, 15,
+];
 
-export const GAMEPAD_HELP = "Left stick: x and y. Right stick: z and yaw. Cross: pitch and roll. Right trigger closes the " +
-"gripper, left one opens it. Left bumper: slow. B or Start: Stop.";
+export const GAMEPAD_HELP =
+  "Left stick: x and y. Right stick: z and yaw. Cross: pitch and roll. Right trigger closes the " +
+  "gripper, left one opens it. Left bumper: slow. B or Start: Stop.";
 
 export class Gamepad {
   constructor({ changed, lost, stop, gripper }) {
@@ -40,8 +43,11 @@ export class Gamepad {
 
   buttons(pad) {
     const actions = {
-      [RIGHT_TRIGGER]: () => this.handlers.gripper("close"), [LEFT_TRIGGER]: () => this.handlers.gripper("open"),
-      [A]: () => this.handlers.gripper(null), [B]: this.handlers.stop, [START]: this.handlers.stop,
+      [RIGHT_TRIGGER]: () => this.handlers.gripper("close"),
+      [LEFT_TRIGGER]: () => this.handlers.gripper("open"),
+      [A]: () => this.handlers.gripper(null),
+      [B]: this.handlers.stop,
+      [START]: this.handlers.stop,
     };
     for (const [key, act] of Object.entries(actions)) {
       const now = (pad.buttons[key]?.value ?? 0) > TRIGGER;

@@ -7,12 +7,18 @@ import { writing } from "../common/keys.js";
  * @type {Record<string, [axis: number, sign: number, label: string]>}
  */
 export const JOG_KEYS = {
-  KeyW: [0, 1, "W"], KeyS: [0, -1, "S"],
-  KeyA: [1, 1, "A"], KeyD: [1, -1, "D"],
-  KeyR: [2, 1, "R"], KeyF: [2, -1, "F"],
-  KeyQ: [3, -1, "Q"], KeyE: [3, 1, "E"],
-  ArrowUp: [4, 1, "↑"], ArrowDown: [4, -1, "↓"],
-  ArrowLeft: [5, 1, "←"], ArrowRight: [5, -1, "→"],
+  KeyW: [0, 1, "W"],
+  KeyS: [0, -1, "S"],
+  KeyA: [1, 1, "A"],
+  KeyD: [1, -1, "D"],
+  KeyR: [2, 1, "R"],
+  KeyF: [2, -1, "F"],
+  KeyQ: [3, -1, "Q"],
+  KeyE: [3, 1, "E"],
+  ArrowUp: [4, 1, "↑"],
+  ArrowDown: [4, -1, "↓"],
+  ArrowLeft: [5, 1, "←"],
+  ArrowRight: [5, -1, "→"],
 };
 export const GRIPPER_KEY = "KeyG";
 
@@ -23,21 +29,29 @@ export class JogKeys {
   constructor({ active, gripper }) {
     this.held = new Set();
     this.slow = false;
-    addEventListener("keydown", (event) => {
-      this.slow = event.shiftKey;
-      const ours = event.code in JOG_KEYS || event.code === GRIPPER_KEY;
-      if (!ours || !active() || event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
-      if (event.code.startsWith("Arrow") && event.target.closest?.(OWN_ARROWS)) return;
-      event.preventDefault();
-      event.stopImmediatePropagation(); // no shortcut of the page may act on a key that drives
-      if (event.code === GRIPPER_KEY) {
-        if (!event.repeat) gripper();
-      } else this.held.add(event.code);
-    }, { capture: true });
-    addEventListener("keyup", (event) => {
-      this.slow = event.shiftKey;
-      this.held.delete(event.code);
-    }, { capture: true });
+    addEventListener(
+      "keydown",
+      (event) => {
+        this.slow = event.shiftKey;
+        const ours = event.code in JOG_KEYS || event.code === GRIPPER_KEY;
+        if (!ours || !active() || event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
+        if (event.code.startsWith("Arrow") && event.target.closest?.(OWN_ARROWS)) return;
+        event.preventDefault();
+        event.stopImmediatePropagation(); // no shortcut of the page may act on a key that drives
+        if (event.code === GRIPPER_KEY) {
+          if (!event.repeat) gripper();
+        } else this.held.add(event.code);
+      },
+      { capture: true },
+    );
+    addEventListener(
+      "keyup",
+      (event) => {
+        this.slow = event.shiftKey;
+        this.held.delete(event.code);
+      },
+      { capture: true },
+    );
   }
 
   axes() {

@@ -20,7 +20,8 @@ export class JogPad {
       button.addEventListener("blur", () => this.release("Enter"));
       button.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch is a long hold
     }
-    for (const button of host.querySelectorAll("[data-grip]")) button.addEventListener("click", () => gripper(button.dataset.grip));
+    for (const button of host.querySelectorAll("[data-grip]"))
+      button.addEventListener("click", () => gripper(button.dataset.grip));
   }
 
   press(source, button) {

@@ -35,10 +35,13 @@ export class JogSender {
 
   next() {
     this.due = Math.max(this.due + PERIOD_MS, performance.now() - MOST_BEHIND_MS);
-    this.timer = setTimeout(() => {
-      this.next(); // first: a tick may stop the sender
-      this.tick();
-    }, Math.max(LEAST_MS, this.due - performance.now()));
+    this.timer = setTimeout(
+      () => {
+        this.next(); // first: a tick may stop the sender
+        this.tick();
+      },
+      Math.max(LEAST_MS, this.due - performance.now()),
+    );
   }
 
   tick() {

@@ -9,7 +9,9 @@ export class Banner {
     this.shown = null;
     this.closed = null;
     const notices = $("c-notices");
-    new ResizeObserver(() => document.documentElement.style.setProperty("--c-banner-height", `${notices.offsetHeight}px`)).observe(notices);
+    new ResizeObserver(() =>
+      document.documentElement.style.setProperty("--c-banner-height", `${notices.offsetHeight}px`),
+    ).observe(notices);
   }
 
   /** @param {Protocol.Hello} message */
@@ -21,12 +23,28 @@ export class Banner {
   /** @param {Protocol.Status} message */
   status(message) {
     const { failure, blind } = message;
-    if (message.trouble) this.hide(); // recovery.js says what that is
-    else if (failure) this.show("bad", failure.name, failure.sentence, failure.next_move, `failure ${message.instruction} ${failure.sentence}`);
-    else if (message.state === "done" && message.success) this.show("good", "success", "The goal is reached.", "", `done ${message.steps_done} ${message.instruction}`);
+    if (message.trouble)
+      this.hide(); // recovery.js says what that is
+    else if (failure)
+      this.show(
+        "bad",
+        failure.name,
+        failure.sentence,
+        failure.next_move,
+        `failure ${message.instruction} ${failure.sentence}`,
+      );
+    else if (message.state === "done" && message.success)
+      this.show("good", "success", "The goal is reached.", "", `done ${message.steps_done} ${message.instruction}`);
     else if (message.state === "done" && message.success === false)
-      this.show("warn", "goal not reached", "The policy says it is finished, but the goal does not hold.", "Reset the scene and try again.", `done ${message.steps_done}`);
-    else if (message.state === "stopped") this.show("bad", "stopped", "All motion was stopped.", message.hint.replace(/^Stopped\. /, ""), "stopped");
+      this.show(
+        "warn",
+        "goal not reached",
+        "The policy says it is finished, but the goal does not hold.",
+        "Reset the scene and try again.",
+        `done ${message.steps_done}`,
+      );
+    else if (message.state === "stopped")
+      this.show("bad", "stopped", "All motion was stopped.", message.hint.replace(/^Stopped\. /, ""), "stopped");
     else if (blind) this.show("warn", blind.name, blind.sentence, blind.next_move, `blind ${blind.name}`);
     else if (this.notice) this.show("warn", "note", this.notice, "", "notice");
     else this.hide();
@@ -38,19 +56,39 @@ export class Banner {
 
   stopUnconfirmed() {
     this.closed = null;
-    this.show("bad", "stop was not confirmed", "The console did not answer to Stop.", "Use the robot's own emergency stop.", `no stop ${Date.now()}`);
+    this.show(
+      "bad",
+      "stop was not confirmed",
+      "The console did not answer to Stop.",
+      "Use the robot's own emergency stop.",
+      `no stop ${Date.now()}`,
+    );
   }
 
   show(tone, name, sentence, next, key) {
     if (this.closed === key || (this.shown === key && !$("c-banner").hidden)) return;
     this.shown = key;
     this.closed = null;
-    const close = el("button", { type: "button", class: "c-close", "aria-label": "Close this message", onclick: () => {
-      this.closed = key;
-      if (key === "notice") this.notice = "";
-      this.hide();
-    } }, "×");
-    $("c-banner").replaceChildren(el("b", {}, name), el("span", {}, sentence), next ? el("em", {}, `→ ${next}`) : "", close);
+    const close = el(
+      "button",
+      {
+        type: "button",
+        class: "c-close",
+        "aria-label": "Close this message",
+        onclick: () => {
+          this.closed = key;
+          if (key === "notice") this.notice = "";
+          this.hide();
+        },
+      },
+      "×",
+    );
+    $("c-banner").replaceChildren(
+      el("b", {}, name),
+      el("span", {}, sentence),
+      next ? el("em", {}, `→ ${next}`) : "",
+      close,
+    );
     $("c-banner").dataset.tone = tone;
     $("c-banner").hidden = false;
   }

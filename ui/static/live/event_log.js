@@ -4,7 +4,11 @@ import { el, setText } from "../common/dom.js";
 
 const LENGTH = 300;
 const LEVELS = { all: "everything", notable: "warnings and errors", bad: "errors only" };
-const PASSES = { all: () => true, notable: ({ level }) => level === "warn" || level === "bad", bad: ({ level }) => level === "bad" };
+const PASSES = {
+  all: () => true,
+  notable: ({ level }) => level === "warn" || level === "bad",
+  bad: ({ level }) => level === "bad",
+};
 const $ = (id) => document.getElementById(id);
 
 export class EventLog {
@@ -15,7 +19,9 @@ export class EventLog {
     $("c-log-text").addEventListener("input", () => this.show());
     $("c-log-copy").addEventListener("click", () => this.copy());
     $("c-log-csv").addEventListener("click", () => save("csv", "text/csv", csv(this.shown())));
-    $("c-log-json").addEventListener("click", () => save("json", "application/json", JSON.stringify(this.shown().map(record), null, 1)));
+    $("c-log-json").addEventListener("click", () =>
+      save("json", "application/json", JSON.stringify(this.shown().map(record), null, 1)),
+    );
     this.show();
   }
 
@@ -27,7 +33,10 @@ export class EventLog {
   log({ lines }) {
     this.lines.push(...lines);
     this.lines.splice(0, Math.max(0, this.lines.length - LENGTH));
-    this.list(lines.filter((line) => this.passes(line)), "prepend"); // only what is new: a screen reader reads it out
+    this.list(
+      lines.filter((line) => this.passes(line)),
+      "prepend",
+    ); // only what is new: a screen reader reads it out
   }
 
   refused({ sentence, logged }) {
@@ -49,19 +58,32 @@ export class EventLog {
 
   list(lines, how) {
     const host = $("c-log");
-    host[how](...lines.map((line) => el("li", { class: `c-${line.level}` },
-      el("time", {}, new Date(line.time * 1000).toLocaleTimeString("en-GB")), el("span", {}, line.text))).reverse());
+    host[how](
+      ...lines
+        .map((line) =>
+          el(
+            "li",
+            { class: `c-${line.level}` },
+            el("time", {}, new Date(line.time * 1000).toLocaleTimeString("en-GB")),
+            el("span", {}, line.text),
+          ),
+        )
+        .reverse(),
+    );
     while (host.children.length > LENGTH) host.lastChild.remove();
     $("c-log-empty").hidden = host.children.length > 0;
     setText($("c-log-empty"), this.lines.length ? "No event fits this filter." : "Nothing has happened yet.");
   }
 
   async copy() {
-    const text = this.shown().map((line) => `${record(line).time}  ${line.text}`).join("\n");
+    const text = this.shown()
+      .map((line) => `${record(line).time}  ${line.text}`)
+      .join("\n");
     let told = "Copied";
     try {
       await navigator.clipboard.writeText(text);
-    } catch { // not allowed, or no https
+    } catch {
+      // not allowed, or no https
       told = "Not allowed here";
     }
     setText($("c-log-copy"), told);
@@ -79,7 +101,10 @@ function csv(lines) {
 }
 
 function save(ending, type, text) {
-  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type })), download: `clap-log-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.${ending}` });
+  const link = el("a", {
+    href: URL.createObjectURL(new Blob([text], { type })),
+    download: `clap-log-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.${ending}`,
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -35,7 +35,8 @@ export class Lease {
     const before = this.state;
     window.__clap.lease = this.state = message;
     this.received = performance.now();
-    if (before?.mine && !message.mine && this.link.connected) toast(message.operator ? `${message.operator.name} operates now. You watch.` : "You no longer operate.");
+    if (before?.mine && !message.mine && this.link.connected)
+      toast(message.operator ? `${message.operator.name} operates now. You watch.` : "You no longer operate.");
     if (before && !before.mine && message.mine) toast("You operate now.");
     document.body.classList.toggle("c-watching", !message.mine);
     this.tellRequests();
@@ -79,8 +80,18 @@ export class Lease {
     $("c-lease").dataset.role = mine ? "operator" : "watcher";
     $("c-lease").hidden = false;
     $("c-watch").hidden = mine;
-    if (!mine) $("c-watch").replaceChildren(el("b", {}, "You are watching."), el("span", {}, operator
-      ? `${operator.name} operates. Ask for control to act; Stop works for everyone.` : "Nobody operates. Take control to act."), ...this.ways(own));
+    if (!mine)
+      $("c-watch").replaceChildren(
+        el("b", {}, "You are watching."),
+        el(
+          "span",
+          {},
+          operator
+            ? `${operator.name} operates. Ask for control to act; Stop works for everyone.`
+            : "Nobody operates. Take control to act.",
+        ),
+        ...this.ways(own),
+      );
     if (!$("c-lease-panel").hidden) this.panel(who, own);
   }
 
@@ -89,16 +100,25 @@ export class Lease {
     if (this.state.mine) return [this.button("Release control", "release")];
     if (!this.state.operator) return [this.button("Take control", "take")];
     if (!own) return [this.button("Ask for control", "request")];
-    return [el("span", { class: "c-countdown", "data-request": own.id }, this.waits(own)), this.button("Cancel", "cancel")];
+    return [
+      el("span", { class: "c-countdown", "data-request": own.id }, this.waits(own)),
+      this.button("Cancel", "cancel"),
+    ];
   }
 
   button(label, action, to) {
-    return el("button", { type: "button", class: "c-small", "data-lease": action, onclick: () => this.act(action, to) }, label);
+    return el(
+      "button",
+      { type: "button", class: "c-small", "data-lease": action, onclick: () => this.act(action, to) },
+      label,
+    );
   }
 
   waits(request) {
     const left = this.secondsLeft(request);
-    return request.id === this.state.you ? `Asked: without an answer you take over in ${left} s` : `without an answer, control goes over in ${left} s`;
+    return request.id === this.state.you
+      ? `Asked: without an answer you take over in ${left} s`
+      : `without an answer, control goes over in ${left} s`;
   }
 
   panel(who, own) {
@@ -108,13 +128,43 @@ export class Lease {
     const { mine, watchers, requests, you } = this.state;
     const others = requests.filter((request) => request.id !== you);
     panel.replaceChildren(
-      el("p", {}, el("b", {}, `${who}. `), ["Nobody watches.", "One page watches."][watchers] ?? `${watchers} pages watch.`),
-      el("label", {}, "Your name", el("input", { type: "text", id: "c-own-name", maxlength: NAME_LENGTH, autocomplete: "off",
-        placeholder: this.state.name, value: ownName(), onchange: (event) => this.rename(event.target.value) })),
-      ...others.map((request) => el("div", { class: "c-request" }, el("span", {}, `${request.name} asks for control; `,
-        el("span", { class: "c-countdown", "data-request": request.id }, this.waits(request))),
-        ...(mine ? [this.button("Give control", "grant", request.id), this.button("Keep it", "deny", request.id)] : []))),
-      el("div", { class: "c-request" }, ...this.ways(own)));
+      el(
+        "p",
+        {},
+        el("b", {}, `${who}. `),
+        ["Nobody watches.", "One page watches."][watchers] ?? `${watchers} pages watch.`,
+      ),
+      el(
+        "label",
+        {},
+        "Your name",
+        el("input", {
+          type: "text",
+          id: "c-own-name",
+          maxlength: NAME_LENGTH,
+          autocomplete: "off",
+          placeholder: this.state.name,
+          value: ownName(),
+          onchange: (event) => this.rename(event.target.value),
+        }),
+      ),
+      ...others.map((request) =>
+        el(
+          "div",
+          { class: "c-request" },
+          el(
+            "span",
+            {},
+            `${request.name} asks for control; `,
+            el("span", { class: "c-countdown", "data-request": request.id }, this.waits(request)),
+          ),
+          ...(mine
+            ? [this.button("Give control", "grant", request.id), this.button("Keep it", "deny", request.id)]
+            : []),
+        ),
+      ),
+      el("div", { class: "c-request" }, ...this.ways(own)),
+    );
   }
 
   countDown() {
@@ -134,8 +184,16 @@ export class Lease {
     }
     for (const { id, name } of waiting) {
       if (this.toasts.has(id)) continue;
-      this.toasts.set(id, toast(el("span", {}, `${name} asks for control; `, el("span", { class: "c-countdown", "data-request": id })), { stay: null,
-        actions: [["Give control", () => this.act("grant", id)], ["Keep it", () => this.act("deny", id)]] }));
+      this.toasts.set(
+        id,
+        toast(el("span", {}, `${name} asks for control; `, el("span", { class: "c-countdown", "data-request": id })), {
+          stay: null,
+          actions: [
+            ["Give control", () => this.act("grant", id)],
+            ["Keep it", () => this.act("deny", id)],
+          ],
+        }),
+      );
     }
     this.countDown();
   }

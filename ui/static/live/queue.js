@@ -14,9 +14,12 @@ export class Queue {
       };
       this.close = openDialog({ id: "c-queue", title: "All worlds are in use", body: this.body, onclose });
     }
-    this.body.replaceChildren(this.reason ? el("p", {}, this.reason) : "",
-      el("p", { class: "c-queue-place" }, el("b", {}, String(place)), ` of ${of} in the queue`), el("p", {}, sentence),
-      el("p", { class: "c-dim" }, "Keep this page open: it goes on by itself."));
+    this.body.replaceChildren(
+      this.reason ? el("p", {}, this.reason) : "",
+      el("p", { class: "c-queue-place" }, el("b", {}, String(place)), ` of ${of} in the queue`),
+      el("p", {}, sentence),
+      el("p", { class: "c-dim" }, "Keep this page open: it goes on by itself."),
+    );
   }
 
   /** @param {Page.Closed} message */

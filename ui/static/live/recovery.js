@@ -9,7 +9,12 @@ export class Recovery {
   /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
-    this.button = el("button", { type: "button", class: "c-small c-primary", id: "c-do-recover", onclick: () => permit.send({ type: "recover" }) });
+    this.button = el("button", {
+      type: "button",
+      class: "c-small c-primary",
+      id: "c-do-recover",
+      onclick: () => permit.send({ type: "recover" }),
+    });
   }
 
   /** @param {Protocol.Status} message */
@@ -28,7 +33,12 @@ export class Recovery {
     $("c-recovery").hidden = !trouble;
     if (!trouble) return;
     this.button.replaceChildren(trouble.name === RESUMES ? "Resume" : "Recover");
-    $("c-recovery").replaceChildren(el("b", {}, trouble.name), el("span", {}, trouble.sentence), el("em", {}, `→ ${trouble.next_move}`), this.button);
+    $("c-recovery").replaceChildren(
+      el("b", {}, trouble.name),
+      el("span", {}, trouble.sentence),
+      el("em", {}, `→ ${trouble.next_move}`),
+      this.button,
+    );
   }
 
   enable() {

@@ -27,7 +27,12 @@ export class Stopper {
         if (!this.waiting.delete(id)) return;
         timers.forEach(clearTimeout);
         const stopped = performance.now();
-        resolve({ way, id, ms: stopped - begun, at: { pressed: performance.timeOrigin + begun, answered: performance.timeOrigin + stopped } });
+        resolve({
+          way,
+          id,
+          ms: stopped - begun,
+          at: { pressed: performance.timeOrigin + begun, answered: performance.timeOrigin + stopped },
+        });
       };
       this.waiting.set(id, () => settle("websocket"));
       const post = () => overHttp().then((done) => done && settle("http"));

@@ -8,8 +8,19 @@ import { toast } from "../common/toasts.js";
 
 const $ = (id) => document.getElementById(id);
 const TONE = {
-  ready: "good", planned: "good", done: "good", "awaiting approval": "wait", paused: "wait", recovering: "busy", driving: "move",
-  failed: "bad", stopped: "bad", starting: "busy", planning: "busy", predicting: "busy", moving: "move",
+  ready: "good",
+  planned: "good",
+  done: "good",
+  "awaiting approval": "wait",
+  paused: "wait",
+  recovering: "busy",
+  driving: "move",
+  failed: "bad",
+  stopped: "bad",
+  starting: "busy",
+  planning: "busy",
+  predicting: "busy",
+  moving: "move",
 };
 
 export class TopBar {

@@ -4,8 +4,15 @@ import { el, setText } from "../common/dom.js";
 
 const $ = (id) => document.getElementById(id);
 const SHORT = {
-  "valid pose": "pose", "in workspace": "workspace", reachable: "reach", "above table": "height", "in zoom window": "zoom box",
-  distance: "distance", speed: "speed", "fresh frames": "frame age", "views agree": "agreement",
+  "valid pose": "pose",
+  "in workspace": "workspace",
+  reachable: "reach",
+  "above table": "height",
+  "in zoom window": "zoom box",
+  distance: "distance",
+  speed: "speed",
+  "fresh frames": "frame age",
+  "views agree": "agreement",
 };
 const HEADS = { allow: "✓ Passed", ask: "? Look", refuse: "✗ Refused" };
 
@@ -22,13 +29,27 @@ export class Checks {
     this.shown = shown;
     $("c-verdict").dataset.decision = verdict?.decision ?? "none";
     $("c-verdict-more").disabled = !verdict;
-    $("c-verdict-more").title = verdict ? "Every check with its sentence" : "There is nothing to check yet: press Predict";
+    $("c-verdict-more").title = verdict
+      ? "Every check with its sentence"
+      : "There is nothing to check yet: press Predict";
     setText($("c-verdict-head"), verdict ? HEADS[verdict.decision] : "Checks");
     const checks = verdict?.checks ?? [];
-    const none = el("li", { class: "c-check-none" }, "Workspace, reach, distance, speed and more appear here after Predict.");
+    const none = el(
+      "li",
+      { class: "c-check-none" },
+      "Workspace, reach, distance, speed and more appear here after Predict.",
+    );
     $("c-checks").replaceChildren(...(verdict ? checks.map(item) : [none]));
-    $("c-verdict-list").replaceChildren(...checks.map((check) => el("li", { class: check.ok ? "c-passed" : "c-not-passed" },
-      el("b", {}, `${check.ok ? "✓" : "✗"} ${SHORT[check.name] ?? check.name}`), el("span", {}, check.sentence))));
+    $("c-verdict-list").replaceChildren(
+      ...checks.map((check) =>
+        el(
+          "li",
+          { class: check.ok ? "c-passed" : "c-not-passed" },
+          el("b", {}, `${check.ok ? "✓" : "✗"} ${SHORT[check.name] ?? check.name}`),
+          el("span", {}, check.sentence),
+        ),
+      ),
+    );
     if (!verdict) this.open(false);
   }
 
@@ -39,8 +60,12 @@ export class Checks {
 }
 
 function item(check) {
-  return el("li", { class: check.ok ? "c-passed" : "c-not-passed", title: check.sentence, "data-check": check.name },
-    `${check.ok ? "✓" : "✗"} ${SHORT[check.name] ?? check.name}`, el("span", {}, value(check.sentence)));
+  return el(
+    "li",
+    { class: check.ok ? "c-passed" : "c-not-passed", title: check.sentence, "data-check": check.name },
+    `${check.ok ? "✓" : "✗"} ${SHORT[check.name] ?? check.name}`,
+    el("span", {}, value(check.sentence)),
+  );
 }
 
 /** The figure of a check, with its unit, from its sentence. */

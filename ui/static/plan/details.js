@@ -13,13 +13,14 @@ const $ = (id) => document.getElementById(id);
 export class Details {
   constructor() {
     const tabs = [...document.querySelectorAll("#c-details [role=tab]")];
-    const open = (chosen) => tabs.forEach((tab) => {
-      tab.setAttribute("aria-selected", tab === chosen);
-      tab.tabIndex = tab === chosen ? 0 : -1;
-      $(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
-      this.offerHeat();
-      this.drawCameras();
-    });
+    const open = (chosen) =>
+      tabs.forEach((tab) => {
+        tab.setAttribute("aria-selected", tab === chosen);
+        tab.tabIndex = tab === chosen ? 0 : -1;
+        $(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
+        this.offerHeat();
+        this.drawCameras();
+      });
     tabs.forEach((tab, k) => {
       tab.addEventListener("click", () => open(tab));
       tab.addEventListener("keydown", (event) => {
@@ -83,8 +84,12 @@ export class Details {
     this.offerHeat();
     setText($("c-fine-empty"), names.length ? "" : "This policy computes its pose directly; it has no fine stage.");
     const heat = heatmaps && this.heat;
-    this.tiles($("c-fine"), names.map((_, k) => `${VIEW_NAMES[k]}, 4 ×${heat ? " · heatmap" : ""}`),
-      names.map((name) => (heatmaps && !heat ? name.replace("zoom", "plain") : name)), data);
+    this.tiles(
+      $("c-fine"),
+      names.map((_, k) => `${VIEW_NAMES[k]}, 4 ×${heat ? " · heatmap" : ""}`),
+      names.map((name) => (heatmaps && !heat ? name.replace("zoom", "plain") : name)),
+      data,
+    );
   }
 
   /** @param {Page.Binary<Protocol.SceneHeader>} message */
@@ -98,7 +103,12 @@ export class Details {
     if (!this.looked || isHidden("c-cameras")) return;
     const { cameras, data } = this.looked;
     this.names = cameras;
-    this.tiles($("c-cameras"), cameras.map((name) => name.replaceAll("_", " ")), cameras.map((_, k) => `camera${k}`), data);
+    this.tiles(
+      $("c-cameras"),
+      cameras.map((name) => name.replaceAll("_", " ")),
+      cameras.map((_, k) => `camera${k}`),
+      data,
+    );
     this.looked = null;
     this.showAges();
   }
@@ -107,25 +117,43 @@ export class Details {
   showAges() {
     const since = this.told === undefined ? 0 : (performance.now() - this.told) / 1000;
     const watched = this.ages || this.moving; // a simulation at rest stays as its last frame shows it
-    $("c-cameras").querySelectorAll("figure").forEach((figure, k) => {
-      const frame = this.frames.find((entry) => entry.camera === this.names?.[k]);
-      const seconds = frame && frame.age + since;
-      const age = figure.querySelector(".c-age");
-      const level = !watched || !frame || seconds < OLD_S ? "fresh" : seconds < TOO_OLD_S ? "old" : "too-old";
-      figure.dataset.age = level;
-      setText(age, frame ? `${level === "fresh" ? "" : "⚠ "}${ageText(seconds)}${watched || seconds < OLD_S ? "" : ", at rest"}` : "");
-      age.title = level === "fresh" ? "Age of the frame" : "The frame is old: the camera may have stopped. Check its cable, then press Redo.";
-    });
+    $("c-cameras")
+      .querySelectorAll("figure")
+      .forEach((figure, k) => {
+        const frame = this.frames.find((entry) => entry.camera === this.names?.[k]);
+        const seconds = frame && frame.age + since;
+        const age = figure.querySelector(".c-age");
+        const level = !watched || !frame || seconds < OLD_S ? "fresh" : seconds < TOO_OLD_S ? "old" : "too-old";
+        figure.dataset.age = level;
+        setText(
+          age,
+          frame
+            ? `${level === "fresh" ? "" : "⚠ "}${ageText(seconds)}${watched || seconds < OLD_S ? "" : ", at rest"}`
+            : "",
+        );
+        age.title =
+          level === "fresh"
+            ? "Age of the frame"
+            : "The frame is old: the camera may have stopped. Check its cable, then press Redo.";
+      });
   }
 
   tiles(host, titles, names, data) {
     if (host.querySelectorAll("figure").length !== names.length) {
-      host.replaceChildren(...titles.map(() => {
-        const figure = el("figure", { class: "c-tile" });
-        figure.append(el("button", { type: "button", class: "c-tile-button", onclick: () => toggle(figure) }, el("img", { alt: "" })),
-          el("figcaption", {}, el("span"), el("span", { class: "c-age" })));
-        return figure;
-      }));
+      host.replaceChildren(
+        ...titles.map(() => {
+          const figure = el("figure", { class: "c-tile" });
+          figure.append(
+            el(
+              "button",
+              { type: "button", class: "c-tile-button", onclick: () => toggle(figure) },
+              el("img", { alt: "" }),
+            ),
+            el("figcaption", {}, el("span"), el("span", { class: "c-age" })),
+          );
+          return figure;
+        }),
+      );
     }
     host.querySelectorAll("figure").forEach((figure, k) => {
       showPicture(figure.querySelector("img"), data[names[k]]);
@@ -139,5 +167,9 @@ export class Details {
 /** Whether another tab is open. (To ask for its size would have the page laid out at every message.) */
 const isHidden = (id) => $(id).closest("[role=tabpanel]").hidden;
 
-const ageText = (seconds) => (seconds < 10 ? `${seconds.toFixed(1)} s old`
-  : seconds < 120 ? `${Math.round(seconds)} s old` : `${Math.round(seconds / 60)} min old`);
+const ageText = (seconds) =>
+  seconds < 10
+    ? `${seconds.toFixed(1)} s old`
+    : seconds < 120
+      ? `${Math.round(seconds)} s old`
+      : `${Math.round(seconds / 60)} min old`;

@@ -3,7 +3,9 @@
 /** The lines of a status message's plan that can be edited: those of the current part that are not done yet. */
 export function editable(plan) {
   const next = plan.find((step) => step.status === "current") ?? plan.find((step) => step.status === "todo");
-  return next ? plan.filter((step) => step.subtask === next.subtask && (step.status === "current" || step.status === "todo")) : [];
+  return next
+    ? plan.filter((step) => step.subtask === next.subtask && (step.status === "current" || step.status === "todo"))
+    : [];
 }
 
 export class PlanDraft {

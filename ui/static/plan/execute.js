@@ -12,18 +12,39 @@ const TICK_MS = 100;
  * @type {[label: string, factor: number][]}
  */
 const SPEEDS = [
-  ["half speed", 0.5], ["real time", 1], ["2 × real time", 2], ["4 × real time", 4], ["as fast as it can", 0],
+  ["half speed", 0.5],
+  ["real time", 1],
+  ["2 × real time", 2],
+  ["4 × real time", 4],
+  ["as fast as it can", 0],
 ];
 const REAL_TIME = 1; // the stop beyond which only a simulation goes
 const TIPS = {
-  predict: "Look, and show the next step (P)", approve: "Carry the shown step out (Shift+A)", run: "Carry the steps out one after the other (Shift+R)",
-  pause: "Rest after the present step (U)", redo: "Predict this step again (N)", skip: "Go on with the step after this one (K)",
+  predict: "Look, and show the next step (P)",
+  approve: "Carry the shown step out (Shift+A)",
+  run: "Carry the steps out one after the other (Shift+R)",
+  pause: "Rest after the present step (U)",
+  redo: "Predict this step again (N)",
+  skip: "Go on with the step after this one (K)",
   rehearse: "Let the ghost go the way in the arm's twin, and say what its links would run into; nothing moves (W)",
-  undo: "Put everything back to before the last step, in simulation (Shift+Z)", home: "Move the arm to its resting pose (Shift+H)",
+  undo: "Put everything back to before the last step, in simulation (Shift+Z)",
+  home: "Move the arm to its resting pose (Shift+H)",
 };
-const KEYS = { p: "predict", A: "approve", R: "run", u: "pause", n: "redo", k: "skip", Z: "undo", w: "rehearse", H: "home" }; // what moves the arm needs Shift
+const KEYS = {
+  p: "predict",
+  A: "approve",
+  R: "run",
+  u: "pause",
+  n: "redo",
+  k: "skip",
+  Z: "undo",
+  w: "rehearse",
+  H: "home",
+}; // what moves the arm needs Shift
 
-export const SHORTCUTS = Object.values(KEYS).map((verb) => TIPS[verb].match(/(.*) \((.*)\)$/).slice(1)).map(([text, key]) => [key, text]);
+export const SHORTCUTS = Object.values(KEYS)
+  .map((verb) => TIPS[verb].match(/(.*) \((.*)\)$/).slice(1))
+  .map(([text, key]) => [key, text]);
 
 export class Execute {
   /** @param {import("../common/permit.js").Permit} permit */
@@ -32,7 +53,10 @@ export class Execute {
     this.checks = new Checks();
     window.__clap.command = (verb) => this.command(verb);
     $("c-speed").addEventListener("input", (event) => this.setSpeed(Number(event.target.value)));
-    $("c-approve-each").addEventListener("change", (event) => permit.send({ type: "approve-each", value: event.target.checked }) || this.showSwitch());
+    $("c-approve-each").addEventListener(
+      "change",
+      (event) => permit.send({ type: "approve-each", value: event.target.checked }) || this.showSwitch(),
+    );
     document.addEventListener("keydown", (event) => this.key(event));
     setInterval(() => this.tick(), TICK_MS);
     this.enable();
@@ -78,7 +102,10 @@ export class Execute {
     this.checks.show(message.verdict);
     if (message.speed !== this.speed) {
       this.speed = message.speed;
-      const stop = Math.max(0, SPEEDS.findIndex(([, value]) => value === message.speed));
+      const stop = Math.max(
+        0,
+        SPEEDS.findIndex(([, value]) => value === message.speed),
+      );
       $("c-speed").value = stop;
       this.showSpeed(SPEEDS[stop][0]);
     }
@@ -104,7 +131,8 @@ export class Execute {
     this.tick();
     if (this.permit.link.waiting) setText($("c-hint"), "You wait for a world of your own.");
     else if (this.permit.link.worldLost) setText($("c-hint"), "The world was lost. Another one is being started.");
-    else if (!this.permit.link.connected) setText($("c-hint"), "Not connected to the console. It tries again by itself.");
+    else if (!this.permit.link.connected)
+      setText($("c-hint"), "Not connected to the console. It tries again by itself.");
   }
 
   /**
@@ -123,6 +151,7 @@ export class Execute {
     this.permit.show($("c-speed"), "speed", "How fast the arm moves");
     const each = $("c-approve-each");
     each.disabled = !this.permit.link.ready || !this.permit.mine;
-    each.closest("label").title = "On: Run all waits for you before every motion. Off: it goes on wherever the checks allow it.";
+    each.closest("label").title =
+      "On: Run all waits for you before every motion. Off: it goes on wherever the checks allow it.";
   }
 }

@@ -10,7 +10,8 @@ export function explain(sentence, instruction, seen) {
 /** From: I do not know the words "rot" (did you mean not, red or put?), "xyz". */
 function unknownWords(sentence, instruction) {
   return [...sentence.matchAll(/"([^"]+)" \(did you mean ([^)]+)\?\)/g)].flatMap(([, word, near]) =>
-    near.split(/, | or /).map((known) => offer(word, known, instruction)));
+    near.split(/, | or /).map((known) => offer(word, known, instruction)),
+  );
 }
 
 /** From: There is no green block. The things seen of the same kind come first. */
@@ -20,12 +21,18 @@ function missingThings(sentence, instruction, seen) {
   const kind = missing.split(" ").pop();
   const things = seen.split(", ");
   const alike = things.filter((name) => name.endsWith(kind));
-  return (alike.length ? alike : things).filter(() => find(missing, instruction)).map((name) => offer(missing, name, instruction));
+  return (alike.length ? alike : things)
+    .filter(() => find(missing, instruction))
+    .map((name) => offer(missing, name, instruction));
 }
 
 const find = (words, text) => new RegExp(words.replace(/[^\w ]/g, "\\$&").replaceAll(" ", "\\s+"), "i").exec(text);
 
 function offer(wrong, right, instruction) {
   const found = find(wrong, instruction)?.[0] ?? wrong;
-  return { label: `${wrong} → ${right}`, text: instruction.replace(found, right), tip: `Write “${right}” in place of “${wrong}”` };
+  return {
+    label: `${wrong} → ${right}`,
+    text: instruction.replace(found, right),
+    tip: `Write “${right}” in place of “${wrong}”`,
+  };
 }

@@ -10,7 +10,10 @@ export class Instruction {
   /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit) {
     this.permit = permit;
-    this.history = new History((text) => this.use(text), () => this.box);
+    this.history = new History(
+      (text) => this.use(text),
+      () => this.box,
+    );
     window.__clap.plan = (text) => this.plan(text);
   }
 
@@ -43,17 +46,30 @@ export class Instruction {
 
   enable() {
     this.permit.show($("c-do-plan"), "plan", "Let the planner write the steps for this instruction");
-    $("c-do-plan").classList.toggle("c-next", !this.permit.allows("approve") && !this.permit.allows("predict") && this.permit.allows("plan"));
+    $("c-do-plan").classList.toggle(
+      "c-next",
+      !this.permit.allows("approve") && !this.permit.allows("predict") && this.permit.allows("plan"),
+    );
   }
 
   chips({ examples }) {
     const key = examples.join("\n");
     if (this.shown === key) return;
     this.shown = key;
-    $("c-chips").replaceChildren(...examples.map((text, k) => el("button", {
-      type: "button", class: k === 0 ? "c-chip c-own" : "c-chip",
-      title: k === 0 ? "This scene was set up for this instruction" : "Another thing to do on this table", onclick: () => this.use(text),
-    }, text)));
+    $("c-chips").replaceChildren(
+      ...examples.map((text, k) =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: k === 0 ? "c-chip c-own" : "c-chip",
+            title: k === 0 ? "This scene was set up for this instruction" : "Another thing to do on this table",
+            onclick: () => this.use(text),
+          },
+          text,
+        ),
+      ),
+    );
   }
 
   /** A failure of the instruction takes the examples' place until another one is given. */
@@ -68,12 +84,27 @@ export class Instruction {
     const offers = explain(about.sentence, instruction, seen);
     $("c-explain").replaceChildren(
       el("p", {}, el("b", {}, about.name === "instruction refused" ? "Refused. " : "Not understood. "), about.sentence),
-      el("div", { class: "c-chips" }, ...offers.map(({ label, text, tip }) =>
-        el("button", { type: "button", class: "c-chip", title: tip, onclick: () => this.use(text) }, label)),
-      el("button", { type: "button", class: "c-chip", title: "Show what can be said here", onclick: () => {
-        $("c-explain").hidden = true;
-        $("c-chips").hidden = false;
-      } }, "Examples")));
+      el(
+        "div",
+        { class: "c-chips" },
+        ...offers.map(({ label, text, tip }) =>
+          el("button", { type: "button", class: "c-chip", title: tip, onclick: () => this.use(text) }, label),
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "c-chip",
+            title: "Show what can be said here",
+            onclick: () => {
+              $("c-explain").hidden = true;
+              $("c-chips").hidden = false;
+            },
+          },
+          "Examples",
+        ),
+      ),
+    );
     setText($("c-explain-live"), `${about.sentence} ${about.next_move}`);
   }
 }

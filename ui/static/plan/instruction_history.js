@@ -6,7 +6,10 @@ import { memory } from "../common/storage.js";
 const KEY = "clap-instructions";
 const KEPT = 30;
 
-export const SHORTCUTS = [["↑ / ↓", "In the instruction: the ones before and after"], ["Enter", "In the instruction: plan"]];
+export const SHORTCUTS = [
+  ["↑ / ↓", "In the instruction: the ones before and after"],
+  ["Enter", "In the instruction: plan"],
+];
 
 export class History {
   constructor(use, box) {
@@ -40,7 +43,9 @@ export class History {
 
   enable() {
     this.button.disabled = this.texts.length === 0;
-    this.button.title = this.texts.length ? "Instructions given before (↑ and ↓ in the box)" : "No instruction was given yet";
+    this.button.title = this.texts.length
+      ? "Instructions given before (↑ and ↓ in the box)"
+      : "No instruction was given yet";
   }
 
   key(event) {
@@ -58,10 +63,25 @@ export class History {
     this.list.hidden = !wanted;
     this.button.setAttribute("aria-expanded", wanted);
     if (!wanted) return;
-    this.list.replaceChildren(...this.texts.map((text) => el("li", {}, el("button", { type: "button", onclick: () => {
-      this.open(false);
-      this.use(text);
-    } }, text))));
+    this.list.replaceChildren(
+      ...this.texts.map((text) =>
+        el(
+          "li",
+          {},
+          el(
+            "button",
+            {
+              type: "button",
+              onclick: () => {
+                this.open(false);
+                this.use(text);
+              },
+            },
+            text,
+          ),
+        ),
+      ),
+    );
     this.list.querySelector("button").focus();
   }
 

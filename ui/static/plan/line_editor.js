@@ -3,8 +3,12 @@
 import { el } from "../common/dom.js";
 import { iconButton } from "../common/permit.js";
 
-export const SHORTCUTS = [["Enter / F2", "Edit the step in focus; Enter again keeps it"], ["Alt+↑ / Alt+↓", "Move the step in focus"],
-  ["Insert", "New step after the one in focus"], ["Delete", "Delete the step in focus"]];
+export const SHORTCUTS = [
+  ["Enter / F2", "Edit the step in focus; Enter again keeps it"],
+  ["Alt+↑ / Alt+↓", "Move the step in focus"],
+  ["Insert", "New step after the one in focus"],
+  ["Delete", "Delete the step in focus"],
+];
 
 export class LineEditor {
   constructor(plan) {
@@ -25,18 +29,34 @@ export class LineEditor {
     const down = iconButton("↓", "Move down (Alt+↓)", () => this.move(at, at + 1));
     up.disabled = at === 0;
     down.disabled = at === last;
-    node.append(el("span", { class: "c-line-tools" }, up, down, iconButton("✎", "Edit the text (Enter)", () => this.begin(at)),
-      iconButton("+", "Insert a step after this one (Insert)", () => plan.insert(at + 1)),
-      canSkip ? iconButton("⇥", "Skip this step", () => plan.skip()) : null,
-      iconButton("✕", "Delete this step (Delete)", () => this.remove(at))));
+    node.append(
+      el(
+        "span",
+        { class: "c-line-tools" },
+        up,
+        down,
+        iconButton("✎", "Edit the text (Enter)", () => this.begin(at)),
+        iconButton("+", "Insert a step after this one (Insert)", () => plan.insert(at + 1)),
+        canSkip ? iconButton("⇥", "Skip this step", () => plan.skip()) : null,
+        iconButton("✕", "Delete this step (Delete)", () => this.remove(at)),
+      ),
+    );
     node.addEventListener("keydown", (event) => event.target === node && this.key(event, at));
     this.drag(node, at);
   }
 
   key(event, at) {
-    const act = event.altKey && event.key === "ArrowUp" ? () => this.move(at, at - 1)
-      : event.altKey && event.key === "ArrowDown" ? () => this.move(at, at + 1)
-      : { Enter: () => this.begin(at), F2: () => this.begin(at), Delete: () => this.remove(at), Insert: () => this.plan.insert(at + 1) }[event.key];
+    const act =
+      event.altKey && event.key === "ArrowUp"
+        ? () => this.move(at, at - 1)
+        : event.altKey && event.key === "ArrowDown"
+          ? () => this.move(at, at + 1)
+          : {
+              Enter: () => this.begin(at),
+              F2: () => this.begin(at),
+              Delete: () => this.remove(at),
+              Insert: () => this.plan.insert(at + 1),
+            }[event.key];
     if (!act) return;
     event.preventDefault();
     act();
@@ -63,8 +83,16 @@ export class LineEditor {
     this.open = true;
     node.draggable = false;
     const former = this.plan.lines[at].text;
-    const box = el("input", { type: "text", class: "c-step-box", value: former.replace(/^the robot /, ""), maxlength: 200,
-      "aria-label": `Text of step ${at + 1}`, placeholder: "what the robot does, such as “lifts the red block”", autocomplete: "off", spellcheck: "false" });
+    const box = el("input", {
+      type: "text",
+      class: "c-step-box",
+      value: former.replace(/^the robot /, ""),
+      maxlength: 200,
+      "aria-label": `Text of step ${at + 1}`,
+      placeholder: "what the robot does, such as “lifts the red block”",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     node.querySelector(".c-step-text").replaceChildren(box);
     const end = (keep) => {
       if (!this.open) return;
@@ -81,7 +109,11 @@ export class LineEditor {
       event.preventDefault();
       end(true);
     });
-    addEventListener("keydown", (event) => event.key === "Escape" && end(false), { capture: true, once: false, signal: leaving(box) });
+    addEventListener("keydown", (event) => event.key === "Escape" && end(false), {
+      capture: true,
+      once: false,
+      signal: leaving(box),
+    });
     box.addEventListener("blur", () => end(true));
     box.focus();
     box.select();

@@ -28,7 +28,9 @@ export class Plan {
 
   /** The lines that can be edited, as they are shown. */
   get lines() {
-    return this.draft?.lines ?? editable(this.message.plan).map((step) => ({ text: step.text, own: step.by === "human" }));
+    return (
+      this.draft?.lines ?? editable(this.message.plan).map((step) => ({ text: step.text, own: step.by === "human" }))
+    );
   }
 
   /** @param {Protocol.Status} message */
@@ -40,7 +42,13 @@ export class Plan {
     followWriting(message);
     this.follow(editable(message.plan));
     this.enable();
-    const shown = JSON.stringify([message.plan, message.prediction, message.verdict, message.state, this.permit.allows("edit-plan")]);
+    const shown = JSON.stringify([
+      message.plan,
+      message.prediction,
+      message.verdict,
+      message.state,
+      this.permit.allows("edit-plan"),
+    ]);
     if (shown !== this.shown && !this.editor.open) this.draw();
     this.shown = shown;
   }
@@ -72,33 +80,50 @@ export class Plan {
     if (seen === null || key === this.seenShown) return;
     this.seenShown = key;
     const isRelevant = relevance({ instruction, plan });
-    $("c-seen").replaceChildren("I see ", ...seen.split(", ").flatMap((name, k) =>
-      [k ? " · " : "", el("span", { class: isRelevant(name) ? "c-seen-task" : "" }, name)]));
+    $("c-seen").replaceChildren(
+      "I see ",
+      ...seen
+        .split(", ")
+        .flatMap((name, k) => [k ? " · " : "", el("span", { class: isRelevant(name) ? "c-seen-task" : "" }, name)]),
+    );
   }
 
   enable() {
-    this.permit.show($("c-plan-replan"), "replan", "Ask the planner again for the steps from here on; your edits are dropped");
+    this.permit.show(
+      $("c-plan-replan"),
+      "replan",
+      "Ask the planner again for the steps from here on; your edits are dropped",
+    );
     this.permit.show($("c-plan-add"), "edit-plan", "Add a step at the end");
     this.permit.show($("c-plan-use"), "edit-plan", "Replace the steps to come by these");
     $("c-plan-draft").hidden = !this.draft;
     $("c-plan-undo").disabled = !this.draft?.history.length;
     $("c-plan-use").disabled ||= !this.draft?.changed || !this.draft?.lines.length;
-    if (this.draft && !this.draft.lines.length) $("c-plan-use").title = "A plan needs at least one step: skip steps that are not wanted.";
+    if (this.draft && !this.draft.lines.length)
+      $("c-plan-use").title = "A plan needs at least one step: skip steps that are not wanted.";
   }
 
   draw() {
     const { plan, state } = this.message;
     $("c-plan-empty").hidden = plan.length > 0 || this.draft !== null;
-    setText($("c-plan-empty"), state === "planning" ? "The planner is writing a plan …"
-      : this.permit.allows("edit-plan") ? "The policy has no plan for this. To show it how, write the steps yourself: + Step."
-      : "No plan yet. Type an instruction above, or click an example, then press Plan.");
+    setText(
+      $("c-plan-empty"),
+      state === "planning"
+        ? "The planner is writing a plan …"
+        : this.permit.allows("edit-plan")
+          ? "The policy has no plan for this. To show it how, write the steps yourself: + Step."
+          : "No plan yet. Type an instruction above, or click an example, then press Plan.",
+    );
     const open = new Set(editable(plan));
     const items = [];
-    const toCome = (k, first) => this.lines.forEach((line, at) =>
-      items.push(this.line({ ...line, status: at === 0 ? first : "todo", unsent: Boolean(this.draft) }, k + at, at)));
+    const toCome = (k, first) =>
+      this.lines.forEach((line, at) =>
+        items.push(this.line({ ...line, status: at === 0 ? first : "todo", unsent: Boolean(this.draft) }, k + at, at)),
+      );
     let drawn = false;
     plan.forEach((step, k) => {
-      if (k > 0 && step.subtask !== plan[k - 1].subtask) items.push(el("li", { class: "c-subtask", "aria-hidden": "true" }, `then, part ${step.subtask + 1}`));
+      if (k > 0 && step.subtask !== plan[k - 1].subtask)
+        items.push(el("li", { class: "c-subtask", "aria-hidden": "true" }, `then, part ${step.subtask + 1}`));
       if (!open.has(step)) items.push(this.line(step, k, -1));
       else if (!drawn) {
         toCome(k, step.status);
@@ -118,12 +143,24 @@ export class Plan {
     const proposed = current && prediction?.step === step.text ? prediction : null;
     const own = step.own ?? step.by === "human";
     const text = el("span", { class: "c-step-words" }, capital(step.text));
-    const node = el("li", { class: `c-step c-${step.status}`, "aria-current": current && "step", "data-at": at },
-      el("span", { class: "c-mark", role: "img", "aria-label": NAMES[step.status] }, MARKS[step.status] ?? String(k + 1)),
+    const node = el(
+      "li",
+      { class: `c-step c-${step.status}`, "aria-current": current && "step", "data-at": at },
+      el(
+        "span",
+        { class: "c-mark", role: "img", "aria-label": NAMES[step.status] },
+        MARKS[step.status] ?? String(k + 1),
+      ),
       el("div", { class: "c-step-text" }, text, proposed && proposal(proposed)),
       own && el("span", { class: "c-own-tag", title: "You wrote this step or moved it" }, "yours"),
-      el("span", { class: "c-step-state" }, current && state === "moving" ? "moving" : current || at >= 0 ? "" : NAMES[step.status]));
-    if (at >= 0 && this.permit.allows("edit-plan")) this.editor.equip(node, text, at, current && this.permit.allows("skip"));
+      el(
+        "span",
+        { class: "c-step-state" },
+        current && state === "moving" ? "moving" : current || at >= 0 ? "" : NAMES[step.status],
+      ),
+    );
+    if (at >= 0 && this.permit.allows("edit-plan"))
+      this.editor.equip(node, text, at, current && this.permit.allows("skip"));
     return node;
   }
 
@@ -170,10 +207,19 @@ export class Plan {
   }
 }
 
-const proposal = ({ keypoint, action, source }) => el("div", { class: "c-proposal" },
-  el("code", { title: "The keypoint, in the world frame" }, metres(keypoint)),
-  el("span", {}, ` · gripper ${action.gripper_open ? "open" : "closed"} at the end`),
-  source.startsWith("human") && el("span", { class: "c-own-tag", title: "You corrected this pose" }, source === "human" ? "pose yours" : "keypoint yours"));
+const proposal = ({ keypoint, action, source }) =>
+  el(
+    "div",
+    { class: "c-proposal" },
+    el("code", { title: "The keypoint, in the world frame" }, metres(keypoint)),
+    el("span", {}, ` · gripper ${action.gripper_open ? "open" : "closed"} at the end`),
+    source.startsWith("human") &&
+      el(
+        "span",
+        { class: "c-own-tag", title: "You corrected this pose" },
+        source === "human" ? "pose yours" : "keypoint yours",
+      ),
+  );
 
 /** "the robot grasps the red block" reads as "Grasps the red block": every step has the same subject. */
 function capital(text) {

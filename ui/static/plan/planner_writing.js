@@ -2,14 +2,20 @@
 
 import { setText } from "../common/dom.js";
 
-const ROUNDS = { look: "Looking: what is on the table", plan: "Round 1: instruction to plan", reason: "Round 2: views to step and keypoint" };
+const ROUNDS = {
+  look: "Looking: what is on the table",
+  plan: "Round 1: instruction to plan",
+  reason: "Round 2: views to step and keypoint",
+};
 const LINGER_MS = 900; // long enough to be read where a round takes a blink
 
 let former = {};
 let shownUntil = 0;
 
 export function followWriting({ texts, state }) {
-  const grown = Object.keys(ROUNDS).filter((round) => texts[round] && texts[round] !== former[round]).pop();
+  const grown = Object.keys(ROUNDS)
+    .filter((round) => texts[round] && texts[round] !== former[round])
+    .pop();
   former = { ...texts };
   const card = document.getElementById("c-writing");
   if (grown) {

@@ -19,7 +19,10 @@ export class Setup {
   reset() {
     const variation = $("c-variation").value;
     this.permit.send({
-      type: "reset", task: $("c-task").value, seed: Number($("c-seed").value), condition: $("c-condition").value,
+      type: "reset",
+      task: $("c-task").value,
+      seed: Number($("c-seed").value),
+      condition: $("c-condition").value,
       variation: variation === "" ? null : Number(variation),
     });
   }
@@ -35,9 +38,15 @@ export class Setup {
   /** @param {Protocol.PolicyChoice[]} policies */
   choices(policies) {
     const chosen = $("c-policy").value;
-    $("c-policy").replaceChildren(...policies.map((policy) =>
-      el("option", { value: policy.name, disabled: Boolean(policy.missing), title: policy.missing || null },
-        policy.missing ? `${policy.name} – not available` : policy.name)));
+    $("c-policy").replaceChildren(
+      ...policies.map((policy) =>
+        el(
+          "option",
+          { value: policy.name, disabled: Boolean(policy.missing), title: policy.missing || null },
+          policy.missing ? `${policy.name} – not available` : policy.name,
+        ),
+      ),
+    );
     if (chosen) $("c-policy").value = chosen;
   }
 
@@ -50,8 +59,14 @@ export class Setup {
       ["Trained on", tasks.filter((task) => task.trained)],
       ["Never trained on", tasks.filter((task) => !task.trained)],
     ];
-    $("c-task").replaceChildren(...groups.filter(([, group]) => group.length).map(([label, group]) => el("optgroup", { label }, group.map(option))));
-    $("c-condition").replaceChildren(...conditions.map((name) => el("option", { value: name }, name === "none" ? "as trained" : name)));
+    $("c-task").replaceChildren(
+      ...groups
+        .filter(([, group]) => group.length)
+        .map(([label, group]) => el("optgroup", { label }, group.map(option))),
+    );
+    $("c-condition").replaceChildren(
+      ...conditions.map((name) => el("option", { value: name }, name === "none" ? "as trained" : name)),
+    );
     this.choices(policies);
     this.followed = {};
     this.offered = undefined;
@@ -62,8 +77,12 @@ export class Setup {
     const task = this.tasks?.find((entry) => entry.key === $("c-task").value);
     if (task && this.offered === task.key) return; // keep what was chosen for this task
     this.offered = task?.key;
-    $("c-variation").replaceChildren(el("option", { value: "" }, "auto"),
-      ...Array.from({ length: task?.variations ?? 0 }, (_, k) => el("option", { value: k }, `${k + 1}/${task.variations}`)));
+    $("c-variation").replaceChildren(
+      el("option", { value: "" }, "auto"),
+      ...Array.from({ length: task?.variations ?? 0 }, (_, k) =>
+        el("option", { value: k }, `${k + 1}/${task.variations}`),
+      ),
+    );
   }
 
   /** @param {Protocol.Status} message */

@@ -27,7 +27,8 @@ export class ReviewCommands {
     const { link, mine, operator, latest, state } = this.permit;
     if (!link.connected) return "Not connected to the console.";
     if (link.worldLost || !latest) return "The world is being started.";
-    if (!mine) return operator ? `You are watching; ${operator.name} operates.` : "You are watching. Take control first.";
+    if (!mine)
+      return operator ? `You are watching; ${operator.name} operates.` : "You are watching. Take control first.";
     if (set === "sample") return "The sample cannot be changed.";
     if (this.recorder?.state === "off") return this.recorder.sentence;
     if (this.recorder?.state === "opening") return "The recordings are being opened.";
@@ -39,7 +40,11 @@ export class ReviewCommands {
   /** Why nothing can be replayed now. */
   whyNoReplay() {
     const why = this.why();
-    return why === this.recorder?.sentence || !why ? (this.permit.busy ? `Not while it is ${this.permit.state}.` : "") : why;
+    return why === this.recorder?.sentence || !why
+      ? this.permit.busy
+        ? `Not while it is ${this.permit.state}.`
+        : ""
+      : why;
   }
 
   /**
@@ -48,7 +53,8 @@ export class ReviewCommands {
    */
   send(type, fields = {}, { quiet = false } = {}) {
     const id = this.next++;
-    if (!this.permit.link.send({ type, id, ...fields })) return Promise.resolve(this.tell({ ok: false, sentence: "Not connected to the console.", made: [] }));
+    if (!this.permit.link.send({ type, id, ...fields }))
+      return Promise.resolve(this.tell({ ok: false, sentence: "Not connected to the console.", made: [] }));
     return new Promise((resolve) => {
       const timer = this.giveUp(id, PATIENCE_MS);
       this.waiting.set(id, (answer) => {
@@ -61,11 +67,19 @@ export class ReviewCommands {
 
   /** Count the command of this number as failed if it is not answered within so many milliseconds. */
   giveUp(id, within) {
-    return setTimeout(() => this.waiting.has(id) && this.answered({ id, ok: false, made: [], sentence: "There was no answer. Look whether it was done." }), within);
+    return setTimeout(
+      () =>
+        this.waiting.has(id) &&
+        this.answered({ id, ok: false, made: [], sentence: "There was no answer. Look whether it was done." }),
+      within,
+    );
   }
 
   tell(answer) {
-    toast(answer.sentence, { tone: answer.ok ? "info" : "bad", actions: answer.undo ? [["Undo", () => this.send("demo-undo")]] : [] });
+    toast(answer.sentence, {
+      tone: answer.ok ? "info" : "bad",
+      actions: answer.undo ? [["Undo", () => this.send("demo-undo")]] : [],
+    });
     return answer;
   }
 

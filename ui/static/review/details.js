@@ -8,9 +8,31 @@ const sourceAt = ({ sources }, frame) => sources.findLast(([start]) => start <= 
 
 /** The remarks of the quality checks; each leads to the first frame that it is about. */
 export function findings({ findings: found }, go) {
-  if (!found.length) return [el("p", { class: "r-good" }, "✓ The checks found nothing to remark: keyframes, jerk, old images, missing frames, joint limits, workspace.")];
-  return [el("ul", { class: "r-findings" }, ...found.map(({ name, sentence, frames }) => el("li", {}, el("b", {}, `⚠ ${name[0].toUpperCase()}${name.slice(1)}`), el("span", {}, sentence),
-    frames.length ? el("button", { type: "button", class: "c-mini", onclick: () => go(frames[0]) }, `Show frame ${frames[0]}`) : null)))];
+  if (!found.length)
+    return [
+      el(
+        "p",
+        { class: "r-good" },
+        "✓ The checks found nothing to remark: keyframes, jerk, old images, missing frames, joint limits, workspace.",
+      ),
+    ];
+  return [
+    el(
+      "ul",
+      { class: "r-findings" },
+      ...found.map(({ name, sentence, frames }) =>
+        el(
+          "li",
+          {},
+          el("b", {}, `⚠ ${name[0].toUpperCase()}${name.slice(1)}`),
+          el("span", {}, sentence),
+          frames.length
+            ? el("button", { type: "button", class: "c-mini", onclick: () => go(frames[0]) }, `Show frame ${frames[0]}`)
+            : null,
+        ),
+      ),
+    ),
+  ];
 }
 
 /**
@@ -19,15 +41,44 @@ export function findings({ findings: found }, go) {
  */
 export function keyframeLines(detail, go, tools = () => []) {
   if (!detail.keyframes.length) return [el("p", { class: "c-dim" }, "There is no keyframe yet.")];
-  return [el("ol", { class: "r-keyframes" }, ...detail.keyframes.map((frame, k) => el("li", { "data-frame": frame, "data-source": sourceAt(detail, frame) },
-    el("button", { type: "button", class: "r-keyframe", title: `Go to frame ${frame}`, onclick: () => go(frame) },
-      el("b", {}, k + 1), el("span", { class: "r-when" }, clock(detail.time[frame])), el("span", { class: "r-step" }, stepAt(detail, frame) || "no step text")), ...tools(frame, k))))];
+  return [
+    el(
+      "ol",
+      { class: "r-keyframes" },
+      ...detail.keyframes.map((frame, k) =>
+        el(
+          "li",
+          { "data-frame": frame, "data-source": sourceAt(detail, frame) },
+          el(
+            "button",
+            { type: "button", class: "r-keyframe", title: `Go to frame ${frame}`, onclick: () => go(frame) },
+            el("b", {}, k + 1),
+            el("span", { class: "r-when" }, clock(detail.time[frame])),
+            el("span", { class: "r-step" }, stepAt(detail, frame) || "no step text"),
+          ),
+          ...tools(frame, k),
+        ),
+      ),
+    ),
+  ];
 }
 
 /** Everything else, as facts. */
 export function about(detail) {
-  const facts = [["Recorded", new Date(detail.recorded * 1000).toLocaleString()], ["By", detail.operator || "–"], ["Policy", detail.policy || "–"], ["World", detail.world || "–"],
-    ["Scene", detail.seed === null ? "no seed" : `${detail.task_key}, seed ${detail.seed}`], ["Rate", `${detail.rate.toFixed(1)} of ${detail.fps} frames a second`],
-    ["Dropped", count(detail.dropped, "frame")], ["Cameras", detail.cameras.length], ["Name", detail.id]];
-  return el("dl", { class: "c-facts r-facts" }, ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  const facts = [
+    ["Recorded", new Date(detail.recorded * 1000).toLocaleString()],
+    ["By", detail.operator || "–"],
+    ["Policy", detail.policy || "–"],
+    ["World", detail.world || "–"],
+    ["Scene", detail.seed === null ? "no seed" : `${detail.task_key}, seed ${detail.seed}`],
+    ["Rate", `${detail.rate.toFixed(1)} of ${detail.fps} frames a second`],
+    ["Dropped", count(detail.dropped, "frame")],
+    ["Cameras", detail.cameras.length],
+    ["Name", detail.id],
+  ];
+  return el(
+    "dl",
+    { class: "c-facts r-facts" },
+    ...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+  );
 }

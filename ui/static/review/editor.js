@@ -10,14 +10,19 @@ import { ReviewTransfer } from "./transfer.js";
 import { ReviewTrash } from "./trash.js";
 import { count } from "./text.js";
 
-const button = (id, text, title, onclick) => el("button", { type: "button", class: "c-small", id, title, onclick }, text);
+const button = (id, text, title, onclick) =>
+  el("button", { type: "button", class: "c-small", id, title, onclick }, text);
 
 export class ReviewEditor {
   /** @param {import("../common/permit.js").Permit} permit */
   constructor(permit, settled) {
     this.commands = new ReviewCommands(permit, settled);
     const send = (type, fields) => this.send(type, fields);
-    this.parts = { trash: new ReviewTrash(send), keyframes: new ReviewKeyframes(send), labels: new ReviewLabels((values) => this.send("demo-label", { episode: this.entry.id, ...values })) };
+    this.parts = {
+      trash: new ReviewTrash(send),
+      keyframes: new ReviewKeyframes(send),
+      labels: new ReviewLabels((values) => this.send("demo-label", { episode: this.entry.id, ...values })),
+    };
     this.transfer = new ReviewTransfer(permit, this.commands);
     this.trash = this.parts.trash.node;
     this.labels = this.parts.labels.node;
@@ -25,32 +30,73 @@ export class ReviewEditor {
     this.made = new Map(); // id -> what was made of it
     this.ids = [];
     this.undo = button("r-undo", "Undo", "", () => this.send("demo-undo"));
-    this.deleteChosen = button("r-delete-chosen", "Delete", "Move the chosen demonstrations to the trash", () => this.send("demo-delete", { episodes: this.ids }));
-    this.sample = button("r-show-sample", "Show the sample", "Look at the takes that ship with the console", () => this.toggleSample());
+    this.deleteChosen = button("r-delete-chosen", "Delete", "Move the chosen demonstrations to the trash", () =>
+      this.send("demo-delete", { episodes: this.ids }),
+    );
+    this.sample = button("r-show-sample", "Show the sample", "Look at the takes that ship with the console", () =>
+      this.toggleSample(),
+    );
     this.copySample = button("r-copy-sample", "Copy them into the recordings", "", () => this.send("demo-copy-sample"));
-    this.setTools = el("div", { class: "r-tools", role: "group", "aria-label": "What to do with demonstrations" }, this.undo, this.deleteChosen, ...this.transfer.buttons, this.sample);
-    this.trimStart = button("r-trim-start", "Keep from here on", "Trim: the frames before this one go", () => this.send("demo-trim", { episode: this.entry.id, start: this.cursor(), stop: this.detail.frames }));
-    this.trimStop = button("r-trim-stop", "Keep up to here", "Trim: the frames after this one go", () => this.send("demo-trim", { episode: this.entry.id, start: 0, stop: this.cursor() + 1 }));
-    this.split = button("r-split", "Split here", "Make two demonstrations, the second from this frame on", () => this.send("demo-split", { episode: this.entry.id, frame: this.cursor() }));
-    this.remove = button("r-delete", "Delete", "Move it to the trash", () => this.send("demo-delete", { episodes: [this.entry.id] }));
+    this.setTools = el(
+      "div",
+      { class: "r-tools", role: "group", "aria-label": "What to do with demonstrations" },
+      this.undo,
+      this.deleteChosen,
+      ...this.transfer.buttons,
+      this.sample,
+    );
+    this.trimStart = button("r-trim-start", "Keep from here on", "Trim: the frames before this one go", () =>
+      this.send("demo-trim", { episode: this.entry.id, start: this.cursor(), stop: this.detail.frames }),
+    );
+    this.trimStop = button("r-trim-stop", "Keep up to here", "Trim: the frames after this one go", () =>
+      this.send("demo-trim", { episode: this.entry.id, start: 0, stop: this.cursor() + 1 }),
+    );
+    this.split = button("r-split", "Split here", "Make two demonstrations, the second from this frame on", () =>
+      this.send("demo-split", { episode: this.entry.id, frame: this.cursor() }),
+    );
+    this.remove = button("r-delete", "Delete", "Move it to the trash", () =>
+      this.send("demo-delete", { episodes: [this.entry.id] }),
+    );
     this.replay = button("r-replay", "Replay keyframes", "", () => this.beginReplay(false));
     this.replayAll = button("r-replay-all", "Replay every frame", "", () => this.beginReplay(true));
     this.replayNote = el("p", { class: "r-replay", id: "r-replay-note", role: "status", hidden: true });
-    this.actions = el("div", { class: "r-actions" }, el("div", { class: "r-tools", role: "group", "aria-label": "What to do with this demonstration" }, this.replay, this.replayAll, this.trimStart, this.trimStop, this.split, this.remove,
-      this.transfer.exportOne(() => this.entry && [this.entry.id], () => this.set)), this.replayNote);
+    this.actions = el(
+      "div",
+      { class: "r-actions" },
+      el(
+        "div",
+        { class: "r-tools", role: "group", "aria-label": "What to do with this demonstration" },
+        this.replay,
+        this.replayAll,
+        this.trimStart,
+        this.trimStop,
+        this.split,
+        this.remove,
+        this.transfer.exportOne(
+          () => this.entry && [this.entry.id],
+          () => this.set,
+        ),
+      ),
+      this.replayNote,
+    );
   }
 
   async send(type, fields) {
     const before = this.entry?.id;
     const answer = await this.commands.send(type, fields);
-    if (answer.ok && before && answer.made.length && (type === "demo-trim" || type === "demo-split")) this.made.set(before, answer.made[0]);
+    if (answer.ok && before && answer.made.length && (type === "demo-trim" || type === "demo-split"))
+      this.made.set(before, answer.made[0]);
     if (answer.ok && type === "demo-undo") this.made.clear();
     return answer;
   }
 
   async beginReplay(everyFrame) {
     const { id } = this.entry;
-    const answer = await this.commands.send("demo-replay", { episode: id, set: this.set, every_frame: everyFrame }, { quiet: true });
+    const answer = await this.commands.send(
+      "demo-replay",
+      { episode: id, set: this.set, every_frame: everyFrame },
+      { quiet: true },
+    );
     if (!answer.ok) this.replayed({ state: "failed", sentence: answer.sentence, episode: id });
   }
 
@@ -84,7 +130,10 @@ export class ReviewEditor {
     this.replayNote.hidden = !shown;
     this.replayNote.dataset.state = shown ? replay.state : "";
     if (!shown) return;
-    this.replayNote.replaceChildren(el("span", {}, replay.sentence), button("", "Watch on Operate", "", () => showPanel("operate")));
+    this.replayNote.replaceChildren(
+      el("span", {}, replay.sentence),
+      button("", "Watch on Operate", "", () => showPanel("operate")),
+    );
   }
 
   // What is shown
@@ -93,7 +142,7 @@ export class ReviewEditor {
     this.ids = ids;
     this.toggleSample = toggleSample;
     this.listedSet = set;
-    this.parts.trash.show(set === "recordings" ? sets.recordings?.trash ?? [] : [], this.commands.why());
+    this.parts.trash.show(set === "recordings" ? (sets.recordings?.trash ?? []) : [], this.commands.why());
     this.deleteChosen.hidden = ids.length === 0 || set === "sample";
     this.deleteChosen.textContent = `Delete ${count(ids.length, "demonstration")}`;
     this.sample.hidden = set === "sample" || !sets.sample?.episodes.length || !sets.recordings?.episodes.length;
@@ -138,8 +187,10 @@ export class ReviewEditor {
     this.remove.disabled = here !== "";
     const noReplay = this.commands.whyNoReplay();
     this.replay.disabled = this.replayAll.disabled = noReplay !== "";
-    this.replay.title = noReplay || "Set the scene up as it was, and carry the keyframes out again; the world judges the end";
-    this.replayAll.title = noReplay || "Set the scene up as it was, and drive the arm through all that was recorded, at driving pace";
+    this.replay.title =
+      noReplay || "Set the scene up as it was, and carry the keyframes out again; the world judges the end";
+    this.replayAll.title =
+      noReplay || "Set the scene up as it was, and drive the arm through all that was recorded, at driving pace";
     this.refreshCuts(here);
   }
 

@@ -28,15 +28,46 @@ export class ReviewEpisode {
     this.keyframes = el("div");
     this.remarks = el("div");
     this.about = el("div");
-    const section = (title, ...content) => el("section", { class: "c-section", "aria-label": title }, el("h3", {}, title), ...content);
-    this.node = el("article", { class: "r-episode", "aria-labelledby": "r-title", hidden: true },
-      el("header", { class: "r-head" }, el("button", { type: "button", class: "c-small", id: "r-back", onclick: back }, "← All demonstrations"), this.title, this.chips, editor.actions),
+    const section = (title, ...content) =>
+      el("section", { class: "c-section", "aria-label": title }, el("h3", {}, title), ...content);
+    this.node = el(
+      "article",
+      { class: "r-episode", "aria-labelledby": "r-title", hidden: true },
+      el(
+        "header",
+        { class: "r-head" },
+        el("button", { type: "button", class: "c-small", id: "r-back", onclick: back }, "← All demonstrations"),
+        this.title,
+        this.chips,
+        editor.actions,
+      ),
       this.problem,
-      el("div", { class: "r-columns" },
-        el("div", { class: "r-left" }, this.pictures.node, this.timeline.node, this.charts.node, section("Checks", this.remarks)),
-        el("div", { class: "r-right" }, el("div", { class: "r-sights" }, this.scene.host, this.pictures.camera),
-          el("section", { class: "c-section", "aria-label": "Keyframes and steps" }, el("div", { class: "r-section-head" }, el("h3", {}, "Keyframes and steps"), editor.keyframeTools), this.keyframes),
-          section("Labels", editor.labels), section("About", this.about))));
+      el(
+        "div",
+        { class: "r-columns" },
+        el(
+          "div",
+          { class: "r-left" },
+          this.pictures.node,
+          this.timeline.node,
+          this.charts.node,
+          section("Checks", this.remarks),
+        ),
+        el(
+          "div",
+          { class: "r-right" },
+          el("div", { class: "r-sights" }, this.scene.host, this.pictures.camera),
+          el(
+            "section",
+            { class: "c-section", "aria-label": "Keyframes and steps" },
+            el("div", { class: "r-section-head" }, el("h3", {}, "Keyframes and steps"), editor.keyframeTools),
+            this.keyframes,
+          ),
+          section("Labels", editor.labels),
+          section("About", this.about),
+        ),
+      ),
+    );
     addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -48,7 +79,7 @@ export class ReviewEpisode {
   async open(set, entry) {
     const same = this.detail?.id === entry.id;
     if (!same) this.detail = null;
-    const cursor = same ? this.player?.cursor ?? 0 : 0;
+    const cursor = same ? (this.player?.cursor ?? 0) : 0;
     this.set = set;
     this.entry = entry;
     this.node.hidden = false;
@@ -69,12 +100,20 @@ export class ReviewEpisode {
     this.player?.close();
     this.problem.hidden = true;
     this.player = new ReviewPlayer({
-      detail, fetchFrame: (frame) => this.store.frame(set, entry, frame), moved: (frame) => this.moved(frame), pictured: (header) => this.pictured(header),
-      played: (on) => this.timeline.play(on), failed: (sentence) => this.fail(sentence),
+      detail,
+      fetchFrame: (frame) => this.store.frame(set, entry, frame),
+      moved: (frame) => this.moved(frame),
+      pictured: (header) => this.pictured(header),
+      played: (on) => this.timeline.play(on),
+      failed: (sentence) => this.fail(sentence),
     });
     if (!same) this.pictures.open(detail.cameras);
     setText(this.title, detail.task);
-    this.chips.replaceChildren(outcomeChip(detail.outcome), sourceChip(detail.source), set === "sample" ? el("span", { class: "r-chip" }, "sample, read only") : "");
+    this.chips.replaceChildren(
+      outcomeChip(detail.outcome),
+      sourceChip(detail.source),
+      set === "sample" ? el("span", { class: "r-chip" }, "sample, read only") : "",
+    );
     this.timeline.open(detail);
     this.timeline.play(false);
     this.charts.open(detail);
@@ -108,7 +147,8 @@ export class ReviewEpisode {
     this.scene.pose(detail.poses[frame], detail.gripper[frame]);
     this.pictures.pose(detail.poses[frame].slice(0, 3));
     const current = detail.keyframes.find((keyframe) => keyframe >= frame);
-    for (const line of this.keyframes.querySelectorAll("[data-frame]")) line.classList.toggle("r-here", Number(line.dataset.frame) === current);
+    for (const line of this.keyframes.querySelectorAll("[data-frame]"))
+      line.classList.toggle("r-here", Number(line.dataset.frame) === current);
     this.editor.moved(frame);
     window.__clap.review = { frame, id: detail.id, shown: this.player.shown };
   }
@@ -120,13 +160,35 @@ export class ReviewEpisode {
   }
 
   key(event) {
-    if (!this.isOpen || !this.detail || document.body.dataset.panel !== "demonstrations" || writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("[role=dialog]")) return;
+    if (
+      !this.isOpen ||
+      !this.detail ||
+      document.body.dataset.panel !== "demonstrations" ||
+      writing(event.target) ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      document.querySelector("[role=dialog]")
+    )
+      return;
     if (event.target.closest?.("[role=tablist], select, canvas")) return;
-    const act = { ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ArrowUp: ["toKeyframe", -1], ArrowDown: ["toKeyframe", 1], Home: ["step", -1e9], End: ["step", 1e9], p: ["toggle"] }[event.key];
+    const act = {
+      ArrowLeft: ["step", -1],
+      ArrowRight: ["step", 1],
+      ArrowUp: ["toKeyframe", -1],
+      ArrowDown: ["toKeyframe", 1],
+      Home: ["step", -1e9],
+      End: ["step", 1e9],
+      p: ["toggle"],
+    }[event.key];
     if (!act) return;
     event.preventDefault();
     this.act(...act);
   }
 }
 
-export const SHORTCUTS = [["← / →", "Demonstrations: a frame back or on"], ["↑ / ↓", "Demonstrations: to the keyframe before or after"], ["P", "Demonstrations: play or pause"]];
+export const SHORTCUTS = [
+  ["← / →", "Demonstrations: a frame back or on"],
+  ["↑ / ↓", "Demonstrations: to the keyframe before or after"],
+  ["P", "Demonstrations: play or pause"],
+];

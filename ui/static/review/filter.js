@@ -7,9 +7,21 @@ const ALL = "";
 
 export class ReviewFilter {
   constructor(changed) {
-    this.words = el("input", { type: "search", id: "r-search", placeholder: "Search task, notes, operator", "aria-label": "Search demonstrations", autocomplete: "off", oninput: changed });
-    this.selects = Object.fromEntries([["task", "Task"], ["outcome", "Success"], ["source", "Source"]].map(([key, label]) =>
-      [key, el("select", { id: `r-${key}`, "aria-label": label, onchange: changed })]));
+    this.words = el("input", {
+      type: "search",
+      id: "r-search",
+      placeholder: "Search task, notes, operator",
+      "aria-label": "Search demonstrations",
+      autocomplete: "off",
+      oninput: changed,
+    });
+    this.selects = Object.fromEntries(
+      [
+        ["task", "Task"],
+        ["outcome", "Success"],
+        ["source", "Source"],
+      ].map(([key, label]) => [key, el("select", { id: `r-${key}`, "aria-label": label, onchange: changed })]),
+    );
     this.node = el("div", { class: "r-filter", role: "search" }, this.words, ...Object.values(this.selects));
   }
 
@@ -24,7 +36,12 @@ export class ReviewFilter {
     const select = this.selects[key];
     const counts = new Map();
     for (const entry of entries) counts.set(entry[key], (counts.get(entry[key]) ?? 0) + 1);
-    const options = [[ALL, `${all} (${entries.length})`], ...[...counts].sort(([a], [b]) => a.localeCompare(b)).map(([value, number]) => [value, `${label(value)} (${number})`])];
+    const options = [
+      [ALL, `${all} (${entries.length})`],
+      ...[...counts]
+        .sort(([a], [b]) => a.localeCompare(b))
+        .map(([value, number]) => [value, `${label(value)} (${number})`]),
+    ];
     const shown = JSON.stringify(options);
     if (shown === select.dataset.shown) return;
     const chosen = select.value;
@@ -44,7 +61,12 @@ export class ReviewFilter {
 
   chosen(entries) {
     const words = this.words.value.toLowerCase().split(/\s+/).filter(Boolean);
-    return entries.filter((entry) => Object.entries(this.selects).every(([key, { value }]) => value === ALL || entry[key] === value)
-      && words.every((word) => `${entry.task} ${entry.notes} ${entry.operator} ${entry.policy} ${entry.id}`.toLowerCase().includes(word)));
+    return entries.filter(
+      (entry) =>
+        Object.entries(this.selects).every(([key, { value }]) => value === ALL || entry[key] === value) &&
+        words.every((word) =>
+          `${entry.task} ${entry.notes} ${entry.operator} ${entry.policy} ${entry.id}`.toLowerCase().includes(word),
+        ),
+    );
   }
 }

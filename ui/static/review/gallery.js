@@ -30,22 +30,48 @@ export class ReviewGallery {
   }
 
   card(set, entry) {
-    const strip = el("img", { src: address(set, entry, "/film"), loading: "lazy", alt: "", onerror: () => strip.replaceWith(el("p", { class: "r-no-strip" }, "No pictures can be read.")) });
+    const strip = el("img", {
+      src: address(set, entry, "/film"),
+      loading: "lazy",
+      alt: "",
+      onerror: () => strip.replaceWith(el("p", { class: "r-no-strip" }, "No pictures can be read.")),
+    });
     const findings = entry.findings ?? [];
-    const tick = el("input", { type: "checkbox", "aria-label": `Choose “${entry.task}”`, onchange: () => {
-      if (tick.checked) this.ticked.add(entry.id);
-      else this.ticked.delete(entry.id);
-      this.chosen();
-    } });
-    return el("li", { class: "r-card", "data-id": entry.id },
-      el("button", { type: "button", class: "r-open", onclick: () => this.open(entry) },
+    const tick = el("input", {
+      type: "checkbox",
+      "aria-label": `Choose “${entry.task}”`,
+      onchange: () => {
+        if (tick.checked) this.ticked.add(entry.id);
+        else this.ticked.delete(entry.id);
+        this.chosen();
+      },
+    });
+    return el(
+      "li",
+      { class: "r-card", "data-id": entry.id },
+      el(
+        "button",
+        { type: "button", class: "r-open", onclick: () => this.open(entry) },
         el("span", { class: "r-strip" }, strip),
         el("b", {}, entry.task),
-        el("span", { class: "r-chips" }, outcomeChip(entry.outcome), sourceChip(entry.source),
-          findings.length ? el("span", { class: "r-chip r-warn", title: findings.join(", ") }, `⚠ ${count(findings.length, "remark")}`) : null),
+        el(
+          "span",
+          { class: "r-chips" },
+          outcomeChip(entry.outcome),
+          sourceChip(entry.source),
+          findings.length
+            ? el(
+                "span",
+                { class: "r-chip r-warn", title: findings.join(", ") },
+                `⚠ ${count(findings.length, "remark")}`,
+              )
+            : null,
+        ),
         el("small", { class: "c-dim" }, facts(entry)),
-        entry.notes ? el("small", { class: "r-notes" }, entry.notes) : null),
-      el("label", { class: "r-tick" }, tick));
+        entry.notes ? el("small", { class: "r-notes" }, entry.notes) : null,
+      ),
+      el("label", { class: "r-tick" }, tick),
+    );
   }
 
   /** Forget ticks of demonstrations that are gone; the ids that stay. */

@@ -7,7 +7,11 @@ import { stepAt } from "./details.js";
 export class ReviewKeyframes {
   constructor(send) {
     this.send = send;
-    this.toggleButton = el("button", { type: "button", class: "c-small", id: "r-toggle-keyframe", onclick: () => this.toggle(this.cursor()) }, "Add keyframe here");
+    this.toggleButton = el(
+      "button",
+      { type: "button", class: "c-small", id: "r-toggle-keyframe", onclick: () => this.toggle(this.cursor()) },
+      "Add keyframe here",
+    );
     this.tools = el("span", { class: "c-group" }, this.toggleButton);
     this.reason = "";
   }
@@ -19,9 +23,18 @@ export class ReviewKeyframes {
 
   /** Buttons of a keyframe's line; `k` counts the lines. */
   lineTools(frame, k) {
-    return [el("span", { class: "r-line-tools" },
-      this.lock(iconButton("✎", `Edit the step of keyframe ${k + 1}`, (event) => this.edit(event.currentTarget.closest("li"), frame, k))),
-      this.lock(iconButton("✕", `Remove keyframe ${k + 1}`, () => this.toggle(frame))))];
+    return [
+      el(
+        "span",
+        { class: "r-line-tools" },
+        this.lock(
+          iconButton("✎", `Edit the step of keyframe ${k + 1}`, (event) =>
+            this.edit(event.currentTarget.closest("li"), frame, k),
+          ),
+        ),
+        this.lock(iconButton("✕", `Remove keyframe ${k + 1}`, () => this.toggle(frame))),
+      ),
+    ];
   }
 
   lock(button) {
@@ -31,7 +44,9 @@ export class ReviewKeyframes {
 
   toggle(frame) {
     const { id, keyframes } = this.detail;
-    const frames = keyframes.includes(frame) ? keyframes.filter((other) => other !== frame) : [...keyframes, frame].sort((a, b) => a - b);
+    const frames = keyframes.includes(frame)
+      ? keyframes.filter((other) => other !== frame)
+      : [...keyframes, frame].sort((a, b) => a - b);
     return this.send("demo-keyframes", { episode: id, frames });
   }
 
@@ -39,7 +54,13 @@ export class ReviewKeyframes {
   edit(line, frame, k) {
     const former = stepAt(this.detail, frame);
     const button = line.querySelector(".r-keyframe");
-    const box = el("input", { type: "text", class: "r-step-box", value: former, maxlength: 300, "aria-label": `Step that ends at keyframe ${k + 1}` });
+    const box = el("input", {
+      type: "text",
+      class: "r-step-box",
+      value: former,
+      maxlength: 300,
+      "aria-label": `Step that ends at keyframe ${k + 1}`,
+    });
     let ended = false;
     const end = (text) => {
       if (ended) return;
@@ -47,7 +68,13 @@ export class ReviewKeyframes {
       box.replaceWith(button);
       button.focus();
       const wanted = text?.trim();
-      if (wanted && wanted !== former) this.send("demo-step", { episode: this.detail.id, start: k > 0 ? this.detail.keyframes[k - 1] + 1 : 0, stop: frame + 1, text: wanted });
+      if (wanted && wanted !== former)
+        this.send("demo-step", {
+          episode: this.detail.id,
+          start: k > 0 ? this.detail.keyframes[k - 1] + 1 : 0,
+          stop: frame + 1,
+          text: wanted,
+        });
     };
     box.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
@@ -69,6 +96,8 @@ export class ReviewKeyframes {
   }
 
   moved(frame) {
-    this.toggleButton.textContent = this.detail.keyframes.includes(frame) ? "Remove keyframe here" : "Add keyframe here";
+    this.toggleButton.textContent = this.detail.keyframes.includes(frame)
+      ? "Remove keyframe here"
+      : "Add keyframe here";
   }
 }

@@ -6,13 +6,32 @@ import { OUTCOMES } from "./text.js";
 export class ReviewLabels {
   constructor(save) {
     this.task = el("input", { type: "text", id: "r-label-task", maxlength: 4000, autocomplete: "off" });
-    this.outcome = el("select", { id: "r-label-outcome" }, ...Object.entries(OUTCOMES).map(([value, text]) => el("option", { value }, text)));
-    this.notes = el("textarea", { id: "r-label-notes", rows: 2, maxlength: 2000, placeholder: "What is worth knowing about it" });
+    this.outcome = el(
+      "select",
+      { id: "r-label-outcome" },
+      ...Object.entries(OUTCOMES).map(([value, text]) => el("option", { value }, text)),
+    );
+    this.notes = el("textarea", {
+      id: "r-label-notes",
+      rows: 2,
+      maxlength: 2000,
+      placeholder: "What is worth knowing about it",
+    });
     this.button = el("button", { type: "submit", class: "c-small", id: "r-save-labels" }, "Save labels");
-    this.node = el("form", { class: "r-labels", onsubmit: (event) => {
-      event.preventDefault();
-      if (this.isChanged) save(this.values);
-    } }, el("label", {}, "Task", this.task), el("label", {}, "Success", this.outcome), el("label", {}, "Notes", this.notes), this.button);
+    this.node = el(
+      "form",
+      {
+        class: "r-labels",
+        onsubmit: (event) => {
+          event.preventDefault();
+          if (this.isChanged) save(this.values);
+        },
+      },
+      el("label", {}, "Task", this.task),
+      el("label", {}, "Success", this.outcome),
+      el("label", {}, "Notes", this.notes),
+      this.button,
+    );
     this.node.addEventListener("input", () => this.refresh(this.reason));
   }
 

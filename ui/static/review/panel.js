@@ -16,10 +16,16 @@ export class ReviewPanel {
   constructor(permit) {
     this.permit = permit;
     this.host = document.getElementById(`c-${NAME}-body`);
-    this.store = new ReviewStore(() => this.isShown, (sets, sentence) => this.changed(sets, sentence));
+    this.store = new ReviewStore(
+      () => this.isShown,
+      (sets, sentence) => this.changed(sets, sentence),
+    );
     this.editor = new ReviewEditor(permit, () => this.store.load());
     this.filter = new ReviewFilter(() => this.show());
-    this.gallery = new ReviewGallery((entry) => this.open(entry), () => this.chosen());
+    this.gallery = new ReviewGallery(
+      (entry) => this.open(entry),
+      () => this.chosen(),
+    );
     this.wantsSample = false;
     this.build();
     document.addEventListener("clap-panel", () => (this.isShown ? this.store.load() : this.episode?.player?.pause()));
@@ -34,11 +40,34 @@ export class ReviewPanel {
     this.counts = el("p", { class: "c-dim", role: "status", id: "r-counts" });
     this.problems = el("div");
     this.note = el("div");
-    this.none = el("p", { class: "c-dim", id: "r-none", hidden: true }, "No demonstration fits this filter. ", el("button", { type: "button", class: "c-small", onclick: () => {
-      this.filter.clear();
-      this.show();
-    } }, "Show all"));
-    this.all = el("div", { class: "r-all" }, el("div", { class: "r-top" }, el("div", {}, el("h2", {}, "Demonstrations"), this.counts), this.editor.setTools), this.problems, this.note, this.filter.node, this.none, this.gallery.node, this.editor.trash);
+    this.none = el(
+      "p",
+      { class: "c-dim", id: "r-none", hidden: true },
+      "No demonstration fits this filter. ",
+      el(
+        "button",
+        {
+          type: "button",
+          class: "c-small",
+          onclick: () => {
+            this.filter.clear();
+            this.show();
+          },
+        },
+        "Show all",
+      ),
+    );
+    this.all = el(
+      "div",
+      { class: "r-all" },
+      el("div", { class: "r-top" }, el("div", {}, el("h2", {}, "Demonstrations"), this.counts), this.editor.setTools),
+      this.problems,
+      this.note,
+      this.filter.node,
+      this.none,
+      this.gallery.node,
+      this.editor.trash,
+    );
     this.host.replaceChildren(this.all);
   }
 
@@ -93,7 +122,11 @@ export class ReviewPanel {
   get set() {
     const { recordings, sample } = this.sets;
     const samples = sample?.episodes.length > 0;
-    return samples && (this.wantsSample || !recordings?.episodes.length) ? "sample" : recordings ? "recordings" : "sample";
+    return samples && (this.wantsSample || !recordings?.episodes.length)
+      ? "sample"
+      : recordings
+        ? "recordings"
+        : "sample";
   }
 
   get entries() {
@@ -110,9 +143,15 @@ export class ReviewPanel {
     this.none.hidden = entries.length === 0 || shown.length > 0;
     tell(this.counts, entries, shown);
     this.counts.hidden = entries.length === 0;
-    this.problems.replaceChildren(...(this.sets[set]?.problems ?? []).map((text) => el("p", { class: "c-problem", role: "status" }, text)));
-    this.note.replaceChildren(...(recordings?.episodes.length ? [] : [emptyNote(Boolean(recordings))]),
-      ...(set === "sample" ? [sampleNote(this.editor, Boolean(recordings?.episodes.length), () => this.toggleSample())] : []));
+    this.problems.replaceChildren(
+      ...(this.sets[set]?.problems ?? []).map((text) => el("p", { class: "c-problem", role: "status" }, text)),
+    );
+    this.note.replaceChildren(
+      ...(recordings?.episodes.length ? [] : [emptyNote(Boolean(recordings))]),
+      ...(set === "sample"
+        ? [sampleNote(this.editor, Boolean(recordings?.episodes.length), () => this.toggleSample())]
+        : []),
+    );
     this.gallery.show(set, shown);
     this.editor.show(this.sets, set, this.gallery.keepTicks(entries), () => this.toggleSample());
   }

@@ -37,7 +37,10 @@ export class ReviewPlayer {
   toKeyframe(direction) {
     this.pause();
     const { keyframes } = this.detail;
-    const found = direction > 0 ? keyframes.find((frame) => frame > this.cursor) : keyframes.filter((frame) => frame < this.cursor).at(-1);
+    const found =
+      direction > 0
+        ? keyframes.find((frame) => frame > this.cursor)
+        : keyframes.filter((frame) => frame < this.cursor).at(-1);
     this.go(found ?? (direction > 0 ? this.last : 0));
   }
 

@@ -15,7 +15,10 @@ const DELAY_KEY = "clap-record-countdown";
 const SUCCESS = { yes: true, no: false, unsure: null };
 const TIPS = { T: "Begin to record; cancel the countdown; end the take", M: "Mark a keyframe of the take" };
 
-export const SHORTCUTS = [["T", TIPS.T], ["M", TIPS.M]];
+export const SHORTCUTS = [
+  ["T", TIPS.T],
+  ["M", TIPS.M],
+];
 
 export class Record {
   /** @param {import("../common/permit.js").Permit} permit */
@@ -54,7 +57,8 @@ export class Record {
     window.__clap.recording = this.message = message;
     if (message.take && !before.take) this.fresh();
     if (message.state === "ended" && before.state !== "ended") this.judge(message.take);
-    if (before.state === "recording" && message.take?.ended) this.tell(`Recording has ended. ${message.take.ended} Keep the take, or discard it.`);
+    if (before.state === "recording" && message.take?.ended)
+      this.tell(`Recording has ended. ${message.take.ended} Keep the take, or discard it.`);
     if (message.unfinished?.length && message.unfinished.length !== before.unfinished?.length) {
       this.tell("A take was interrupted before it was kept. It is not lost.");
     }
@@ -104,7 +108,8 @@ export class Record {
 
   /** T and M, while driving too: no key that drives is among them. */
   key(event) {
-    const free = !writing(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.repeat;
+    const free =
+      !writing(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.repeat;
     if (!free || !operating() || document.querySelector("[role=dialog]")) return;
     const { state } = this.message;
     if (event.key === "m" && state === "recording") this.send("record-mark");
@@ -151,7 +156,9 @@ export class Record {
   get why() {
     if (!this.may) return this.permit.why("record-begin");
     if (this.message.state !== "idle") return "Not now.";
-    return this.permit.latest?.instruction ? "" : "A take needs an instruction: set a scene up, or say what is to be done.";
+    return this.permit.latest?.instruction
+      ? ""
+      : "A take needs an instruction: set a scene up, or say what is to be done.";
   }
 
   show() {
@@ -178,7 +185,10 @@ export class Record {
     if (state === "off") return sentence;
     if (state === "opening") return "Opening the recordings …";
     if (state === "saving") return "Writing the episode …";
-    if (state === "recording") return take.frames ? `Recording “${take.task}”.` : `Recording “${take.task}”. The first frame comes when the arm moves.`;
+    if (state === "recording")
+      return take.frames
+        ? `Recording “${take.task}”.`
+        : `Recording “${take.task}”. The first frame comes when the arm moves.`;
     if (state === "ended") {
       const empty = "The take has no frame: discard it, and record another one.";
       return `${take.ended} ${take.frames ? "Keep the take, or discard it." : empty}`.trim();
@@ -186,8 +196,10 @@ export class Record {
     if (state !== "idle") return "Not connected to the console.";
     if (note) return note;
     if (unfinished.length) return "A take was interrupted. Look at it again, to keep or discard it.";
-    return episodes ? "Ready. Press Record, then drive the arm, or let the policy act." : "Nothing is recorded yet. Press Record, then drive the arm, or let the policy act: you decide at " +
-"the end whether to keep it.";
+    return episodes
+      ? "Ready. Press Record, then drive the arm, or let the policy act."
+      : "Nothing is recorded yet. Press Record, then drive the arm, or let the policy act: you decide at " +
+          "the end whether to keep it.";
   }
 
   showLeft(left) {
@@ -196,9 +208,24 @@ export class Record {
     const shown = JSON.stringify(left);
     if (this.leftShown === shown) return;
     this.leftShown = shown;
-    host.replaceChildren(...left.map(({ id, task, frames, seconds, operator }) => el("li", {},
-      el("span", {}, `Interrupted: “${task}”, ${frames} frames, ${time(seconds)}${operator ? `, by ${operator}` : ""}`),
-      el("button", { type: "button", class: "c-small", onclick: () => this.send("record-resume", { take: id }) }, "Keep or discard …"))));
+    host.replaceChildren(
+      ...left.map(({ id, task, frames, seconds, operator }) =>
+        el(
+          "li",
+          {},
+          el(
+            "span",
+            {},
+            `Interrupted: “${task}”, ${frames} frames, ${time(seconds)}${operator ? `, by ${operator}` : ""}`,
+          ),
+          el(
+            "button",
+            { type: "button", class: "c-small", onclick: () => this.send("record-resume", { take: id }) },
+            "Keep or discard …",
+          ),
+        ),
+      ),
+    );
   }
 
   showLight(state, take) {
@@ -210,7 +237,10 @@ export class Record {
     const [word, rest] = state === "recording" ? ["REC ", time(take.seconds)] : ["take ", "waits"];
     setText(light.querySelector("b"), word);
     setText(light.querySelector("span span"), rest);
-    light.title = state === "recording" ? "A take is being recorded. Click to see it." : "A take waits to be kept or discarded. Click to see it.";
+    light.title =
+      state === "recording"
+        ? "A take is being recorded. Click to see it."
+        : "A take waits to be kept or discarded. Click to see it.";
   }
 
   enable() {
@@ -219,11 +249,17 @@ export class Record {
     go.title = this.why || "Record what the arm does (T)";
     const watching = this.may ? "" : this.permit.why("record-begin");
     const empty = this.message.state === "ended" && !this.message.take.frames;
-    for (const button of document.querySelectorAll("#c-record :is(#c-record-live, #c-record-keep, #c-record-left) button")) {
+    for (const button of document.querySelectorAll(
+      "#c-record :is(#c-record-live, #c-record-keep, #c-record-left) button",
+    )) {
       button.disabled = Boolean(watching) || (empty && button.id === "c-record-commit");
     }
     $("c-record-mark").disabled ||= !this.message.take?.frames;
-    $("c-record-mark").title = watching || (this.message.take?.frames ? "Mark the latest frame as a keyframe (M)" : "There is no frame yet: move the arm first.");
+    $("c-record-mark").title =
+      watching ||
+      (this.message.take?.frames
+        ? "Mark the latest frame as a keyframe (M)"
+        : "There is no frame yet: move the arm first.");
     $("c-record-end").title = watching || "Record no more; you then keep or discard the take (T)";
   }
 }

@@ -15,14 +15,35 @@ export const time = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floo
  * @type {[name: string, tip: string, text: Figure, warns?: (recording: Page.Recording) => boolean][]}
  */
 const FIGURES = [
-  ["Take", "How long it will play: frames come only while the arm moves", ({ take }) => `${time(take.seconds)}.${Math.floor((take.seconds * 10) % 10)}`],
+  [
+    "Take",
+    "How long it will play: frames come only while the arm moves",
+    ({ take }) => `${time(take.seconds)}.${Math.floor((take.seconds * 10) % 10)}`,
+  ],
   ["Frames", "Frames in the take", ({ take }) => take.frames.toLocaleString("en")],
   ["Size", "Bytes on the disk so far", ({ take }) => (take.bytes ? bytes(take.bytes) : "–")],
   ["Free", "Space left on the disk of the recordings", ({ free }) => bytes(free), ({ free }) => free < LITTLE_ROOM],
-  ["Rate", "Measured frames a second of motion, of those wanted", ({ take }) => (take.rate ? `${take.rate.toFixed(1)} of ${take.wanted_rate} Hz` : "–")],
-  ["Dropped", "Frames that were due and could not be made or written in time", ({ take }) => `${take.dropped}${take.dropped ? ` · ${(100 * share(take)).toFixed(1)} %` : ""}`, ({ take }) => share(take) > MANY_DROPPED],
-  ["Keyframes", "Where the gripper changes or the arm stands still, and those marked by hand", ({ take }) => `${take.keyframes}${take.marked ? ` · ${take.marked} by hand` : ""}`],
-  ["Moved", "Who commands the arm now, or last did", ({ take }) => ({ policy: "by the policy", human: "by hand" })[take.source]],
+  [
+    "Rate",
+    "Measured frames a second of motion, of those wanted",
+    ({ take }) => (take.rate ? `${take.rate.toFixed(1)} of ${take.wanted_rate} Hz` : "–"),
+  ],
+  [
+    "Dropped",
+    "Frames that were due and could not be made or written in time",
+    ({ take }) => `${take.dropped}${take.dropped ? ` · ${(100 * share(take)).toFixed(1)} %` : ""}`,
+    ({ take }) => share(take) > MANY_DROPPED,
+  ],
+  [
+    "Keyframes",
+    "Where the gripper changes or the arm stands still, and those marked by hand",
+    ({ take }) => `${take.keyframes}${take.marked ? ` · ${take.marked} by hand` : ""}`,
+  ],
+  [
+    "Moved",
+    "Who commands the arm now, or last did",
+    ({ take }) => ({ policy: "by the policy", human: "by hand" })[take.source],
+  ],
 ];
 
 const share = ({ dropped, frames }) => (dropped ? dropped / (dropped + frames) : 0);

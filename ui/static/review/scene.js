@@ -14,8 +14,13 @@ export class ReviewScene {
     this.canvas = new SceneCanvas(this.host, { workspace }, (took) => this.drawn(took));
     this.eye = new SceneCamera(this.canvas.node, views, workspace, () => this.changed());
     this.canvas.node.setAttribute("aria-label", "3D scene of the frame: drag to turn, scroll to zoom");
-    this.tools.append(el("span", { class: "c-group", role: "group", "aria-label": "Where the recorded scene is seen from" },
-      ...this.eye.buttons().filter(({ dataset }) => dataset.preset !== "follow")));
+    this.tools.append(
+      el(
+        "span",
+        { class: "c-group", role: "group", "aria-label": "Where the recorded scene is seen from" },
+        ...this.eye.buttons().filter(({ dataset }) => dataset.preset !== "follow"),
+      ),
+    );
     for (const button of this.tools.querySelectorAll("button")) button.title = button.title.replace(/ \(key \d\)/, "");
     new ResizeObserver(() => this.resize()).observe(this.host);
     this.now = null;

@@ -5,7 +5,8 @@ import { unpack } from "../live/link.js";
 const PERIOD_MS = 1500;
 const KEPT = 80; // frames that stay in the page: some 20 MB
 
-export const address = (set, { id, version }, rest = "") => `/clap/demonstrations/${set}/${encodeURIComponent(id)}${rest}?version=${version}`;
+export const address = (set, { id, version }, rest = "") =>
+  `/clap/demonstrations/${set}/${encodeURIComponent(id)}${rest}?version=${version}`;
 
 export class ReviewStore {
   /** `changed` gets the list whenever it is another one, and null with a sentence where it cannot be had. */
@@ -21,7 +22,10 @@ export class ReviewStore {
     if (this.loading) return;
     this.loading = true;
     try {
-      const answer = await fetch("/clap/demonstrations", { cache: "no-cache", headers: this.tag ? { "If-None-Match": this.tag } : {} });
+      const answer = await fetch("/clap/demonstrations", {
+        cache: "no-cache",
+        headers: this.tag ? { "If-None-Match": this.tag } : {},
+      });
       if (answer.status === 304) return;
       const found = await answer.json();
       if (!answer.ok) throw new Error(found.sentence);
@@ -32,7 +36,13 @@ export class ReviewStore {
       this.changed(found, "");
     } catch (error) {
       this.tag = null;
-      if (this.isShown()) this.changed(null, error instanceof SyntaxError || error instanceof TypeError ? "The demonstrations could not be loaded. Check the connection." : error.message);
+      if (this.isShown())
+        this.changed(
+          null,
+          error instanceof SyntaxError || error instanceof TypeError
+            ? "The demonstrations could not be loaded. Check the connection."
+            : error.message,
+        );
     } finally {
       this.loading = false;
     }

@@ -17,7 +17,10 @@ const PRESETS = [
   ["follow", "Follow", "Go along with the gripper", "5"],
 ];
 
-export const SHORTCUTS = [["1 – 4", "Scene from the front, the left, above, three-quarters"], ["5", "Scene goes along with the gripper"]];
+export const SHORTCUTS = [
+  ["1 – 4", "Scene from the front, the left, above, three-quarters"],
+  ["5", "Scene goes along with the gripper"],
+];
 
 export class SceneCamera {
   constructor(canvas, axes, { low, high }, changed) {
@@ -35,15 +38,36 @@ export class SceneCamera {
   }
 
   buttons() {
-    this.nodes = Object.fromEntries(PRESETS.map(([name, label, tip, key]) => [name, el("button", {
-      type: "button", class: "c-mini", title: `${tip} (key ${key})`, "data-preset": name,
-      "aria-pressed": name === "follow" ? "false" : null, onclick: () => this.preset(name),
-    }, label)]));
+    this.nodes = Object.fromEntries(
+      PRESETS.map(([name, label, tip, key]) => [
+        name,
+        el(
+          "button",
+          {
+            type: "button",
+            class: "c-mini",
+            title: `${tip} (key ${key})`,
+            "data-preset": name,
+            "aria-pressed": name === "follow" ? "false" : null,
+            onclick: () => this.preset(name),
+          },
+          label,
+        ),
+      ]),
+    );
     return Object.values(this.nodes);
   }
 
   key(event) {
-    if (writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || !operating() || document.querySelector("[role=dialog]")) return;
+    if (
+      writing(event.target) ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      !operating() ||
+      document.querySelector("[role=dialog]")
+    )
+      return;
     const preset = PRESETS.find(([, , , key]) => key === event.key);
     if (preset) this.preset(preset[0]);
   }
@@ -81,7 +105,8 @@ export class SceneCamera {
 
   move(position) {
     const from = this.last ?? this.controls.target.toArray();
-    for (const vector of [this.camera.position, this.controls.target]) vector.set(...vector.toArray().map((value, i) => value + position[i] - from[i]));
+    for (const vector of [this.camera.position, this.controls.target])
+      vector.set(...vector.toArray().map((value, i) => value + position[i] - from[i]));
     this.last = position;
     this.controls.update();
     this.changed();

@@ -16,7 +16,9 @@ export class SceneCanvas {
       free(took);
     };
     this.node = el("canvas", {
-      role: "img", tabindex: "0", "aria-label": "3D scene: drag to turn, scroll to zoom, keys 1 to 5 for the presets",
+      role: "img",
+      tabindex: "0",
+      "aria-label": "3D scene: drag to turn, scroll to zoom, keys 1 to 5 for the presets",
     });
     host.append(this.node);
     if ("transferControlToOffscreen" in this.node) this.askWorker();

@@ -20,13 +20,14 @@ export class Cloud {
   underView(geometry, k, u, v) {
     const view = geometry.axes[k];
     const scale = geometry.half / 112;
-    const au = geometry.centre[view.u_axis] + (view.u_sign * (u - 112)) * scale;
-    const av = geometry.centre[view.v_axis] + (view.v_sign * (v - 112)) * scale;
+    const au = geometry.centre[view.u_axis] + view.u_sign * (u - 112) * scale;
+    const av = geometry.centre[view.v_axis] + view.v_sign * (v - 112) * scale;
     const reach = VIEW_RADIUS * scale;
     let best = -1;
     let nearest = Infinity;
     for (let i = 0; i < this.points.length; i += 3) {
-      if (Math.abs(this.points[i + view.u_axis] - au) > reach || Math.abs(this.points[i + view.v_axis] - av) > reach) continue;
+      if (Math.abs(this.points[i + view.u_axis] - au) > reach || Math.abs(this.points[i + view.v_axis] - av) > reach)
+        continue;
       const depth = view.depth_sign * this.points[i + view.depth_axis];
       if (depth < nearest) [nearest, best] = [depth, i];
     }

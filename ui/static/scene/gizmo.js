@@ -72,9 +72,28 @@ export class SceneGizmo {
   shown() {
     this.space.updateMatrixWorld();
     if (!this.helper.visible) return null;
-    const { mode, axis, dragging, showX, showY, worldPositionStart, worldQuaternionStart, rotationAxis, rotationAngle } = this.handles;
+    const {
+      mode,
+      axis,
+      dragging,
+      showX,
+      showY,
+      worldPositionStart,
+      worldQuaternionStart,
+      rotationAxis,
+      rotationAngle,
+    } = this.handles;
     const from = { position: worldPositionStart.toArray(), quaternion: worldQuaternionStart.toArray() };
-    return { ...this.pose(), mode, axis, dragging, showX, showY, from, turning: { axis: rotationAxis.toArray(), angle: rotationAngle } };
+    return {
+      ...this.pose(),
+      mode,
+      axis,
+      dragging,
+      showX,
+      showY,
+      from,
+      turning: { axis: rotationAxis.toArray(), angle: rotationAngle },
+    };
   }
 
   pose() {

@@ -13,14 +13,23 @@ const GAP = 9;
 export function placeLabels(points, kept, size, scale = 1) {
   const tall = HEIGHT * scale;
   const taken = [...kept, ...points.map(({ u, v }) => ({ x: u - 5, y: v, width: 10, height: 10 }))];
-  return [...points].sort((a, b) => a.v - b.v || a.u - b.u).map((point) => {
-    const width = point.name.length * LETTER * scale + 8;
-    const free = ({ x, y }) => taken.every((other) =>
-      Math.abs(other.y - y) >= (other.height + tall) / 2 || x >= other.x + other.width || other.x >= x + width);
-    const chosen = places(point, width, size, scale).find(free) ?? { x: inside(point.u + GAP, width, size), y: point.v, left: false };
-    taken.push({ ...chosen, width, height: tall });
-    return { ...point, ...chosen, width, height: tall, scale };
-  });
+  return [...points]
+    .sort((a, b) => a.v - b.v || a.u - b.u)
+    .map((point) => {
+      const width = point.name.length * LETTER * scale + 8;
+      const free = ({ x, y }) =>
+        taken.every(
+          (other) =>
+            Math.abs(other.y - y) >= (other.height + tall) / 2 || x >= other.x + other.width || other.x >= x + width,
+        );
+      const chosen = places(point, width, size, scale).find(free) ?? {
+        x: inside(point.u + GAP, width, size),
+        y: point.v,
+        left: false,
+      };
+      taken.push({ ...chosen, width, height: tall });
+      return { ...point, ...chosen, width, height: tall, scale };
+    });
 }
 
 /** Nearest first: right of the mark, left of it, then further and further up and down. */

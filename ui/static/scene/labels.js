@@ -15,8 +15,10 @@ export class SceneLabels {
 
   /** `entries`: [name, position in metres, class]. */
   show(entries) {
-    this.labels = entries.map(([name, position, kind]) =>
-      ({ node: el("div", { class: `c-label ${kind}`, hidden: true }, name), position: new T.Vector3(position[0], position[1], position[2] + 0.05) }));
+    this.labels = entries.map(([name, position, kind]) => ({
+      node: el("div", { class: `c-label ${kind}`, hidden: true }, name),
+      position: new T.Vector3(position[0], position[1], position[2] + 0.05),
+    }));
     this.layer.replaceChildren(...this.labels.map((label) => label.node));
   }
 
@@ -28,7 +30,8 @@ export class SceneLabels {
       const x = (p.x * 0.5 + 0.5) * width;
       let y = (0.5 - p.y * 0.5) * height;
       const length = node.textContent.length * LETTER + 14;
-      while (taken.some((other) => Math.abs(other.y - y) < LINE && x < other.x + other.length && other.x < x + length)) y -= 4;
+      while (taken.some((other) => Math.abs(other.y - y) < LINE && x < other.x + other.length && other.x < x + length))
+        y -= 4;
       taken.push({ x, y, length });
       node.style.transform = `translate(${x}px, ${y}px)`;
       node.hidden = p.z >= 1;

@@ -19,18 +19,28 @@ export function buildParts(scene, { low, high }) {
   grid.position.set(centre[0], centre[1], TABLE_Z - 0.006);
   const box = new T.LineSegments(
     new T.EdgesGeometry(new T.BoxGeometry(...high.map((value, i) => value - low[i]))),
-    new T.LineBasicMaterial({ color: 0x64809f, transparent: true, opacity: 0.35 }));
+    new T.LineBasicMaterial({ color: 0x64809f, transparent: true, opacity: 0.35 }),
+  );
   box.position.set(...centre);
   const axes = new T.AxesHelper(0.12);
   axes.position.set(low[0], low[1], TABLE_Z);
   const parts = {
-    cloud: new T.Points(new T.BufferGeometry(), new T.PointsMaterial({ size: 3.2, sizeAttenuation: false, vertexColors: true })),
+    cloud: new T.Points(
+      new T.BufferGeometry(),
+      new T.PointsMaterial({ size: 3.2, sizeAttenuation: false, vertexColors: true }),
+    ),
     now: gripper(COLORS.now, 1),
     ghost: gripper(COLORS.ghost, 0.45),
     keypoint: keypoint(),
-    path: new T.Line(new T.BufferGeometry(), new T.LineDashedMaterial({ color: COLORS.ghost, dashSize: 0.025, gapSize: 0.018 })),
+    path: new T.Line(
+      new T.BufferGeometry(),
+      new T.LineDashedMaterial({ color: COLORS.ghost, dashSize: 0.025, gapSize: 0.018 }),
+    ),
     markers: new T.Group(),
-    pin: new T.Mesh(new T.SphereGeometry(0.006, 16, 12), new T.MeshBasicMaterial({ color: 0xffffff, depthTest: false })),
+    pin: new T.Mesh(
+      new T.SphereGeometry(0.006, 16, 12),
+      new T.MeshBasicMaterial({ color: 0xffffff, depthTest: false }),
+    ),
   };
   parts.cloud.frustumCulled = parts.path.frustumCulled = false;
   for (const hidden of [parts.now, parts.ghost, parts.keypoint, parts.path, parts.pin]) hidden.visible = false;
@@ -49,7 +59,13 @@ export function showCloud(cloud, { positions, colors, low, high }) {
 
 /** The hand drawn in the frame of the tool centre point: z points out between the fingers, which move along y. */
 function gripper(color, opacity) {
-  const solid = new T.MeshStandardMaterial({ color, transparent: opacity < 1, opacity, depthWrite: opacity >= 1, roughness: 0.5 });
+  const solid = new T.MeshStandardMaterial({
+    color,
+    transparent: opacity < 1,
+    opacity,
+    depthWrite: opacity >= 1,
+    roughness: 0.5,
+  });
   const edge = new T.LineBasicMaterial({ color: opacity < 1 ? 0x7dd3fc : 0x334155 });
   const group = new T.Group();
   const box = (size, position) => {
@@ -94,7 +110,8 @@ function keypoint() {
   const core = new T.Mesh(new T.SphereGeometry(0.009, 24, 16), new T.MeshBasicMaterial({ color: COLORS.keypoint }));
   const halo = new T.Mesh(
     new T.SphereGeometry(0.024, 24, 16),
-    new T.MeshBasicMaterial({ color: COLORS.keypoint, transparent: true, opacity: 0.22, depthWrite: false }));
+    new T.MeshBasicMaterial({ color: COLORS.keypoint, transparent: true, opacity: 0.22, depthWrite: false }),
+  );
   const group = new T.Group();
   group.add(core, halo);
   return group;
@@ -109,7 +126,12 @@ export function showMarkers(markers, objects) {
   markers.clear();
   for (const { position, relevant } of objects) {
     const color = relevant ? COLORS.object : COLORS.other;
-    const material = new T.MeshBasicMaterial({ color, transparent: true, opacity: relevant ? 0.9 : 0.5, depthTest: false });
+    const material = new T.MeshBasicMaterial({
+      color,
+      transparent: true,
+      opacity: relevant ? 0.9 : 0.5,
+      depthTest: false,
+    });
     const marker = new T.Mesh(new T.OctahedronGeometry(0.009), material);
     marker.position.set(...position);
     markers.add(marker);

@@ -13,7 +13,11 @@ export class SceneProbe {
     this.changed = changed;
     this.pin = null; // the point that is kept
     this.tip = el("code", { class: "c-probe", hidden: true });
-    this.kept = el("output", { class: "c-kept", hidden: true, title: "The point that was clicked; click beside it to remove it" });
+    this.kept = el("output", {
+      class: "c-kept",
+      hidden: true,
+      title: "The point that was clicked; click beside it to remove it",
+    });
     host.append(this.tip, this.kept);
     canvas.addEventListener("pointermove", (event) => this.hover(event));
     canvas.addEventListener("pointerleave", () => (this.tip.hidden = true));
@@ -23,7 +27,13 @@ export class SceneProbe {
 
   find(event) {
     const box = this.canvas.getBoundingClientRect();
-    return this.cloud.underScreen(this.camera.matrix(), box.width, box.height, event.clientX - box.left, event.clientY - box.top);
+    return this.cloud.underScreen(
+      this.camera.matrix(),
+      box.width,
+      box.height,
+      event.clientX - box.left,
+      event.clientY - box.top,
+    );
   }
 
   hover(event) {

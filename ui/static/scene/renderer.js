@@ -32,7 +32,10 @@ export class SceneRenderer {
     place(parts.now, now);
     place(parts.ghost, target);
     placePath(parts.path, now, target);
-    for (const [part, position] of [[parts.keypoint, keypoint], [parts.pin, pin]]) {
+    for (const [part, position] of [
+      [parts.keypoint, keypoint],
+      [parts.pin, pin],
+    ]) {
       part.visible = Boolean(position);
       if (position) part.position.set(...position);
     }
@@ -75,8 +78,9 @@ export class SceneRenderer {
 
 /** Smooth edges take a processor that draws alone several times as long. */
 function hasGpu() {
-  const context = (typeof OffscreenCanvas === "undefined" ? document.createElement("canvas") : new OffscreenCanvas(1, 1))
-    .getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  const context = (
+    typeof OffscreenCanvas === "undefined" ? document.createElement("canvas") : new OffscreenCanvas(1, 1)
+  ).getContext("webgl2", { failIfMajorPerformanceCaveat: true });
   context?.getExtension("WEBGL_lose_context")?.loseContext();
   return Boolean(context);
 }

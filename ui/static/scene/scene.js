@@ -39,7 +39,11 @@ export class LiveScene {
     this.labels = new SceneLabels(this.host);
     this.probe = new SceneProbe(this.host, node, this.cloud, this.eye, changed);
     this.gizmo = new SceneGizmo(this.camera, node, this.eye.controls, changed);
-    const presets = el("span", { class: "c-group", role: "group", "aria-label": "Where the scene is seen from" }, ...this.eye.buttons());
+    const presets = el(
+      "span",
+      { class: "c-group", role: "group", "aria-label": "Where the scene is seen from" },
+      ...this.eye.buttons(),
+    );
     this.host.querySelector("#c-scene-tools").append(presets, enlargeButton(this.host, "the scene"));
     new ResizeObserver(() => this.resize()).observe(this.host);
   }
@@ -82,7 +86,8 @@ export class LiveScene {
       eye: this.eye.eye(),
       cloud: this.fresh,
       now: this.now,
-      target: prediction || moving?.target ? { ...target, ...this.rehearsed, opening: target.gripper_open ? 1 : 0 } : null,
+      target:
+        prediction || moving?.target ? { ...target, ...this.rehearsed, opening: target.gripper_open ? 1 : 0 } : null,
       own: isOwn,
       keypoint: prediction ? keypoint : null,
       objects: this.objects().map(({ position, relevant }) => ({ position, relevant })),
@@ -94,13 +99,19 @@ export class LiveScene {
   // What there is to see
 
   objects() {
-    return (this.correction.prediction?.objects ?? []).map((item) => ({ ...item, relevant: this.isRelevant(item.name) }));
+    return (this.correction.prediction?.objects ?? []).map((item) => ({
+      ...item,
+      relevant: this.isRelevant(item.name),
+    }));
   }
 
   /** @param {Page.Binary<Protocol.SceneHeader>} header */
   scene(header) {
     this.told = performance.now();
-    setText(document.querySelector("#c-cloud"), `${header.points.toLocaleString("en")} points seen, ${header.shown.toLocaleString("en")} drawn`);
+    setText(
+      document.querySelector("#c-cloud"),
+      `${header.points.toLocaleString("en")} points seen, ${header.shown.toLocaleString("en")} drawn`,
+    );
     const { positions, colors } = header.data;
     this.fresh = { positions, colors, low: header.low, high: header.high };
     this.changed();

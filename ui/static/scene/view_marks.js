@@ -19,17 +19,23 @@ export function predictionMarks(found, geometry, k, { keypoint, target, gripper,
     const [u, v] = item.pixels[k].map((pixel) => pixel + 0.5);
     return { name: item.name, u, v, dim: !isRelevant(item.name) };
   });
-  return [svg("rect", { class: "c-zoom", x: u0, y: v0, width: u1 - u0, height: v1 - v0, rx: 2 }), ...placeLabels(points, kept, SIZE, scale).map(objectMark)];
+  return [
+    svg("rect", { class: "c-zoom", x: u0, y: v0, width: u1 - u0, height: v1 - v0, rx: 2 }),
+    ...placeLabels(points, kept, SIZE, scale).map(objectMark),
+  ];
 }
 
 const keepFree = ([u, v], half) => ({ x: u - half, y: v, width: 2 * half, height: 2 * half });
 
 function objectMark({ name, u, v, x, y, width, height, left, dim, scale }) {
-  return svg("g", { class: dim ? "c-object c-dim-object" : "c-object", "data-name": name },
+  return svg(
+    "g",
+    { class: dim ? "c-object c-dim-object" : "c-object", "data-name": name },
     dim ? svg("path", { d: `M${u - 4} ${v}l4 -4l4 4l-4 4z` }) : svg("circle", { cx: u, cy: v, r: 4 }),
     svg("line", { x1: left ? u - 4 : u + 4, y1: v, x2: left ? x + width : x, y2: y }),
     svg("rect", { x, y: y - height / 2, width, height, rx: 3 }),
-    svg("text", { x: x + 4, y: y + 2.8 * scale, "font-size": LETTERS * scale }, name));
+    svg("text", { x: x + 4, y: y + 2.8 * scale, "font-size": LETTERS * scale }, name),
+  );
 }
 
 /** The keypoint as a crosshair in a ring, and the target pose as a square joined to it. */
@@ -37,9 +43,15 @@ export function aimMarks([ku, kv], [tu, tv], own) {
   const marks = [];
   if (Math.hypot(tu - ku, tv - kv) > 1) marks.push(svg("line", { class: "c-offset", x1: ku, y1: kv, x2: tu, y2: tv }));
   marks.push(svg("rect", { class: "c-target", x: tu - 3, y: tv - 3, width: 6, height: 6 }));
-  marks.push(svg("g", { class: own ? "c-crosshair c-own-mark" : "c-crosshair" },
-    svg("circle", { class: "c-case", cx: ku, cy: kv, r: 6 }), svg("circle", { cx: ku, cy: kv, r: 6 }),
-    svg("path", { d: `M${ku - 11} ${kv}h7M${ku + 4} ${kv}h7M${ku} ${kv - 11}v7M${ku} ${kv + 4}v7` })));
+  marks.push(
+    svg(
+      "g",
+      { class: own ? "c-crosshair c-own-mark" : "c-crosshair" },
+      svg("circle", { class: "c-case", cx: ku, cy: kv, r: 6 }),
+      svg("circle", { cx: ku, cy: kv, r: 6 }),
+      svg("path", { d: `M${ku - 11} ${kv}h7M${ku + 4} ${kv}h7M${ku} ${kv - 11}v7M${ku} ${kv + 4}v7` }),
+    ),
+  );
   return marks;
 }
 

@@ -18,7 +18,8 @@ export class Views {
     this.cloud = cloud;
     correction.listen(() => this.redraw());
     this.resized = new ResizeObserver((changes) => {
-      for (const { target, contentRect } of changes) this.figures.find(({ picture }) => picture === target).width = contentRect.width;
+      for (const { target, contentRect } of changes)
+        this.figures.find(({ picture }) => picture === target).width = contentRect.width;
       this.redraw();
     });
   }
@@ -35,12 +36,22 @@ export class Views {
     const image = el("img", { alt: `${name} view of the workspace`, hidden: true, draggable: "false" });
     const layers = { marks: svg("g"), aim: svg("g"), live: svg("g"), hover: svg("g") };
     const overlay = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, "aria-hidden": "true" }, ...Object.values(layers));
-    const note = el("span", { class: "c-view-note", title: "How far the views disagree on the keypoint, at most (of 224 pixels)" });
+    const note = el("span", {
+      class: "c-view-note",
+      title: "How far the views disagree on the keypoint, at most (of 224 pixels)",
+    });
     const place = el("code", { class: "c-place", hidden: true });
-    const axes = el("span", { class: "c-axes", title: "Axes of this view, in the world frame" }, this.geometry.axisNames(k));
+    const axes = el(
+      "span",
+      { class: "c-axes", title: "Axes of this view, in the world frame" },
+      this.geometry.axisNames(k),
+    );
     const picture = el("div", { class: "c-picture" }, el("p", { class: "c-empty" }, "No picture yet"), image, overlay);
     const figure = el("figure", { class: "c-view", "data-view": name });
-    figure.append(el("figcaption", {}, el("b", {}, name), note, place, axes, enlargeButton(figure, `the ${name} view`)), picture);
+    figure.append(
+      el("figcaption", {}, el("b", {}, name), note, place, axes, enlargeButton(figure, `the ${name} view`)),
+      picture,
+    );
     const entry = { image, note, place, axes, figure, picture, width: undefined, ...layers }; // width: once it is seen
     this.resized.observe(picture);
     picture.addEventListener("pointerdown", (event) => this.grab(event, k));
@@ -70,7 +81,13 @@ export class Views {
     this.gripper = position;
     this.figures.forEach(({ live }, k) => {
       if (!live.firstChild) live.append(...gripperMarks(this.geometry.axes[k].depth_axis === 2));
-      live.setAttribute("transform", `translate(${this.geometry.project(position, k).map((pixel) => pixel.toFixed(2)).join(" ")})`);
+      live.setAttribute(
+        "transform",
+        `translate(${this.geometry
+          .project(position, k)
+          .map((pixel) => pixel.toFixed(2))
+          .join(" ")})`,
+      );
     });
   }
 
@@ -81,10 +98,24 @@ export class Views {
       const pixels = /** @type {[number, number]} */ (this.keypointPixels(k));
       const target = this.correction.target && this.geometry.project(this.correction.target.position, k);
       const gripper = this.gripper && this.geometry.project(this.gripper, k);
-      entry.marks.replaceChildren(...(prediction
-        ? predictionMarks(prediction, this.geometry, k, { keypoint: pixels, target, gripper, isRelevant: this.isRelevant, scale: letterScale(entry.width) }) : []));
-      entry.aim.replaceChildren(...(prediction ? [...(moving?.keypoint ? crossLines(...pixels) : []), ...aimMarks(pixels, target, isOwn)] : []));
-      setText(entry.note, !prediction ? "" : isOwn ? "keypoint · yours" : `keypoint ± ${prediction.agreement.toFixed(1)} px`);
+      entry.marks.replaceChildren(
+        ...(prediction
+          ? predictionMarks(prediction, this.geometry, k, {
+              keypoint: pixels,
+              target,
+              gripper,
+              isRelevant: this.isRelevant,
+              scale: letterScale(entry.width),
+            })
+          : []),
+      );
+      entry.aim.replaceChildren(
+        ...(prediction ? [...(moving?.keypoint ? crossLines(...pixels) : []), ...aimMarks(pixels, target, isOwn)] : []),
+      );
+      setText(
+        entry.note,
+        !prediction ? "" : isOwn ? "keypoint · yours" : `keypoint ± ${prediction.agreement.toFixed(1)} px`,
+      );
       entry.figure.dataset.objects = prediction ? prediction.objects.map((item) => item.name).join(", ") : "";
       entry.picture.classList.toggle("c-can-drag", Boolean(prediction) && this.permit.allows("keypoint"));
     });
@@ -105,7 +136,13 @@ export class Views {
   grab(event, k) {
     const [u, v] = this.at(event, k);
     const pixels = this.keypointPixels(k);
-    if (event.button !== 0 || !pixels || !this.permit.allows("keypoint") || Math.hypot(u - pixels[0], v - pixels[1]) > GRAB) return;
+    if (
+      event.button !== 0 ||
+      !pixels ||
+      !this.permit.allows("keypoint") ||
+      Math.hypot(u - pixels[0], v - pixels[1]) > GRAB
+    )
+      return;
     event.preventDefault();
     this.figures[k].picture.setPointerCapture(event.pointerId);
     this.held = k;

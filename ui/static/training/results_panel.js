@@ -38,8 +38,11 @@ export class ResultsPanel {
     } catch {
       this.text = null;
       this.charts = [];
-      this.host.replaceChildren(this.heading(""), el("p", { role: "alert" }, "This panel could not be loaded. Check the connection, then try again."),
-        el("button", { type: "button", class: "c-small", onclick: () => this.load() }, "Try again"));
+      this.host.replaceChildren(
+        this.heading(""),
+        el("p", { role: "alert" }, "This panel could not be loaded. Check the connection, then try again."),
+        el("button", { type: "button", class: "c-small", onclick: () => this.load() }, "Try again"),
+      );
     }
     this.host.setAttribute("aria-busy", "false");
   }
@@ -48,9 +51,13 @@ export class ResultsPanel {
     const sections = found.sections.map(section);
     this.charts = sections.flatMap(({ charts }) => charts);
     const focused = document.activeElement?.closest?.(`#${this.host.id} [data-keep]`)?.dataset.keep;
-    this.host.replaceChildren(this.heading(found.checkpoint), ...this.head(found),
+    this.host.replaceChildren(
+      this.heading(found.checkpoint),
+      ...this.head(found),
       ...found.problems.map((sentence) => el("p", { class: "c-problem", role: "status" }, sentence)),
-      found.empty ? emptyState(found.empty) : "", ...sections.map(({ node }) => node));
+      found.empty ? emptyState(found.empty) : "",
+      ...sections.map(({ node }) => node),
+    );
     this.host.querySelector(`[data-keep="${CSS.escape(focused ?? "")}"]`)?.focus();
   }
 

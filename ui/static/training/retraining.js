@@ -17,8 +17,15 @@ export class Retraining {
     this.choice = el("select", { id: "c-retrain-run", onchange: () => this.load(this.choice.value) });
     this.chooser = el("label", { class: "c-retrain-chooser", hidden: true }, "Retraining ", this.choice);
     this.said = el("p", { class: "c-dim", role: "status", id: "c-retrain-said" }, "Loading …");
-    this.node = el("section", { class: "c-section c-retrain", id: "c-retrain", "aria-label": "Retrain" }, el("h3", {}, "Retrain from demonstrations"),
-      this.said, this.form.node, this.chooser, this.run.node);
+    this.node = el(
+      "section",
+      { class: "c-section c-retrain", id: "c-retrain", "aria-label": "Retrain" },
+      el("h3", {}, "Retrain from demonstrations"),
+      this.said,
+      this.form.node,
+      this.chooser,
+      this.run.node,
+    );
     setInterval(() => this.isShown && !document.hidden && this.load(), PERIOD_MS);
     document.addEventListener("clap-panel", () => this.isShown && this.load());
     document.body.addEventListener("clap-theme", () => this.run.redraw());
@@ -37,7 +44,10 @@ export class Retraining {
     this.loading = true;
     try {
       const asked = this.wanted ?? "";
-      const [answer, sets] = await Promise.all([fetch(`/clap/retraining${asked ? `?run=${encodeURIComponent(asked)}` : ""}`), this.demonstrations()]);
+      const [answer, sets] = await Promise.all([
+        fetch(`/clap/retraining${asked ? `?run=${encodeURIComponent(asked)}` : ""}`),
+        this.demonstrations(),
+      ]);
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       const found = await answer.json();
       if ((this.wanted ?? "") === asked) this.show(found, sets);
@@ -60,9 +70,11 @@ export class Retraining {
   show(found, sets) {
     this.found = found;
     const running = found.runs.find((run) => run.state === "running");
-    this.said.textContent = found.why || `The policy ${found.checkpoint} learns from demonstrations that ended in success, and rehearses what it knew. `
-      + "It takes this machine's spare time; the robot goes first. The policy in use stays until you choose " +
-"the new one.";
+    this.said.textContent =
+      found.why ||
+      `The policy ${found.checkpoint} learns from demonstrations that ended in success, and rehearses what it knew. ` +
+        "It takes this machine's spare time; the robot goes first. The policy in use stays until you choose " +
+        "the new one.";
     this.form.show(found, sets, running);
     this.chooser.hidden = found.runs.length < 2;
     const options = found.runs.map((run) => `${run.name}: ${run.about}, ${run.state_text}`);

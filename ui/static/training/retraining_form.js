@@ -9,25 +9,59 @@ export class RetrainingForm {
     this.send = send;
     this.chosen = new Set();
     this.known = new Set();
-    this.list = el("div", { class: "c-retrain-list", tabindex: "0", role: "group", "aria-label": "Demonstrations to learn from" });
+    this.list = el("div", {
+      class: "c-retrain-list",
+      tabindex: "0",
+      role: "group",
+      "aria-label": "Demonstrations to learn from",
+    });
     this.set = el("select", { id: "c-retrain-set", onchange: () => this.fill() });
     this.all = el("button", { type: "button", class: "c-small", onclick: () => this.choose(true) }, "All");
     this.none = el("button", { type: "button", class: "c-small", onclick: () => this.choose(false) }, "None");
     this.method = el("select", { id: "c-retrain-method" });
-    this.minutes = el("input", { id: "c-retrain-minutes", type: "number", min: "0.05", max: "480", step: "any", value: "15" });
+    this.minutes = el("input", {
+      id: "c-retrain-minutes",
+      type: "number",
+      min: "0.05",
+      max: "480",
+      step: "any",
+      value: "15",
+    });
     this.count = el("span", { class: "c-dim", role: "status" });
-    this.start = el("button", { type: "button", class: "c-retrain-go", id: "c-retrain-start", onclick: () => this.begin() }, "Start retraining");
-    this.node = el("div", { class: "c-retrain-form", hidden: true },
-      el("div", { class: "c-retrain-row" }, el("label", {}, "From", this.set), this.all, this.none, this.count), this.list,
-      el("div", { class: "c-retrain-row" }, el("label", { title: "All weights learn more; adapters change less and forget less" }, "Method", this.method),
-        el("label", { title: "Computing time of the planner, and as much of the predictor, side by side; an evaluation of some " +
-"minutes follows" }, "Minutes", this.minutes), this.start));
+    this.start = el(
+      "button",
+      { type: "button", class: "c-retrain-go", id: "c-retrain-start", onclick: () => this.begin() },
+      "Start retraining",
+    );
+    this.node = el(
+      "div",
+      { class: "c-retrain-form", hidden: true },
+      el("div", { class: "c-retrain-row" }, el("label", {}, "From", this.set), this.all, this.none, this.count),
+      this.list,
+      el(
+        "div",
+        { class: "c-retrain-row" },
+        el("label", { title: "All weights learn more; adapters change less and forget less" }, "Method", this.method),
+        el(
+          "label",
+          {
+            title:
+              "Computing time of the planner, and as much of the predictor, side by side; an evaluation of some " +
+              "minutes follows",
+          },
+          "Minutes",
+          this.minutes,
+        ),
+        this.start,
+      ),
+    );
   }
 
   show({ why, methods }, sets, running) {
     this.node.hidden = Boolean(why);
     this.running = running;
-    if (!this.method.options.length) this.method.replaceChildren(...methods.map(({ key, label }) => el("option", { value: key }, label)));
+    if (!this.method.options.length)
+      this.method.replaceChildren(...methods.map(({ key, label }) => el("option", { value: key }, label)));
     const names = Object.keys(SETS).filter((name) => sets[name]);
     if (names.join() !== [...this.set.options].map((option) => option.value).join()) {
       this.set.replaceChildren(...names.map((name) => el("option", { value: name }, SETS[name])));
@@ -50,8 +84,12 @@ export class RetrainingForm {
     const shown = JSON.stringify([name, episodes.map(({ version, id }) => [id, version])]);
     if (shown !== this.shown) {
       this.shown = shown;
-      this.list.replaceChildren(...episodes.map((episode) => this.row(name, episode)),
-        episodes.length ? "" : el("p", { class: "c-dim" }, "Nothing is recorded yet. Record demonstrations on Operate, then come back."));
+      this.list.replaceChildren(
+        ...episodes.map((episode) => this.row(name, episode)),
+        episodes.length
+          ? ""
+          : el("p", { class: "c-dim" }, "Nothing is recorded yet. Record demonstrations on Operate, then come back."),
+      );
     }
     this.tally();
   }
@@ -59,15 +97,27 @@ export class RetrainingForm {
   row(name, { id, task, outcome, source, frames, recorded }) {
     const key = `${name}/${id}`;
     const learns = outcome === "success";
-    const box = el("input", { type: "checkbox", value: id, checked: this.chosen.has(key), disabled: !learns, onchange: () => {
-      if (box.checked) this.chosen.add(key);
-      else this.chosen.delete(key);
-      this.tally();
-    } });
+    const box = el("input", {
+      type: "checkbox",
+      value: id,
+      checked: this.chosen.has(key),
+      disabled: !learns,
+      onchange: () => {
+        if (box.checked) this.chosen.add(key);
+        else this.chosen.delete(key);
+        this.tally();
+      },
+    });
     const by = source === "human" ? "by hand" : source;
     const left = learns ? "" : ` · ${outcome}: not learned from`;
     const about = `${new Date(recorded * 1000).toLocaleString()} · ${frames} frames · ${by}${left}`;
-    return el("label", { class: learns ? null : "c-retrain-not" }, box, el("span", {}, task), el("small", { class: "c-dim" }, about));
+    return el(
+      "label",
+      { class: learns ? null : "c-retrain-not" },
+      box,
+      el("span", {}, task),
+      el("small", { class: "c-dim" }, about),
+    );
   }
 
   choose(all) {
@@ -89,15 +139,24 @@ export class RetrainingForm {
 
   allow(refusal) {
     this.refusal = refusal;
-    const why = refusal || (this.running ? "A retraining is under way: one at a time." : "") || (this.episodes.length ? "" : "Choose a demonstration first.")
-      || (this.ordered ? "It is being started." : "");
+    const why =
+      refusal ||
+      (this.running ? "A retraining is under way: one at a time." : "") ||
+      (this.episodes.length ? "" : "Choose a demonstration first.") ||
+      (this.ordered ? "It is being started." : "");
     this.start.disabled = why !== "";
     this.start.title = why || "Start the retraining: it goes on if this page, or the console, is closed";
   }
 
   begin() {
     if (!this.minutes.reportValidity()) return;
-    this.ordered = this.send({ type: "retrain-start", set: this.set.value, episodes: this.episodes, method: this.method.value, minutes: Number(this.minutes.value) });
+    this.ordered = this.send({
+      type: "retrain-start",
+      set: this.set.value,
+      episodes: this.episodes,
+      method: this.method.value,
+      minutes: Number(this.minutes.value),
+    });
     this.allow(this.refusal ?? "");
   }
 

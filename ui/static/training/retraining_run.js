@@ -4,7 +4,8 @@ import { el, setText } from "../common/dom.js";
 import { section } from "./panel_parts.js";
 import { plot, plotly, refit } from "./plot.js";
 
-const lasting = (minutes) => (minutes === null ? "" : minutes < 1 ? "less than a minute left" : `about ${Math.round(minutes)} min left`);
+const lasting = (minutes) =>
+  minutes === null ? "" : minutes < 1 ? "less than a minute left" : `about ${Math.round(minutes)} min left`;
 
 export class RetrainingRun {
   constructor(send) {
@@ -17,16 +18,45 @@ export class RetrainingRun {
     this.bar = el("progress", { max: "1", "aria-label": "Share of the training that is done" });
     this.tally = el("dl", { class: "c-facts" });
     this.sentence = el("p", { class: "c-problem", role: "status" });
-    this.cancel = el("button", { type: "button", class: "c-small", id: "c-retrain-cancel", onclick: order("retrain-cancel") }, "Cancel");
-    this.resume = el("button", { type: "button", class: "c-small", id: "c-retrain-resume", onclick: order("retrain-resume") }, "Resume");
-    this.use = el("button", { type: "button", class: "c-small", id: "c-retrain-use", onclick: order("retrain-use") }, "Use this checkpoint");
-    this.back = el("button", { type: "button", class: "c-small", id: "c-retrain-back", onclick: () => this.send({ type: "policy", name: this.own }) }, "Back");
+    this.cancel = el(
+      "button",
+      { type: "button", class: "c-small", id: "c-retrain-cancel", onclick: order("retrain-cancel") },
+      "Cancel",
+    );
+    this.resume = el(
+      "button",
+      { type: "button", class: "c-small", id: "c-retrain-resume", onclick: order("retrain-resume") },
+      "Resume",
+    );
+    this.use = el(
+      "button",
+      { type: "button", class: "c-small", id: "c-retrain-use", onclick: order("retrain-use") },
+      "Use this checkpoint",
+    );
+    this.back = el(
+      "button",
+      {
+        type: "button",
+        class: "c-small",
+        id: "c-retrain-back",
+        onclick: () => this.send({ type: "policy", name: this.own }),
+      },
+      "Back",
+    );
     this.sections = el("div", {});
     this.log = el("pre", { tabindex: "0", "aria-label": "Log of the retraining" });
     this.more = el("details", { class: "c-more", id: "c-retrain-log" }, el("summary", {}, "Log"), this.log);
-    this.node = el("div", { class: "c-retrain-run", hidden: true },
+    this.node = el(
+      "div",
+      { class: "c-retrain-run", hidden: true },
       el("div", { class: "c-retrain-row" }, this.state, this.about, this.cancel, this.resume, this.use, this.back),
-      this.doing, this.bar, this.tally, this.sentence, this.sections, this.more);
+      this.doing,
+      this.bar,
+      this.tally,
+      this.sentence,
+      this.sections,
+      this.more,
+    );
   }
 
   show(run, running) {
@@ -41,7 +71,9 @@ export class RetrainingRun {
     this.doing.hidden = !run.doing;
     this.bar.hidden = run.share === null;
     if (run.share !== null) this.bar.value = run.share;
-    this.tally.replaceChildren(...run.tally.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+    this.tally.replaceChildren(
+      ...run.tally.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    );
     this.tally.hidden = !run.tally.length;
     setText(this.sentence, run.sentence);
     this.sentence.hidden = !run.sentence;
@@ -54,7 +86,10 @@ export class RetrainingRun {
 
   /** The sections anew where they differ; a chart that only has more points is drawn over. */
   async draw(run) {
-    const shape = JSON.stringify([run.name, run.sections.map(({ title, charts }) => [title, charts.map((chart) => chart.title)])]);
+    const shape = JSON.stringify([
+      run.name,
+      run.sections.map(({ title, charts }) => [title, charts.map((chart) => chart.title)]),
+    ]);
     const content = JSON.stringify(run.sections);
     if (content === this.content) return;
     this.content = content;
@@ -65,7 +100,9 @@ export class RetrainingRun {
       this.sections.replaceChildren(...built.map(({ node }) => node));
     } else {
       const found = run.sections.flatMap(({ charts }) => charts);
-      this.charts.forEach((entry, k) => { entry.chart = found[k]; });
+      this.charts.forEach((entry, k) => {
+        entry.chart = found[k];
+      });
     }
     await this.redraw();
   }
@@ -96,8 +133,18 @@ export class RetrainingRun {
     const used = policy === `CLAP (${run.name})`;
     const swap = refusal || permit.why("policy");
     this.offer(this.cancel, run.state === "running", refusal, "End it now; what it has learned is kept");
-    this.offer(this.resume, run.can_resume, refusal || (this.other ? "Another retraining is under way." : ""), "Go on from where it was");
-    this.offer(this.use, run.can_use && !used, swap, "The running console acts with the new checkpoint from now on; the old one stays to go back to");
+    this.offer(
+      this.resume,
+      run.can_resume,
+      refusal || (this.other ? "Another retraining is under way." : ""),
+      "Go on from where it was",
+    );
+    this.offer(
+      this.use,
+      run.can_use && !used,
+      swap,
+      "The running console acts with the new checkpoint from now on; the old one stays to go back to",
+    );
     this.offer(this.back, used && own && own !== policy, swap, "Act with the console's own checkpoint again");
     setText(this.back, `Back to ${own ?? "the former"}`);
   }
