@@ -16,8 +16,8 @@ export class RehearsalShow {
   }
 
   /** What waits is another step by now, or none. */
-  status({ can }) {
-    if (!can.rehearse) this.end();
+  status({ preconditions }) {
+    if (preconditions.rehearse !== null) this.end();
   }
 
   go() {
