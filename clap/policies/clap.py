@@ -133,6 +133,10 @@ class ClapPolicy:
         return self._latest[1:]
 
 
+load_checkpoint = ClapPolicy.load
+"""Its public name: what most programs begin with."""
+
+
 class _Stopwatch:
     """Adds up the wall time of each stage."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from clap.episode.preconditions import VERBS, preconditions
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, Failure, InstructionProgress, PlanStep
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import RefusedInstructionError
 from clap.rollout.safety import Check, Decision, Verdict
@@ -145,7 +146,7 @@ def expected(situation: str) -> dict[str, str | None]:
 def prediction() -> Prediction:
     world = KinematicWorld()
     policy = TouchPolicy(world)
-    return policy.predict(world.observe(), policy.plan("touch", ""), STEPS[0])
+    return policy.predict(PredictRequest(world.observe(), policy.plan(PlanRequest("touch", "")), STEPS[0]))
 
 
 def verdict(decision: Decision) -> Verdict:

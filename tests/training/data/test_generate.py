@@ -20,7 +20,7 @@ from clap.worlds.tabletop.world import TabletopWorld
 from training.data import generate
 from training.data.capture import capture, draw_cameras, moved_poses
 from training.data.demonstrations import WINDOW, demonstrate
-from training.data.rigid_augmentation import RigidMotion
+from training.data.rendering import RigidMotion
 from training.data.shards import ShardWriter
 
 small = st.floats(-0.5, 0.5)
