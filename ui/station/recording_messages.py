@@ -9,7 +9,8 @@ from typing import Any
 
 from demos.recording.recorder import RecorderStatus
 from demos.store.episode_record import EpisodeRecord
-from demos.store.store import DemonstrationStore, UnfinishedTake
+from demos.store.store import DemonstrationStore
+from demos.store.takes import UnfinishedTake
 from ui.station.channel import Json
 
 BY_OPERATOR = "The operator ended it."
