@@ -14,53 +14,25 @@ instant the process is killed. One process writes a set; any number may look at 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from demos.errors import DemonstrationError, SetMismatchError, UnknownEpisodeError, explained
+from demos.errors import explained
 from demos.frames import Outcome, TakeInfo
-from demos.store.catalog import SMALL_FILES, Catalog, Entry, stage_set
-from demos.store.durable import require_room
+from demos.store.catalog import Catalog
 from demos.store.edits import Edits
 from demos.store.episode import RecordedEpisode
-from demos.store.episode_file import Place, batches_of_rows, write_episode
 from demos.store.episode_record import EpisodeRecord
 from demos.store.folder import SetFolder, WriteLock
-from demos.store.journal import Journal
+from demos.store.open_set import OpenSet
 from demos.store.schema import PRIVATE, data_path
 from demos.store.startup_check import CheckReport, StartupCheck
-from demos.store.take import Take, new_id
-from demos.store.take_labels import labels_of
-from demos.store.trash import (
-    JOURNAL,
-    WHY,
-    TrashEntry,
-    empty,
-    find_in_trash,
-    list_trash,
-    reason,
-    stage_restored,
-    trash_path,
-)
-
-ROOM_TO_BEGIN = 64 << 20
-"""Bytes that must be free for a take to begin: some ten seconds of four cameras, and as much again to commit them."""
+from demos.store.take import Take
+from demos.store.takes import Takes, UnfinishedTake
+from demos.store.trash import JOURNAL, WHY, TrashEntry, empty, find_in_trash, list_trash, stage_restored, trash_path
 
 
-@dataclass(frozen=True)
-class UnfinishedTake:
-    """A take that ended without being committed or discarded, as after a crash."""
-
-    id: str
-    info: TakeInfo
-    frames: int
-    seconds: float
-    bytes: int
-
-
-class DemonstrationStore(Edits):
+class DemonstrationStore:
     """A demonstration set that is open. Any thread may call any method.
 
     ``report`` is what the start-up check found. Every method that changes something raises ReadOnlyError where the
@@ -68,10 +40,10 @@ class DemonstrationStore(Edits):
     """
 
     def __init__(self, folder: SetFolder, lock: WriteLock | None, catalog: Catalog, report: CheckReport):
-        super().__init__(folder, catalog, threading.RLock(), writable=lock is not None)
+        self.folder, self.report = folder, report
         self._write_lock = lock
-        self._take: Take | None = None
-        self.report = report
+        self._set = OpenSet(folder, catalog, writable=lock is not None)
+        self._takes, self._edits = Takes(self._set), Edits(self._set)
 
     @classmethod
     def open(
@@ -99,11 +71,9 @@ class DemonstrationStore(Edits):
 
     def close(self) -> None:
         """Let others write the set. A take that is still open stays to be resumed."""
-        with self._lock:
-            if self._take is not None:
-                self._take.leave()
-                self._take = None
-            self._writable = False
+        with self._set.lock:
+            self._takes.leave()
+            self._set.writable = False
             if self._write_lock is not None:
                 self._write_lock.release()
 
@@ -117,104 +87,83 @@ class DemonstrationStore(Edits):
 
     def begin(self, info: TakeInfo) -> Take:
         """Begin a take. Raises DiskFullError without room for it, SetMismatchError for another rate or robot."""
-        with self._lock:
-            self._require_no_take()
-            shape = self._catalog.shape
-            if shape is not None and (shape.fps, shape.robot) != (info.fps, info.robot):
-                raise SetMismatchError(
-                    f"The take is of {info.robot} at {info.fps} frames a second, "
-                    f"the set of {shape.robot} at {shape.fps}."
-                )
-            require_room(self.folder.root, ROOM_TO_BEGIN, "recording a take")
-            identity = new_id()
-            path = self.folder.journal(identity)
-            self._take = Take(identity, info, path, shape, self._commit, self._discard)
-            return self._take
+        return self._takes.begin(info)
 
     def unfinished(self) -> tuple[UnfinishedTake, ...]:
         """Takes to be resumed, the oldest first; not the one in progress."""
-        with self._lock:
-            found = []
-            for path in sorted(self.folder.takes.glob("*.journal")):
-                if self._take is None or path != self._take.path:
-                    journal = Journal(path)
-                    times = journal.wall_times
-                    seconds = times[-1] - times[0] if times else 0.0
-                    found.append(UnfinishedTake(journal.id, journal.info, len(journal), seconds, journal.end))
-            return tuple(found)
+        return self._takes.unfinished()
 
     def resume(self, take: str) -> Take:
         """Take an unfinished take up again: to commit it, discard it, or add to it. Raises UnknownEpisodeError."""
-        with self._lock:
-            self._require_no_take()
-            if take not in [one.id for one in self.unfinished()]:
-                raise UnknownEpisodeError(f'There is no unfinished take "{take}".')
-            path = self.folder.journal(take)
-            journal = Journal(path)
-            self._take = Take(take, journal.info, path, journal.shape, self._commit, self._discard, recovered=journal)
-            return self._take
-
-    def _require_no_take(self) -> None:
-        self._require_writable()
-        if self._take is not None:
-            raise DemonstrationError("A take is in progress.", "Commit or discard it first.")
-
-    def _commit(self, take: Take, outcome: Outcome, notes: str) -> EpisodeRecord:
-        with self._lock:
-            self._require_writable()
-            journal = Journal(take.path)
-            if not len(journal):
-                raise DemonstrationError("The take has no frame.", "Discard it, and record another one.")
-            require_room(self.folder.root, journal.end + SMALL_FILES, "committing the take")
-            catalog, task_index = self._catalog.with_task(take.info.task)
-            labels = labels_of(journal, outcome, notes, take.dropped, take.recovered)
-            shape = catalog.shape or journal.shape
-            if shape != journal.shape:
-                raise SetMismatchError(f"The take has {journal.shape.describe()}; the set has {shape.describe()}.")
-            with self._change("committing the take") as change:
-                new = change.aside("data")
-                place = Place(*catalog.next_place, task_index)
-                record = write_episode(new, batches_of_rows(journal.rows(), shape), shape, labels, place)
-                entries = [*map(Entry, catalog.records), Entry(record, new)]
-                change.drop(f"{PRIVATE}/takes/{take.path.name}")
-                after = Catalog(shape, catalog.tasks, catalog.records)
-                self._staged = stage_set(change, self.folder.root, self._catalog, after, entries)
-            self._take = None
-            return self._catalog.get(take.id)
-
-    def _discard(self, take: Take) -> None:
-        with self._lock, self._change("discarding the take") as change:
-            self._require_writable()
-            if take.path.exists():
-                change.adopt(take.path, trash_path(take.id, JOURNAL))
-                change.write_json(trash_path(take.id, WHY), reason("The take was discarded.", take.info.task, -1))
-                change.drop(f"{PRIVATE}/takes/{take.path.name}")
-            self._take = None
+        return self._takes.resume(take)
 
     # Episodes
 
     def episodes(self) -> tuple[EpisodeRecord, ...]:
         """All episodes, by their index."""
-        with self._lock:
-            return self._catalog.records
+        with self._set.lock:
+            return self._set.catalog.records
 
     def get(self, episode: str) -> EpisodeRecord:
         """The entry of an episode by its id. Raises UnknownEpisodeError."""
-        with self._lock:
-            return self._catalog.get(episode)
+        with self._set.lock:
+            return self._set.catalog.get(episode)
 
     def read(self, episode: str) -> RecordedEpisode:
         """Open an episode. It stays readable, as it is now, whatever becomes of it in the set."""
-        with self._lock:
-            record = self._catalog.get(episode)
-            assert self._catalog.shape is not None
-            return RecordedEpisode(self.folder.root / data_path(record.slot), record, self._catalog.shape)
+        with self._set.lock:
+            record = self._set.catalog.get(episode)
+            assert self._set.catalog.shape is not None
+            return RecordedEpisode(self.folder.root / data_path(record.slot), record, self._set.catalog.shape)
+
+    # Edits: how each is made stands in demos/store/edits.py
+
+    def delete(self, episodes: Sequence[str]) -> None:
+        """Move episodes to the trash. Raises UnknownEpisodeError if there is no such one; then none is moved."""
+        self._edits.delete(episodes)
+
+    def trim(self, episode: str, start: int, stop: int) -> EpisodeRecord:
+        """Keep the frames from ``start`` to before ``stop``. Raises ValueError for an empty or impossible range."""
+        return self._edits.trim(episode, start, stop)
+
+    def split(self, episode: str, frame: int) -> tuple[EpisodeRecord, EpisodeRecord]:
+        """Make two episodes of one, the second from ``frame`` on; that one goes to the end of the set."""
+        return self._edits.split(episode, frame)
+
+    def relabel(
+        self, episode: str, *, task: str | None = None, outcome: Outcome | None = None, notes: str | None = None
+    ) -> EpisodeRecord:
+        """Change the instruction, the outcome or the notes; None leaves as it is."""
+        return self._edits.relabel(episode, task, outcome, notes)
+
+    def set_keyframes(self, episode: str, frames: Iterable[int]) -> EpisodeRecord:
+        """These frames are the keyframes, and no others. Raises ValueError for one that is not in the episode."""
+        return self._edits.set_keyframes(episode, frames)
+
+    def set_step(self, episode: str, start: int, stop: int, text: str) -> EpisodeRecord:
+        """The step text of the frames from ``start`` to before ``stop``. Raises ValueError for an impossible range."""
+        return self._edits.set_step(episode, start, stop, text)
+
+    def set_steps(self, episode: str, texts: Sequence[str]) -> EpisodeRecord:
+        """The step text of every frame. Raises ValueError unless there is one for each."""
+        return self._edits.set_steps(episode, texts)
+
+    def merge(self, other: DemonstrationStore, episodes: Sequence[str] | None = None) -> tuple[EpisodeRecord, ...]:
+        """Copy episodes of another open set, all or these, to the end of this one; those that are here are left out.
+
+        Raises SetMismatchError unless cameras, joints and rate are the same, and UnknownEpisodeError.
+        """
+        return self._edits.merge(other._set, episodes)
+
+    def renumber(self) -> None:
+        """Number the episodes, and their files, from 0 without gaps in the order in which they were recorded."""
+        self._edits.renumber()
 
     # Trash
 
     def trash(self) -> tuple[TrashEntry, ...]:
         """What was deleted, the latest first."""
-        with self._lock:
+        with self._set.lock:
             return list_trash(self.folder)
 
     def restore(self, identity: str) -> None:
@@ -222,8 +171,8 @@ class DemonstrationStore(Edits):
 
         Raises UnknownEpisodeError, and DamagedFileError for an episode that is not whole.
         """
-        with self._lock, self._change("restoring from the trash") as change:
-            self._require_writable()
+        with self._set.lock, self._set.change("restoring from the trash") as change:
+            self._set.require_writable()
             entry = find_in_trash(self.folder, identity)
             if entry.is_take:
                 source = self.folder.trash / identity / JOURNAL
@@ -232,11 +181,11 @@ class DemonstrationStore(Edits):
                 change.drop(trash_path(identity, WHY))
                 return
             record, data = stage_restored(change, self.folder, entry)
-            self._insert(change, [(record, data)])
+            self._set.insert(change, [(record, data)])
 
     def empty_trash(self, identities: Sequence[str] | None = None) -> int:
         """Remove these entries of the trash for good, or all; returns the bytes that were freed."""
-        with self._lock, explained(self.folder.root, "emptying the trash"):
-            self._require_writable()
+        with self._set.lock, explained(self.folder.root, "emptying the trash"):
+            self._set.require_writable()
             every = [entry.id for entry in list_trash(self.folder)]
             return empty(self.folder, every if identities is None else list(identities))

@@ -10,7 +10,7 @@ from typing import Literal
 from demos.recording.recorder import RecorderStatus
 from demos.store.episode_record import EpisodeRecord
 from demos.store.store import DemonstrationStore
-from demos.store.store import UnfinishedTake as LeftTake
+from demos.store.takes import UnfinishedTake as LeftTake
 from ui.protocol.messages import KeptEpisode, RecordingOpen, Take, UnfinishedTake
 
 BY_OPERATOR = "The operator ended it."

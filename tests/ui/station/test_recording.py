@@ -306,7 +306,7 @@ def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_k
 ) -> None:
     disk = tmp_path / "disk"
     mounted(disk, 24)
-    monkeypatch.setattr("demos.store.store.ROOM_TO_BEGIN", 4 * MEGABYTE)
+    monkeypatch.setattr("demos.store.takes.ROOM_TO_BEGIN", 4 * MEGABYTE)
     pages = Pages(disk / "set")
     try:
         one = stage(tick_seconds=0.02).ready()
