@@ -15,14 +15,14 @@ from clap.episode.commands import EpisodeRun, PolicyFactory
 from clap.episode.event_bus import Board
 from clap.episode.events import OnEvent, Stopped
 from clap.episode.operator import OperatorVerbs
-from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, Failure, PlanStep, SceneFrame
+from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
 from clap.episode.worker import Halted, OnHalted, Worker
 from clap.episode.world_session import Watcher, WorldFactory
 from clap.geometry.frames import Workspace
 from clap.worlds.base import Ability, TaskInfo
 from clap.worlds.teleoperation import OnJog
 
-__all__ = ["Episode", "EpisodeSnapshot", "EpisodeState", "Failure", "PlanStep", "SceneFrame"]
+__all__ = ["Episode", "EpisodeSnapshot", "EpisodeState"]
 
 
 class Episode(OperatorVerbs):

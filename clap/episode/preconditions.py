@@ -134,7 +134,11 @@ class Gate:
     def cannot_skip(self) -> str | None:
         """Against counting a step as done."""
         objection = self.cannot_predict()
-        if objection is None and self._snapshot.prediction is None and self._run.turns.checklist.current() is None:
+        if (
+            objection is None
+            and self._snapshot.prediction is None
+            and self._run.turns.present.state.task.next_step is None
+        ):
             return "There is no step to skip. Plan first."
         return objection
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, Failure, SceneFrame
+from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, SceneFrame
+from clap.errors import Failure
 from clap.geometry.frames import VIEWS, Pose, Workspace
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import listed

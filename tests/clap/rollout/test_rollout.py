@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,8 +49,8 @@ def test_the_look_is_taken_once_and_every_plan_is_told_of_it():
     for step in STEPS[:3]:
         rollout.policy.told = None
         rollout.ask_plan()
-        assert rollout.policy.told == rollout.seen == tuple(BOXES)
-        rollout.remember(step)
+        assert rollout.policy.told == rollout.state.seen == tuple(BOXES)
+        rollout.state = rollout.state.after_skip(step)
     assert rollout.policy.looks == 1
 
 
@@ -86,7 +88,7 @@ def test_another_policy_looks_for_itself_only_if_nothing_was_named():
     rollout.use(other)
     rollout.ask_plan()
     assert (other.looks, other.told) == (0, tuple(BOXES))
-    rollout.seen = None
+    rollout.state = replace(rollout.state, seen=None)
     rollout.use(other)
     rollout.ask_plan()
     assert (other.looks, other.told) == (1, tuple(BOXES))

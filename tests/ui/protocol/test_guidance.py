@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from clap.episode.episode import Episode, EpisodeState
-from clap.episode.snapshot import EpisodeSnapshot, Failure
-from clap.errors import InvalidInstructionError
+from clap.episode.snapshot import EpisodeSnapshot
+from clap.errors import Failure, InvalidInstructionError
 from clap.geometry.frames import Pose
 from clap.rollout.refusals import RefusedInstructionError
 from tests.support.kinematic_world import DOWN, KinematicWorld, TouchPolicy
