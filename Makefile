@@ -1,6 +1,6 @@
 # The first use of a command installs what it needs; after that it starts at once. `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format train-mini install install-robot install-tests clean
+.PHONY: help run test test-long lint format train-mini install install-robot install-tests clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -21,11 +21,14 @@ run: install ## serve the console; ARGS='--help' lists its options
 # Two processes halve the time of most tests; then the pages, which draw without a GPU, have the machine to themselves.
 test: install-tests lint ## lint, then all tests; ARGS='-k geometry' takes some
 ifeq ($(strip $(ARGS)),)
-	$(PY) -m pytest -m "not browser" --numprocesses 2 --dist loadfile
-	$(PY) -m pytest -m browser
+	$(PY) -m pytest -m "not browser and not long" --numprocesses 2 --dist loadfile
+	$(PY) -m pytest -m "browser and not long"
 else
 	$(PY) -m pytest $(ARGS)
 endif
+
+test-long: install-tests ## what repeats shorter checks for longer; enough once a night
+	$(PY) -m pytest -m long
 
 lint: install-tests ## style, types, and the direction of the imports
 	$(PY) -m ruff check .

@@ -45,9 +45,10 @@ def served():
     """An arm of the tabletop scene, served on this machine over libfranka's protocol."""
     from clap.worlds.robot.loopback.arm import LoopbackArm
 
-    # An address of this process's own: one that a test frees and takes again is not taken by another's arm meanwhile.
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    arm = LoopbackArm(address=f"127.0.{int(worker) + 1}.1")
+    # An address of this process's own: one that a test frees and takes again is not taken by another's arm meanwhile,
+    # be it of another worker or of another run of the tests.
+    high, low = divmod(os.getpid(), 250)
+    arm = LoopbackArm(address=f"127.{1 + high % 250}.{1 + low}.1")
     yield arm
     arm.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from clap.episode.events import Reset
 from clap.episode.manual_control import ByHand
 from clap.episode.run_loop import Turns
-from clap.episode.snapshot import NOTHING_DONE, EpisodeState
+from clap.episode.snapshot import NOTHING_DONE, EpisodeState, InstructionProgress
 from clap.episode.worker import Worker
 from clap.episode.world_session import Stage, WorldFactory
 from clap.policies.base import Policy
@@ -30,7 +30,6 @@ class EpisodeRun:
         self.stage = Stage(worker, world_factory)
         self.turns = Turns(self.stage, correction)
         self.by_hand = ByHand(self.turns)
-        self.given_instruction = ""
         self.loaded: dict[str, Policy] = {}
         self._factories = dict(policies)
 
@@ -43,14 +42,14 @@ class EpisodeRun:
 
     def reset(self, task: str, seed: int, variation: int | None, condition: str) -> None:
         """Set the scene up anew."""
-        self.turns.rollout, self.given_instruction = None, ""
+        self.turns.rollout = None
         self.turns.memories.clear()
-        self.worker.note(task="", instruction="", scene=None, **NOTHING_DONE)
-        self.given_instruction = self.stage.reset(task, seed, variation, condition)
+        self.worker.note(task="", instruction="", progress=InstructionProgress.NONE, scene=None, **NOTHING_DONE)
+        instruction = self.stage.reset(task, seed, variation, condition)
         scene = {"task": task, "seed": seed, "variation": variation, "condition": condition}
-        self.worker.note(**scene, instruction=self.given_instruction)
+        self.worker.note(**scene, instruction=instruction)
         self.worker.note(examples=self.stage.world.examples())
-        self.worker.tell(Reset, task=task, seed=seed, instruction=self.given_instruction)
+        self.worker.tell(Reset, task=task, seed=seed, instruction=instruction)
         self.stage.look()
         self.worker.enter(EpisodeState.READY)
 
@@ -108,4 +107,5 @@ class EpisodeRun:
         if name not in self.loaded:
             self.loaded[name] = self._factories[name](self.stage.world)
         policy = self.loaded[name]
-        self.worker.note(policy=name, policy_is_expert=policy.is_expert, has_fine_stage=policy.has_fine_stage)
+        facts = {"policy_is_expert": policy.is_expert, "has_fine_stage": policy.has_fine_stage}
+        self.worker.note(policy=name, policy_loaded=True, **facts)

@@ -15,7 +15,8 @@ from clap.episode.commands import EpisodeRun, PolicyFactory
 from clap.episode.event_bus import Board
 from clap.episode.events import OnEvent, Stopped
 from clap.episode.operator import OperatorVerbs
-from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
+from clap.episode.preconditions import objection, waits
+from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, InstructionProgress
 from clap.episode.worker import Halted, OnHalted, Worker
 from clap.episode.world_session import Watcher, WorldFactory
 from clap.geometry.frames import Workspace
@@ -29,7 +30,7 @@ class Episode(OperatorVerbs):
     """A world, a choice of policies, and the run of one instruction at a time. Any thread may call any verb.
 
     A verb returns True if it is accepted; the state is then already the busy one that it leads to. Else it returns
-    False, and a ``Refused`` event says why and what is possible.
+    False, and a ``Refused`` event says why and what is possible: ``clap.episode.preconditions`` is the table of that.
 
     ``halted`` is polled every control tick of every motion: a reason halts the arm as stop does, and keeps it from
     moving. ``on_halted`` is told when, after a stop, nothing moved any more; ``on_jog`` what became of each jog. Both
@@ -107,36 +108,35 @@ class Episode(OperatorVerbs):
     def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> bool:
         """Set the scene up anew and forget the instruction's run."""
         work = partial(self._run.reset, task, seed, variation, condition)
-        return self._gate.command(EpisodeState.STARTING, work, self._gate.cannot_set_up)
+        return self._gate.command("reset", EpisodeState.STARTING, work)
 
     def plan(self, instruction: str) -> bool:
         """Begin an instruction: ask round one for the plan of its first sub-task."""
-        return self._gate.command(EpisodeState.PLANNING, lambda: self._run.plan(instruction), self._gate.cannot_act)
+        return self._gate.command("plan", EpisodeState.PLANNING, lambda: self._run.plan(instruction))
 
     def plan_with(self, policy: PolicyFactory, instruction: str) -> bool:
         """Begin an instruction that this policy carries out, just this once: the chosen one stays chosen."""
-        return self._gate.command(
-            EpisodeState.PLANNING, lambda: self._run.plan_with(policy, instruction), self._gate.no_scene
-        )
+        work = partial(self._run.plan_with, policy, instruction)
+        return self._gate.command("plan-with", EpisodeState.PLANNING, work)
 
     def predict(self) -> bool:
-        """Predict the next step and judge it; it then waits for approval."""
-        return self._gate.command(EpisodeState.PREDICTING, self._turns.predict, self._gate.cannot_predict)
+        """Predict the next step and judge it; it then waits for approval. One that waits already is left: see redo."""
+        return self._gate.command("predict", EpisodeState.PREDICTING, self._turns.predict)
 
     def redo(self) -> bool:
         """Throw the pending prediction away and predict again."""
-        return self.predict()
+        return self._gate.command("redo", EpisodeState.PREDICTING, self._turns.predict)
 
     def approve(self) -> bool:
         """Carry the pending prediction out, unless its verdict is to refuse it. Where it is to ask, this is the yes.
 
         After a failure with a proposed correction it is the yes to that.
         """
-        return self._gate.command(EpisodeState.MOVING, self._turns.approve, self._gate.cannot_approve, keep=True)
+        return self._gate.command("approve", EpisodeState.MOVING, self._turns.approve, keep=True)
 
     def skip(self) -> bool:
         """Count the predicted step, or else the current one, as done without moving."""
-        return self._gate.command(EpisodeState.PLANNING, self._turns.skip, self._gate.cannot_skip, keep=True)
+        return self._gate.command("skip", EpisodeState.PLANNING, self._turns.skip, keep=True)
 
     def run(self) -> bool:
         """Predict and execute until the instruction is complete; wait for approval where the verdict is to ask.
@@ -145,29 +145,24 @@ class Episode(OperatorVerbs):
         instruction is planned first.
         """
         with self._board.lock:
-            resume = self._gate.cannot_approve() is None
-            instruction = self._run.given_instruction if self._turns.rollout is None else None
-            return self._gate.command(
-                EpisodeState.PREDICTING,
-                lambda: self._run.run(instruction, resume),
-                self._gate.cannot_act if instruction else self._gate.cannot_predict,
-                keep=resume,
-                running=True,
-            )
+            snapshot = self.snapshot()
+            resume = objection("approve", snapshot) is None
+            fresh = snapshot.progress is InstructionProgress.NONE
+            work = partial(self._run.run, snapshot.instruction if fresh else None, resume)
+            return self._gate.command("run", EpisodeState.PREDICTING, work, keep=resume, running=True)
 
     def pause(self) -> bool:
         """Let the present motion (or prediction) end, then wait."""
         with self._board.lock:
-            state = self.snapshot().state
-            if state is EpisodeState.AWAITING and self._turns.running:
+            if not self._gate.allows("pause"):
+                return False
+            if self.snapshot().state is EpisodeState.AWAITING:
                 self._turns.running = False
                 self._board.update(state=EpisodeState.PAUSED)
                 self._worker.wake()
-                return True
-            if state is EpisodeState.MOVING or (self._turns.running and state.busy):
+            else:
                 self._turns.pause = True
-                return True
-            return self._gate.refuse("Nothing is under way that could be paused.")
+            return True
 
     def stop(self) -> bool:
         """Halt now: a motion stops at its next control tick, and all queued commands are dropped."""
@@ -183,21 +178,21 @@ class Episode(OperatorVerbs):
 
     def home(self) -> bool:
         """Open the gripper and return to the home posture; a pending prediction is dropped."""
-        return self._gate.command(EpisodeState.MOVING, self._run.home, self._gate.no_scene)
+        return self._gate.command("home", EpisodeState.MOVING, self._run.home)
 
     def recover(self) -> bool:
         """A person has seen to what holds the arm, and made sure that nobody is in reach: it may move again.
 
         Nothing moves by that.
         """
-        return self._gate.command(EpisodeState.RECOVERING, self._run.recover, self._gate.cannot_recover)
+        return self._gate.command("recover", EpisodeState.RECOVERING, self._run.recover)
 
     def set_policy(self, name: str) -> bool:
         """Change the policy; it is loaded when it is first chosen. A pending prediction is dropped."""
         with self._board.lock:
             if name not in self._policy_names:
                 return self._gate.refuse(f'There is no policy "{name}". There are: {", ".join(self._policy_names)}.')
-            return self._gate.command(EpisodeState.STARTING, lambda: self._run.set_policy(name))
+            return self._gate.command("policy", EpisodeState.STARTING, lambda: self._run.set_policy(name))
 
     def set_speed(self, speed: float) -> bool:
         """The pace of the motions from the next one on: 1 is real time, 0 as fast as possible.
@@ -205,14 +200,16 @@ class Episode(OperatorVerbs):
         What waits for approval is judged anew.
         """
         with self._board.lock:
+            if not self._gate.allows("speed"):
+                return False
             if not (math.isfinite(speed) and speed >= 0):
                 return self._gate.refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
             if not 0 < speed <= 1 and Ability.HURRY not in self.snapshot().abilities:
                 return self._gate.refuse("Faster than real time is for a simulation.")
             self._board.update(speed=float(speed))
-            state = self.snapshot().state
-            if self._gate.waits():  # what is approved has to be what was judged
-                self._gate.command(EpisodeState.PREDICTING, lambda: self._hand.judge_again(state), keep=True)
+            if waits(self.snapshot()):  # what is approved has to be what was judged
+                work = partial(self._hand.judge_again, self.snapshot().state)
+                self._gate.command("speed", EpisodeState.PREDICTING, work, keep=True)
             return True
 
     def close(self, timeout: float = 10.0) -> None:

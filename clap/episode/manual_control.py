@@ -35,6 +35,7 @@ class ByHand:
         """Ask round one from here, whatever the operator wrote before."""
         rollout = self.turns.present
         rollout.state = replace(rollout.state, task=rollout.state.task.cut())
+        self.worker.note(plan=rollout.state.task.lines())
         self.turns.go_on()
 
     def set_keypoint(self, keypoint: Array) -> None:

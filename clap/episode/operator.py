@@ -7,9 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from clap.episode.command_gate import CommandGate
 from clap.episode.commands import EpisodeRun
 from clap.episode.event_bus import Board
-from clap.episode.preconditions import Gate
+from clap.episode.preconditions import waits
 from clap.episode.snapshot import EpisodeState
 from clap.errors import InvalidInstructionError
 from clap.geometry.frames import Array, Pose
@@ -21,7 +22,7 @@ class OperatorVerbs:
     """A part of ``Episode``; its verbs follow the same rules."""
 
     def __init__(self, board: Board, run: EpisodeRun, on_jog: OnJog):
-        self._gate = Gate(run)
+        self._gate = CommandGate(run)
         self._operator_board, self._hand = board, run.by_hand
         self._operator_run, self._on_jog = run, on_jog
         self._feed: JogFeed | None = None
@@ -33,28 +34,26 @@ class OperatorVerbs:
         The policy's own plan is asked for again once these steps are done.
         """
         with self._operator_board.lock:
-            objection = self._gate.cannot_predict()
-            if objection is not None:
-                return self._gate.refuse(objection)
+            if not self._gate.allows("edit-plan"):
+                return False
             policy = self._operator_run.loaded[self._operator_board.snapshot.policy]
             try:
                 read = read_steps(steps, policy.step_words)
             except InvalidInstructionError as error:
                 return self._gate.refuse(str(error))
-            return self._gate.command(EpisodeState.PLANNING, lambda: self._hand.edit(read))
+            return self._gate.command("edit-plan", EpisodeState.PLANNING, lambda: self._hand.edit(read))
 
     def replan(self) -> bool:
         """Ask round one again from here; the operator's steps and a pending prediction are dropped."""
-        return self._gate.command(EpisodeState.PLANNING, self._hand.replan, self._gate.cannot_predict)
+        return self._gate.command("replan", EpisodeState.PLANNING, self._hand.replan)
 
     def set_keypoint(self, position: Array) -> bool:
         """Let the fine stage predict again around this point (3,), world metres; the result waits for approval."""
         point = np.array(position, float)
         if point.shape != (3,) or not np.all(np.isfinite(point)):
             return self._gate.refuse("A keypoint needs three numbers: x, y and z in metres.")
-        return self._gate.command(
-            EpisodeState.PREDICTING, lambda: self._hand.set_keypoint(point), self._gate.cannot_look_again, keep=True
-        )
+        work = partial(self._hand.set_keypoint, point)
+        return self._gate.command("keypoint", EpisodeState.PREDICTING, work, keep=True)
 
     def set_target(self, pose: Pose, gripper_open: bool) -> bool:
         """Put the operator's own target in place of the prediction's, or of none; it is judged, and waits for approval.
@@ -64,44 +63,45 @@ class OperatorVerbs:
         pose = Pose(np.array(pose.position, float), np.array(pose.quaternion, float))
         with self._operator_board.lock:
             # A prediction whose motion was stopped is out of date: the arm stands elsewhere.
-            return self._gate.command(
-                EpisodeState.PREDICTING,
-                lambda: self._hand.set_target(pose, gripper_open),
-                self._gate.cannot_predict,
-                keep=self._gate.waits(),
-            )
+            keep = waits(self._operator_board.snapshot)
+            work = partial(self._hand.set_target, pose, gripper_open)
+            return self._gate.command("target", EpisodeState.PREDICTING, work, keep=keep)
 
     def revert(self) -> bool:
         """Take the operator's keypoint or target back: the policy's own prediction waits for approval again."""
-        return self._gate.command(EpisodeState.PREDICTING, self._hand.revert, self._gate.cannot_revert, keep=True)
+        return self._gate.command("revert", EpisodeState.PREDICTING, self._hand.revert, keep=True)
 
     def rehearse(self) -> bool:
         """Show the step that waits for approval in the arm's twin; nothing moves, and it waits on."""
         with self._operator_board.lock:
             state = self._operator_board.snapshot.state
             work = partial(self._hand.rehearse, state)
-            return self._gate.command(EpisodeState.PREDICTING, work, self._gate.cannot_rehearse, keep=True)
+            return self._gate.command("rehearse", EpisodeState.PREDICTING, work, keep=True)
 
     def undo(self) -> bool:
         """Set the world and the run back to exactly what they were before the last step; simulation only."""
-        return self._gate.command(EpisodeState.PLANNING, self._hand.undo, self._gate.cannot_undo)
+        return self._gate.command("undo", EpisodeState.PLANNING, self._hand.undo)
 
     def set_approve_each(self, value: bool) -> bool:
         """True: a run waits for approval of every step. False: it goes on where the verdict allows."""
-        self._operator_board.update(approve_each=bool(value))
-        return True
+        with self._operator_board.lock:
+            if not self._gate.allows("approve-each"):
+                return False
+            self._operator_board.update(approve_each=bool(value))
+            return True
 
     def drive(self, on: bool) -> bool:
         """Begin or end driving by hand; a pending prediction is dropped."""
         with self._operator_board.lock:
             if not on:
-                if self._operator_board.snapshot.state is not EpisodeState.DRIVING or self._feed is None:
-                    return self._gate.refuse("The arm is not being driven.")
+                if not self._gate.allows("drive-end"):
+                    return False
+                assert self._feed is not None, "it is made before the arm is driven"
                 self._feed.end()
                 return True
             feed = JogFeed(self._on_jog)
             run = self._operator_run
-            if not self._gate.command(EpisodeState.DRIVING, lambda: run.drive(feed), self._gate.no_scene):
+            if not self._gate.command("drive", EpisodeState.DRIVING, lambda: run.drive(feed)):
                 return False
             self._feed = feed
             return True

@@ -75,7 +75,7 @@ class Turns(Operator):
         """Begin an instruction with the plan of its first sub-task."""
         self.stage.world.follow(instruction)
         self.rollout = Rollout(self.stage.world, policy, instruction.strip(), self._correction, self.stage.away)
-        self.worker.note(instruction=instruction.strip(), **NOTHING_DONE)
+        self.worker.note(**NOTHING_DONE | shown(self.rollout.state))
         self.go_on()
 
     def predict(self) -> None:
@@ -190,7 +190,7 @@ class Turns(Operator):
 
     def planned(self, plan: Plan, state: RolloutState) -> None:
         self.worker.note_seconds(plan=self._seconds())
-        self.worker.note(plan=state.task.lines(), plan_raw=plan.raw)
+        self.worker.note(**shown(state), plan_raw=plan.raw)
         self.worker.tell(Planned, plan=plan)
         if state.complete:
             success = self.stage.world.success()

@@ -57,6 +57,14 @@ _BUSY = _IN_MOTION | {
 }
 
 
+class InstructionProgress(str, Enum):
+    """How far an instruction is. Under way it need not have a plan: round one may have failed."""
+
+    NONE = "none"
+    UNDER_WAY = "under way"
+    COMPLETE = "complete"
+
+
 @dataclass(frozen=True)
 class SceneFrame:
     """The latest look at the world. ``timestamp`` is the observation's; ``cloud`` is cropped to the workspace."""
@@ -82,12 +90,15 @@ class EpisodeSnapshot:
     the world cannot tell. ``own``: the policy's own prediction, while the one shown is the operator's.
     ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``: a run waits for approval of every
     step. ``undo``: how many steps can be undone. ``abilities``: of the world. ``trouble``: what keeps the arm from
-    moving until a person has seen to it, ``blind`` why the scene cannot be seen.
+    moving until a person has seen to it, ``blind`` why the scene cannot be seen. ``has_world``: there is one, which
+    ``abilities`` are then of. ``policy_loaded``: the chosen policy can be used. ``closed``: nothing is accepted any
+    more.
     """
 
     state: EpisodeState = EpisodeState.STARTING
     running: bool = False
     instruction: str = ""
+    progress: InstructionProgress = InstructionProgress.NONE
     examples: tuple[str, ...] = ()
     task: str = ""
     seed: int = 0
@@ -96,6 +107,7 @@ class EpisodeSnapshot:
     policy: str = ""
     policy_is_expert: bool = False
     has_fine_stage: bool = False
+    policy_loaded: bool = False
     seen: tuple[str, ...] | None = None
     plan: tuple[PlanStep, ...] = ()
     plan_raw: str = ""
@@ -114,9 +126,11 @@ class EpisodeSnapshot:
     speed: float = 1.0
     approve_each: bool = False
     undo: int = 0
+    has_world: bool = False
     abilities: frozenset[Ability] = frozenset(Ability)
     trouble: Failure | None = None
     blind: Failure | None = None
+    closed: bool = False
     seq: int = 0
 
 
@@ -138,6 +152,7 @@ def shown(state: RolloutState) -> dict[str, Any]:
     """The snapshot's fields that follow from the run's state."""
     return {
         "instruction": state.instruction,
+        "progress": InstructionProgress.COMPLETE if state.complete else InstructionProgress.UNDER_WAY,
         "seen": state.seen,
         "plan": state.task.lines(),
         "last_step": state.last_step,

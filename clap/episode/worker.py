@@ -53,7 +53,6 @@ class Worker:
 
     def __init__(self, board: Board, halted: Halted = lambda: None, on_halted: OnHalted = lambda when: None):
         self.board = board
-        self.closed = False
         self._halted, self._on_halted = halted, on_halted
         self._owes_halt = False
         self.arm_moves = False
@@ -72,6 +71,11 @@ class Worker:
 
     # From any thread
 
+    @property
+    def closed(self) -> bool:
+        """True once the thread is to end, or has."""
+        return self.board.snapshot.closed
+
     def submit(self, work: Work) -> None:
         """Queue a command in the present epoch."""
         self._commands.put((self._epoch, work))
@@ -89,7 +93,7 @@ class Worker:
     def close(self, timeout: float) -> None:
         """Interrupt, and end the thread."""
         with self.board.lock:
-            self.closed = True
+            self.board.update(closed=True)
             self.interrupt()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)

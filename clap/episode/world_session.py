@@ -56,7 +56,7 @@ class Stage:
         """Make the world. One without tasks is shown as it is."""
         self._world = self._world_factory()
         self.tasks, self.conditions = self._world.tasks(), self._world.conditions()
-        self.worker.note(abilities=self._world.abilities, examples=self._world.examples())
+        self.worker.note(has_world=True, abilities=self._world.abilities, examples=self._world.examples())
         if not self.tasks:
             self.look()
 

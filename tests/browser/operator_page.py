@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ Look = tuple[dict[str, int], str]
 """A window's size and its theme."""
 
 USUAL: Look = (SCREEN, "dark")
+THEMES = ("dark", "light")
 OTHERS: list[Look] = [(SMALL, "light"), (SCREEN, "light"), (SMALL, "dark")]
 
 
@@ -33,10 +35,20 @@ def looks(*others: Look) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("console", every, ids=ids, indirect=True)
 
 
-ARRIVED = """([before, states]) => {
+ARRIVED = """([before, known, states]) => {
   const { seq, state } = window.__clap.status;
-  return seq > before && states.includes(state);
+  const looksAround = document.body.classList.contains("c-no-set-up");  // a real table: its status changes by itself
+  return seq > before && states.includes(state) && (window.__states.length > known || !looksAround);
 }"""
+TOASTED = "([known, text]) => window.__toasts.slice(known).some((toast) => toast.includes(text))"
+PASSED = """([known, states]) => {
+  const told = window.__states.slice(known);
+  return states.every((state) => told.includes(state) && told.splice(0, told.indexOf(state) + 1));
+}"""
+PASS_FRAMES = """(count) => new Promise((done) => {
+  const next = () => (count-- > 0 ? requestAnimationFrame(next) : done());
+  next();
+})"""
 EXTENT = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
   const { scrollWidth, scrollHeight } = document.documentElement;
   done([scrollWidth, scrollHeight]);
@@ -48,9 +60,9 @@ LET_GO = """() => {
 
 
 SAYS = """() => {
-  const { state, failure, trouble, verdict, can, doing } = window.__clap?.status ?? {};
+  const { state, failure, trouble, verdict, preconditions, doing } = window.__clap?.status ?? {};
   const seen = [...document.querySelectorAll("[role=status], [role=alert], .c-toast")].filter((one) => one.innerText);
-  return { status: { state, failure, trouble, verdict, can, doing }, lastStop: window.__clap?.lastStop,
+  return { status: { state, failure, trouble, verdict, preconditions, doing }, lastStop: window.__clap?.lastStop,
     lease: window.__clap?.lease, says: seen.map((one) => one.innerText), toasts: window.__toasts };
 }"""
 """What an operator would be told, and what the page knows."""
@@ -62,6 +74,19 @@ KEEP_TOASTS = """(() => {
   new MutationObserver(notice).observe(document, { childList: true, subtree: true });
 })()"""
 """Toasts fade: this remembers what they said."""
+
+KEEP_STATES = """(() => {
+  let latest;
+  window.__states = [];
+  window.__clap = {
+    get status() { return latest; },
+    set status(told) {
+      if (told.state !== latest?.state) window.__states.push(told.state);
+      latest = told;
+    },
+  };
+})()"""
+"""States may be over before the page is asked about them: this remembers which there were, one after the other."""
 
 
 SPEEDS = (0.5, 1, 2, 4, 0)
@@ -87,6 +112,7 @@ class ConsolePage:
         if not tour:  # a first visit would begin with it
             page.add_init_script("localStorage.setItem('clap-tour', 'seen')")
         page.add_init_script(KEEP_TOASTS)
+        page.add_init_script(KEEP_STATES)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
 
@@ -109,8 +135,12 @@ class ConsolePage:
         """Size the window and choose the theme by its button. Names of screenshots then say which, unless usual."""
         size, theme = self._look = wanted
         self.page.set_viewport_size(size)  # type: ignore[arg-type]
+        self.paint(theme)
+
+    def paint(self, theme: str) -> None:
+        """Choose the theme "dark" or "light" by its button, also where a dialog is in front of it."""
         if self.page.evaluate("document.body.classList.contains('dark')") != (theme == "dark"):
-            self.page.click("#c-theme")
+            self.page.evaluate("document.getElementById('c-theme').click()")
 
     def operate(self) -> None:
         """Come to operate: a page of another test lets go, as a colleague would."""
@@ -129,7 +159,7 @@ class ConsolePage:
     def reset(self, task: str = "block_in_same_cup", seed: int = 0, variation: str = "0", speed: int = 4) -> None:
         """Set a scene up by the form. ``speed`` is the slider's stop: 0 is half speed, 4 as fast as it can."""
         self.operate()
-        self.wait_for("can", "reset")
+        self.wait_until_possible("reset")
         self.page.select_option("#c-task", task)
         self.page.fill("#c-seed", str(seed))
         self.page.select_option("#c-variation", variation)
@@ -158,10 +188,10 @@ class ConsolePage:
 
     def press_and_wait(self, verb: str, *states: str, timeout: int = 60_000) -> str:
         """Press a button, then wait until the console has left the state it was in for one of ``states``."""
-        before = self.status("seq")
+        before, known = self.status("seq"), self.page.evaluate("window.__states.length")
         self.press(verb)
         try:
-            self.page.wait_for_function(ARRIVED, arg=[before, list(states)], timeout=timeout)
+            self.page.wait_for_function(ARRIVED, arg=[before, known, list(states)], timeout=timeout)
         except sync_api.TimeoutError as error:
             last = {key: self.status(key) for key in ("state", "failure", "trouble", "verdict")}
             raise AssertionError(f"{verb} was not followed by {' or '.join(states)}: {last}") from error
@@ -170,6 +200,27 @@ class ConsolePage:
     def tell(self, kind: str, **fields: object) -> None:
         """Send a command as the page would."""
         self.page.evaluate("message => window.__clap.console.link.send(message)", {"type": kind, **fields})
+
+    @contextmanager
+    def passing(self, *states: str) -> Iterator[None]:
+        """After what is done within, wait until the episode has gone through these states, however short each was."""
+        known = self.page.evaluate("window.__states.length")
+        yield
+        self.page.wait_for_function(PASSED, arg=[known, list(states)], timeout=60_000)
+
+    @contextmanager
+    def toasting(self, text: str) -> Iterator[None]:
+        """After what is done within, wait until a toast has said this; it may have faded by then."""
+        known = self.page.evaluate("window.__toasts.length")
+        yield
+        self.page.wait_for_function(TOASTED, arg=[known, text])
+
+    def obeyed(self) -> None:
+        """Wait until all that this page has sent was obeyed: a switch that it flips last has been told of, twice."""
+        each = self.status("approve_each")
+        for value in (not each, each):
+            self.tell("approve-each", value=value)
+            self.page.wait_for_function("value => window.__clap.status.approve_each === value", arg=value)
 
     def wait_for_trouble(self, name: str, timeout: int = PATIENCE_MS) -> None:
         """Wait until a real arm is held for this reason."""
@@ -180,9 +231,10 @@ class ConsolePage:
         self.page.get_by_role("button", name=button).click()
         self.page.wait_for_function("() => !window.__clap.status.trouble && !window.__clap.status.busy")
 
-    def wait_for(self, key: str, inner: str) -> None:
+    def wait_until_possible(self, verb: str) -> None:
+        """Wait until the console would accept a command."""
         self.page.wait_for_function(
-            "([key, inner]) => window.__clap.status[key][inner]", arg=[key, inner], timeout=60_000
+            "verb => window.__clap.status.preconditions[verb] === null", arg=verb, timeout=60_000
         )
 
     def status(self, key: str) -> object:
@@ -195,6 +247,10 @@ class ConsolePage:
         """Width and height of all that could be scrolled to, once the page has been laid out and drawn as it is now."""
         width, height = self.page.evaluate(EXTENT)
         return width, height
+
+    def draw(self, frames: int) -> None:
+        """Wait until the page has been drawn so many times more."""
+        self.page.evaluate(PASS_FRAMES, frames)
 
     def screenshot(self, name: str) -> None:
         """Save what is seen, if CLAP_SCREENSHOTS names a folder."""

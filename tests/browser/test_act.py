@@ -40,7 +40,7 @@ def test_a_pose_outside_the_workspace_is_refused_and_cannot_be_approved(console:
     page.wait_for_selector("#c-verdict[data-decision=refuse]")
     assert page.locator("#c-checks .c-not-passed").count() >= 1
     assert page.locator("#c-do-approve").is_disabled()
-    assert "refuse" in str(page.get_attribute("#c-do-approve", "title"))
+    assert "cannot be approved" in str(page.get_attribute("#c-do-approve", "title"))
     console.screenshot("act-refused")
 
 
@@ -50,9 +50,9 @@ def test_undo_restores_what_was_before_the_step(console: ConsolePage) -> None:
     predict(console)
     before, plan = console.status("gripper"), console.status("plan")
     assert page.locator("#c-do-undo").is_disabled()
-    assert "undone" in str(page.get_attribute("#c-do-undo", "title"))
+    assert "no step to undo" in str(page.get_attribute("#c-do-undo", "title"))
     console.press_and_wait("approve", "planned")
-    console.wait_for("can", "undo")
+    console.wait_until_possible("undo")
     assert console.status("gripper") != before
     page.click("#c-do-undo")
     page.wait_for_function("window.__clap.status.steps_done === 0 && !window.__clap.status.busy")
@@ -88,7 +88,7 @@ def test_verbs_have_keys_and_say_why_they_cannot_be_used(console: ConsolePage) -
     page.keyboard.press("p")
     page.wait_for_function("window.__clap.status.state === 'awaiting approval'")
     page.keyboard.press("a")  # what moves the arm needs Shift
-    page.wait_for_timeout(200)
+    console.obeyed()
     assert console.status("state") == "awaiting approval"
     page.keyboard.press("Shift+A")
     page.wait_for_function("window.__clap.status.steps_done === 1")
@@ -103,7 +103,7 @@ def test_a_motion_shows_how_long_it_takes(console: ConsolePage) -> None:
     first = page.locator("#c-elapsed").inner_text()
     page.wait_for_function("first => document.querySelector('#c-elapsed').textContent !== first", arg=first)
     assert page.locator("#c-do-predict").is_disabled()
-    assert "Not while it is moving" in str(page.get_attribute("#c-do-predict", "title"))
+    assert "The episode is moving" in str(page.get_attribute("#c-do-predict", "title"))
     console.screenshot("act-moving")
     page.locator("body").press("Escape")
     page.wait_for_function("window.__clap.status.state === 'stopped'")

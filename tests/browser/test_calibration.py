@@ -158,5 +158,5 @@ def test_a_sample_can_be_removed_and_who_only_watches_changes_nothing(panel: Pan
         page.locator("#c-calibrate-clear").is_disabled() and page.locator(".c-calibration-remove").first.is_disabled()
     )
     panel.console.tell("calibrate-clear", camera="d435i")
-    page.wait_for_timeout(300)
+    page.wait_for_function("() => window.__toasts.some((text) => text.includes('operate'))")
     assert panel.told("samples.length") == 7

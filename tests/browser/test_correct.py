@@ -87,7 +87,7 @@ def test_what_still_waits_for_its_check_is_dropped_by_stop(console: ConsolePage)
     page.locator("#c-details [role=tab]", has_text="Correct").click()
     page.evaluate(f"async () => {{ await ({CLICK_ON})(2); document.querySelector('#c-stop').click(); }}")
     page.wait_for_function("window.__clap.status.state === 'stopped'")
-    page.wait_for_timeout(300)
+    console.obeyed()
     assert len(page.evaluate("window.__sent")) == 1
     assert console.status("state") == "stopped"
     assert "checked" not in page.locator(".c-nudge-note").inner_text()
@@ -106,7 +106,7 @@ def test_a_nudge_that_is_not_sent_yet_is_dropped_by_stop(console: ConsolePage) -
         }"""
     )
     page.wait_for_function("window.__clap.status.state === 'stopped'")
-    page.wait_for_timeout(300)
+    console.obeyed()
     assert len(page.evaluate("window.__sent")) == 1
     assert console.status("state") == "stopped"
 

@@ -173,7 +173,8 @@ def test_a_gamepad_drives_shows_its_name_and_its_loss_ends_driving(driving: Cons
     assert page.locator("#c-drive-pad").inner_text() == "Gamepad: Test pad"
     before = position(driving)
     page.evaluate("window.__pad.axes[3] = 0.1")  # within the dead zone
-    page.wait_for_timeout(400)
+    applied = page.evaluate("window.__clap.drive.applied")
+    page.wait_for_function("before => window.__clap.drive.applied > before + 6", arg=applied)
     assert position(driving) == pytest.approx(before, abs=1e-3)
     page.evaluate("window.__pad.axes[3] = -1")
     moved(driving, 2, before)
@@ -213,7 +214,7 @@ def test_a_lost_link_ends_driving_and_the_page_says_so(driving: ConsolePage) -> 
     page.route("**/clap/session", lambda route: route.fulfill(status=503))
     page.evaluate("window.__clap.console.link.socket.close()")
     page.wait_for_selector("body.c-offline", state="attached")
-    assert page.locator("#c-drive-hint").inner_text() == "Not connected."
+    assert page.locator("#c-drive-hint").inner_text() == "Not connected to the console."
     assert page.locator("#c-drive-on").is_disabled()
     driving.screenshot("drive-disconnected")
     page.keyboard.up("r")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_visitor_in_a_frame_of_the_site_plans_and_stops(
     monkeypatch.setenv("SPACE_ID", "ada/clap")
     with serving("expert", "--host", "127.0.0.1", "--embed-in", other_site[0]) as (_, url):
         frame = framed(chromium, other_site, url)
-        frame.wait_for_function("() => window.__clap?.status?.can.plan && window.__clap.lease.mine")
+        frame.wait_for_function("() => window.__clap?.status?.preconditions.plan === null && window.__clap.lease.mine")
         (cookie,) = frame.page.context.cookies()
         assert (cookie["name"], cookie["sameSite"], cookie["secure"]) == ("clap-visitor", "None", True)
         frame.fill("#c-instruction textarea, #c-instruction input", "put the red block into the red cup")
@@ -58,8 +58,9 @@ def test_a_visitor_in_a_frame_of_the_site_plans_and_stops(
         frame.page.close()
 
 
-def test_no_other_site_shows_the_console_in_a_frame(chromium: Browser, other_site: tuple[str, Path]) -> None:
-    with serving("expert") as (_, url):
-        frame = framed(chromium, other_site, url)
-        frame.wait_for_url("chrome-error://**")
-        frame.page.close()
+def test_no_other_site_shows_the_console_in_a_frame(
+    chromium: Browser, other_site: tuple[str, Path], console_url: Callable[[str], str]
+) -> None:
+    frame = framed(chromium, other_site, console_url("expert"))
+    frame.wait_for_url("chrome-error://**")
+    frame.page.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.operator_page import ConsolePage, OpenPage
+from tests.browser.operator_page import ConsolePage, sync_api
+from tests.browser.test_see import clap_console  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.browser
 
@@ -15,11 +16,13 @@ CAMERA = "window.__clap.scene.camera.position.toArray()"
 
 
 @pytest.mark.parametrize("policy", ["expert", "clap"])
-def test_approving_every_step_brings_the_block_into_the_cup(open_page: OpenPage, policy: str) -> None:
-    console = open_page(policy)
+def test_approving_every_step_brings_the_block_into_the_cup(
+    console: ConsolePage, policy: str, request: pytest.FixtureRequest
+) -> None:
+    if policy == "clap":
+        request.getfixturevalue("clap_console")
     page = console.page
     console.screenshot(f"{policy}-1-ready")
-    console.reset(seed=0, variation="0")
     console.type(INSTRUCTION)
     assert console.press_and_wait("plan", "planned", "failed") == "planned", console.banner()
     console.screenshot(f"{policy}-2-planned")
@@ -78,14 +81,26 @@ def test_stop_halts_a_motion_on_its_way(console: ConsolePage, key: str) -> None:
     stop = page.evaluate("window.__clap.lastStop")
     assert stop["way"] is not None
     assert stop["ms"] < STOP_WITHIN_MS
-    page.wait_for_timeout(2000)  # on a busy machine the last look at the halted arm takes its time to arrive
-    resting = console.status("gripper")
-    page.wait_for_timeout(1000)
-    assert console.status("gripper") == resting
     target = console.status("prediction")["action"]["position"]
-    assert max(abs(a - b) for a, b in zip(resting["position"], target, strict=True)) > 0.02
     console.screenshot("expert-stopped")
-    assert console.press_and_wait("predict", "awaiting approval", "failed") == "awaiting approval"
+    resting = []
+    for verb in ("predict", "redo"):  # each looks anew
+        assert console.press_and_wait(verb, "awaiting approval", "failed") == "awaiting approval"
+        resting.append(console.status("gripper"))
+    assert resting[0] == resting[1]
+    assert max(abs(a - b) for a, b in zip(resting[0]["position"], target, strict=True)) > 0.02
+
+
+def press_stop_until_it_is_confirmed(page: sync_api.Page) -> str | None:
+    """By which way; an operator presses again where a busy machine did not confirm it within two seconds."""
+    way = None
+    for _ in range(3):
+        page.evaluate("delete window.__clap.lastStop")
+        page.locator("body").press("Escape")
+        page.wait_for_function("() => window.__clap.lastStop", timeout=10_000)
+        if way := page.evaluate("window.__clap.lastStop.way"):
+            break
+    return way
 
 
 @pytest.mark.parametrize("way", ["http", "gradio"])
@@ -95,13 +110,13 @@ def test_stop_goes_another_way_when_the_websocket_is_silent(console: ConsolePage
     page.evaluate("window.__clap.console.link.socket.send = () => {}")  # until the page opens another link
     if way == "gradio":
         page.route("**/clap/stop", lambda route: route.abort())
-    page.locator("body").press("Escape")
-    page.wait_for_function("() => window.__clap.lastStop", timeout=10_000)
-    assert page.evaluate("window.__clap.lastStop.way") == way
-    page.wait_for_function("() => window.__clap.status.state === 'stopped'", timeout=10_000)
-    page.unroute("**/clap/stop")
-    page.evaluate("window.__clap.console.link.socket.close()")
-    console.errors[:] = [error for error in console.errors if "ERR_FAILED" not in error]  # what this test provoked
+    try:
+        assert press_stop_until_it_is_confirmed(page) == way
+        page.wait_for_function("() => window.__clap.status.state === 'stopped'", timeout=10_000)
+    finally:
+        page.unroute("**/clap/stop")
+        page.evaluate("window.__clap.console.link.socket.close()")
+        console.errors[:] = [error for error in console.errors if "ERR_FAILED" not in error]  # what this test provoked
 
 
 def test_space_writes_in_the_instruction_and_escape_still_stops(console: ConsolePage) -> None:
@@ -118,7 +133,7 @@ def test_run_all_goes_to_the_end_by_itself(console: ConsolePage) -> None:
     console.reset(task="open_drawer", seed=3, variation="")
     console.page.locator(".c-own").click()
     console.page.keyboard.press("Enter")
-    console.wait_for("can", "run")
+    console.wait_until_possible("predict")
     assert console.press_and_wait("run", "done", "failed", timeout=120_000) == "done", console.banner()
     assert console.status("success") is True
     console.page.locator("#c-details [role=tab]", has_text="Log").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser
 
 from clap.policies.checkpoint import default_checkpoint
 from tests.browser.by_hand import moved, position, rests, switch_on
-from tests.browser.operator_page import SCREEN, ConsolePage
+from tests.browser.operator_page import SCREEN, THEMES, ConsolePage
 from tests.browser.served_console import serving
 from tests.browser.test_feel import UNDER_STOP
 from tests.browser.visitors import TABLET, Visit, violations, visitors
@@ -70,13 +71,13 @@ def open_panel(console: ConsolePage, name: str, charts: int | None = None) -> No
     assert page.locator(f"#c-{name} .main-svg:first-child").count() >= (CHARTS[name] if charts is None else charts)
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [SCREEN, TABLET], ids=["1440x900", "1024x768"])
-def test_every_panel_fits_shows_stop_and_has_no_grave_fault(visit: Visit, size: dict[str, int], theme: str) -> None:
-    console = visit(size=size, theme=theme, touch=size is TABLET)
+def test_every_panel_fits_shows_stop_and_has_no_grave_fault(visit: Visit, size: dict[str, int]) -> None:
+    console = visit(size=size, touch=size is TABLET)
     page = console.page
     found: dict[str, list[str]] = {}
-    for name in CHARTS:
+    for theme, name in product(THEMES, CHARTS):
+        console.paint(theme)
         open_panel(console, name)
         for k, summary in enumerate(page.locator(f"#c-{name} summary").all()):
             if k in (0, 4):
@@ -85,13 +86,13 @@ def test_every_panel_fits_shows_stop_and_has_no_grave_fault(visit: Visit, size: 
         inside = page.evaluate(
             f"(({{ scrollWidth, clientWidth }}) => scrollWidth - clientWidth)(document.querySelector('#c-{name}'))"
         )
-        assert (wide, tall, inside) == (size["width"], size["height"], 0), name
-        assert page.evaluate(UNDER_STOP), f"Stop is covered: {name}"
+        assert (wide, tall, inside) == (size["width"], size["height"], 0), (name, theme)
+        assert page.evaluate(UNDER_STOP), f"Stop is covered: {name}, {theme}"
         for part, top in enumerate(range(0, 3 * size["height"], size["height"] - 80)):
             page.evaluate(f"document.querySelector('#c-{name}').scrollTop = {top}")
             console.screenshot(f"panel-{name}-{size['width']}-{theme}-{part}")
         if faults := violations(console):
-            found[name] = faults
+            found[f"{name}, {theme}"] = faults
     assert not found, "\n".join(f"{name}: {fault}" for name, faults in found.items() for fault in faults)
     page.context.close()
 
@@ -122,8 +123,10 @@ def test_panels_are_chosen_by_click_arrow_keys_and_address(console: ConsolePage)
 
 def test_calibration_is_not_offered_where_no_camera_is_the_worlds_own(console: ConsolePage) -> None:
     page = console.page
-    page.evaluate("location.hash = 'calibration'")
-    page.wait_for_timeout(100)
+    page.evaluate(
+        "() => new Promise((done) => {"
+        " addEventListener('hashchange', () => setTimeout(done), { once: true }); location.hash = 'calibration'; })"
+    )
     assert page.evaluate(SHOWN)[0] == "operate"
     assert not page.locator("#c-tab-calibration").is_visible()
     console.tell("calibrate-sample", camera="d435i")
@@ -185,7 +188,8 @@ def test_leaving_operate_lets_go_of_the_arm_and_no_key_drives_it_from_another_pa
     page.keyboard.up("f")
     still = position(console)
     page.keyboard.down("r")
-    page.wait_for_timeout(700)
+    applied = page.evaluate("window.__clap.drive.applied")
+    page.wait_for_function("before => window.__clap.drive.applied > before + 10", arg=applied)
     page.keyboard.up("r")
     assert position(console) == pytest.approx(still, abs=0.002)
     assert page.locator("#c-state").inner_text() == "driving"
@@ -206,7 +210,7 @@ def test_shortcuts_of_operate_do_nothing_in_another_panel(console: ConsolePage) 
     page.click("#c-tab-training")
     for key in ("p", "A", "R", "H"):
         page.keyboard.press(key)
-    page.wait_for_timeout(400)
+    console.obeyed()
     assert console.status("state") == "planned"
     page.keyboard.press("?")
     assert "the next panel" in page.locator("#c-help").inner_text()

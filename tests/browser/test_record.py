@@ -7,16 +7,20 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from demos.frames import HUMAN, POLICY, Outcome
 from demos.store.episode import RecordedEpisode
+from demos.store.folder import SetFolder
+from demos.store.journal import Journal
 from demos.store.store import DemonstrationStore
 from tests.browser.by_hand import moved, position, rests, switch_on
 from tests.browser.operator_page import OTHERS, SMALL, ConsolePage, looks
 from tests.browser.visitors import violations
+from tests.support.kinematic_station import eventually
 from training.benchmarks.console.served import station
 
 pytestmark = pytest.mark.browser
@@ -191,7 +195,7 @@ def test_the_countdown_is_cancelled_by_its_button_its_key_and_stop(recorder: Rec
             recorder.console.screenshot("record-countdown")
         page.click(cancel) if cancel.startswith("#") else page.keyboard.press(cancel)
         page.wait_for_selector("#c-record-go")
-        page.wait_for_timeout(300)
+        recorder.console.obeyed()
         assert recorder.told()["state"] == "idle"
     assert page.locator("#c-record-number").is_hidden()
 
@@ -282,7 +286,8 @@ def test_a_take_that_the_crash_of_its_world_cut_short_is_offered_and_kept(
     moved(console, 2, before, -0.05)
     page.keyboard.up("f")
     rests(console)
-    page.wait_for_timeout(1000)  # what is older than a second is on the disk
+    (journal,) = SetFolder(Path(str(recorder.told()["folder"]))).takes.glob("*.journal")
+    assert eventually(lambda: len(Journal(journal)) == recorder.take()["frames"]), "what was driven is on the disk"
     frames = recorder.take()["frames"]
     os.kill(station(started["expert"][0].pid), signal.SIGKILL)
     page.wait_for_function("() => window.__clap.console.link.worldLost")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser
 
 from demos.frames import Outcome
 from demos.store.store import DemonstrationStore
-from tests.browser.operator_page import SCREEN, ConsolePage
+from tests.browser.operator_page import SCREEN, THEMES, ConsolePage
 from tests.browser.served_console import serving
 from tests.browser.test_feel import UNDER_STOP
 from tests.browser.visitors import TABLET, Visit, violations, visitors
@@ -104,12 +105,6 @@ def frame(console: ConsolePage) -> int:
     return int(console.page.evaluate("window.__clap.review.frame"))
 
 
-def told(console: ConsolePage, text: str) -> None:
-    """Wait until a toast says so."""
-    found = "text => [...document.querySelectorAll('.c-toast')].some((one) => one.innerText.includes(text))"
-    console.page.wait_for_function(found, arg=text)
-
-
 def test_without_recordings_the_panel_says_how_to_begin_and_offers_the_sample(shared: ConsolePage) -> None:
     page = shared.page
     gallery(shared, 6)
@@ -125,15 +120,13 @@ def test_without_recordings_the_panel_says_how_to_begin_and_offers_the_sample(sh
     assert page.evaluate("document.body.dataset.panel") == "operate"
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [SCREEN, TABLET], ids=["1440x900", "1024x768"])
-def test_gallery_and_episode_fit_show_stop_and_have_no_grave_fault(
-    visit: Visit, size: dict[str, int], theme: str
-) -> None:
-    console = visit(size=size, theme=theme, touch=size is TABLET)
+def test_gallery_and_episode_fit_show_stop_and_have_no_grave_fault(visit: Visit, size: dict[str, int]) -> None:
+    console = visit(size=size, touch=size is TABLET)
     page = console.page
     found: list[str] = []
-    for name in ("gallery", "episode"):
+    for theme, name in product(THEMES, ("gallery", "episode")):
+        console.paint(theme)
         gallery(console, 6)
         if name == "episode":
             open_one(console, "mixed")
@@ -147,12 +140,12 @@ def test_gallery_and_episode_fit_show_stop_and_have_no_grave_fault(
             "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('#c-demonstrations'))"
         )
         wide, _ = console.extent()
-        assert (wide, page.evaluate(inside)) == (size["width"], 0), name
-        assert page.evaluate(UNDER_STOP), f"Stop is covered: {name}"
+        assert (wide, page.evaluate(inside)) == (size["width"], 0), (name, theme)
+        assert page.evaluate(UNDER_STOP), f"Stop is covered: {name}, {theme}"
         for part, top in enumerate((0, size["height"] - 80)):
             page.evaluate(f"document.querySelector('#c-demonstrations').scrollTop = {top}")
             console.screenshot(f"review-{name}-{size['width']}-{theme}-{part}")
-        found += violations(console)
+        found += [f"{name}, {theme}: {fault}" for fault in violations(console)]
     assert not found, "\n".join(found)
     page.context.close()
 
@@ -206,7 +199,7 @@ def test_a_demonstration_is_scrubbed_by_keys_slider_and_charts_and_played(consol
     page.wait_for_function("() => window.__clap.review.frame >= 3")
     page.keyboard.press("p")
     paused = frame(console)
-    page.wait_for_timeout(600)
+    console.draw(30)
     assert frame(console) == paused
     assert "nothing to remark" in page.locator("[aria-label=Checks]").inner_text()
     assert page.locator(".r-mark").count() == 6
@@ -222,8 +215,8 @@ def test_labels_keyframes_and_steps_are_edited_and_seen_on_other_pages_and_undon
     open_one(console, "open the drawer")
     page.fill("#r-label-notes", "the handle slips <b>once</b>")
     page.select_option("#r-label-outcome", "partial")
-    page.click("#r-save-labels")
-    told(console, "The labels were changed.")
+    with console.toasting("The labels were changed."):
+        page.click("#r-save-labels")
     watcher.page.locator(".r-card", has_text="slips <b>once</b>").get_by_text("partly").wait_for()
     page.keyboard.press("Tab")
     page.evaluate("document.activeElement.blur()")
@@ -255,13 +248,13 @@ def test_trim_split_and_delete_can_all_be_undone(console: ConsolePage) -> None:
     open_one(console, "open the drawer")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
-    page.click("#r-trim-start")
-    told(console, "were kept")
+    with console.toasting("were kept"):
+        page.click("#r-trim-start")
     page.wait_for_function("() => document.querySelector('#r-slider').max === '11'")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    page.click("#r-split")
-    told(console, "split before frame")
+    with console.toasting("split before frame"):
+        page.click("#r-split")
     page.click("#r-back")
     gallery(console, 7)
     trash = page.locator(".r-trash-list").text_content() or ""

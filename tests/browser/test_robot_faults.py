@@ -58,12 +58,14 @@ def robot(
         yield page
 
 
-def drive(robot: ConsolePage, along: float, milliseconds: float) -> None:
-    """Hold a direction down for so long, and go on holding it."""
+def drive(robot: ConsolePage, along: float, poses: int) -> None:
+    """Hold a direction down until the page was told of so many poses, 20 a second, and go on holding it."""
+    robot.wait_for("can", "drive")
     robot.tell("drive", on=True)
     robot.page.wait_for_function("() => window.__clap.status.state === 'driving'")
+    until = robot.page.evaluate("window.__clap.poses") + poses
     robot.page.evaluate(JOG, along)
-    robot.page.wait_for_timeout(milliseconds)
+    robot.page.wait_for_function("until => window.__clap.poses >= until", arg=until)
 
 
 def let_go(robot: ConsolePage) -> None:
@@ -72,9 +74,8 @@ def let_go(robot: ConsolePage) -> None:
 
 def go_home(robot: ConsolePage) -> None:
     """The arm moves again. Its button is under the pad that drives it."""
-    robot.tell("home")
-    for state in ("moving", "ready"):
-        robot.page.wait_for_function("state => window.__clap.status.state === state", arg=state, timeout=60_000)
+    with robot.passing("moving", "ready"):
+        robot.tell("home")
 
 
 def test_from_the_click_on_stop_at_any_moment_to_the_last_commanded_velocity(
@@ -83,7 +84,7 @@ def test_from_the_click_on_stop_at_any_moment_to_the_last_commanded_velocity(
     """The clock stops when the served arm was last commanded to move. CLAP_STOP_PRESSES=100 measures."""
     page, rng, seconds = robot.page, random.Random(1), []
     for k in range(PRESSES):
-        drive(robot, (-1) ** k, rng.uniform(300, 900))
+        drive(robot, (-1) ** k, rng.randint(6, 18))
         page.click("#c-stop")
         page.wait_for_function("() => window.__clap.lastStop", timeout=10_000)
         robot.wait_for_trouble("protective stop")
@@ -98,20 +99,20 @@ def test_from_the_click_on_stop_at_any_moment_to_the_last_commanded_velocity(
 
 
 def test_a_reflex_is_named_with_what_to_do_by_hand_and_recovered_from(served: LoopbackArm, robot: ConsolePage) -> None:
-    drive(robot, 1.0, 300)
+    drive(robot, 1.0, 6)
     served.reflex()
     robot.wait_for_trouble("arm stopped itself")
     let_go(robot)
     said = robot.page.locator("#c-recovery").inner_text()
     assert "free it if need be" in said and "reflex" in said
-    assert not robot.page.evaluate("window.__clap.status.can.home")
+    assert robot.page.evaluate("window.__clap.status.preconditions.home")
     robot.screenshot("robot-reflex")
     robot.recover("Recover")
     go_home(robot)
 
 
 def test_a_controller_that_dies_is_lost_and_its_restart_is_found(served: LoopbackArm, robot: ConsolePage) -> None:
-    drive(robot, -1.0, 300)
+    drive(robot, -1.0, 6)
     served.kill()
     robot.wait_for_trouble("arm lost")
     let_go(robot)

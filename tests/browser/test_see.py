@@ -28,7 +28,7 @@ def clap_console(console: ConsolePage) -> Iterator[ConsolePage]:
     expert = console.status("policy")
     choose(console, learned[0])
     yield console
-    console.wait_for("can", "policy")
+    console.wait_until_possible("policy")
     choose(console, str(expert))
 
 
@@ -205,7 +205,7 @@ def test_the_baseline_shows_where_it_looks_and_plans_nothing(console: ConsolePag
     assert len(steps) == 1 and INSTRUCTION in steps[0].lower()
     assert console.page.locator("#c-fine img").count() == 3
     console.screenshot("see-baseline")
-    console.wait_for("can", "policy")
+    console.wait_until_possible("policy")
     choose(console, expert)
 
 

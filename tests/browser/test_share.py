@@ -63,7 +63,7 @@ def test_everyone_sees_who_operates_and_who_watches(anna_and_ben: Two) -> None:
 def test_a_watcher_can_do_nothing_and_is_told_why_but_can_stop(anna_and_ben: Two) -> None:
     anna, ben = anna_and_ben
     for page in (anna.page, ben.page):
-        page.wait_for_function("() => window.__clap.status.can.home")
+        page.wait_for_function("() => window.__clap.status.preconditions.home === null")
     for button in ("#c-do-plan", "#c-do-home", "#c-do-reset", "#c-do-run"):
         assert ben.page.locator(button).is_disabled(), button
     assert "Anna operates" in str(ben.page.locator("#c-do-home").get_attribute("title"))
@@ -85,10 +85,9 @@ def test_control_is_asked_for_and_given(anna_and_ben: Two) -> None:
     ben.page.locator("#c-watch", has_text="you take over in").wait_for()
     anna.screenshot("share-request-arrives")
     ben.screenshot("share-request-waits")
-    toast.get_by_role("button", name="Give control").click()
-    ben.page.wait_for_function("() => window.__clap.lease.mine")
-    ben.page.locator(".c-toast", has_text="You operate now.").wait_for()
-    anna.page.locator(".c-toast", has_text="Ben operates now. You watch.").wait_for()
+    with ben.toasting("You operate now."), anna.toasting("Ben operates now. You watch."):
+        toast.get_by_role("button", name="Give control").click()
+        ben.page.wait_for_function("() => window.__clap.lease.mine")
     ben.page.wait_for_function("() => !document.querySelector('#c-do-home').disabled")
     anna.page.wait_for_function("() => document.querySelector('#c-do-home').disabled")
 
@@ -134,7 +133,7 @@ def test_a_name_is_changed_for_everyone_and_kept(anna_and_ben: Two) -> None:
 def test_who_drives_and_loses_control_moves_nothing_any_more(anna_and_ben: Two) -> None:
     anna, ben = anna_and_ben
     anna.page.click("#c-open-drive")
-    anna.wait_for("can", "drive")
+    anna.wait_until_possible("drive")
     anna.page.click("#c-drive-on")
     anna.page.wait_for_function("() => window.__clap.status.driving")
     anna.page.keyboard.down("r")
@@ -142,7 +141,7 @@ def test_who_drives_and_loses_control_moves_nothing_any_more(anna_and_ben: Two) 
     anna.page.locator(".c-toast").get_by_role("button", name="Give control").click()
     anna.page.wait_for_function("() => !window.__clap.lease.mine")
     sent = anna.page.evaluate("window.__clap.drive.sent")
-    anna.page.wait_for_timeout(400)
+    anna.draw(25)
     assert anna.page.evaluate("window.__clap.drive.sent") == sent
     assert anna.page.locator(".c-hold").first.is_disabled()
     anna.page.keyboard.up("r")

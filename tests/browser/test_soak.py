@@ -12,7 +12,7 @@ from tests.support.kinematic_station import eventually
 from training.benchmarks.console import served
 from training.benchmarks.console.soak import Operator
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 BRIEF = ("reset", "plan_and_approve", "undo", "tabs")
 POOL = 2

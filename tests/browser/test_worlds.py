@@ -57,7 +57,7 @@ def test_a_world_that_dies_twice_while_it_starts_is_told_and_another_one_comes(
         ann.screenshot(f"worlds-killed-while-starting-{len(killed) - 1}")
     ann.wait_for_a_world()
     page.locator("#c-banner", has_text="ended").wait_for(state="hidden")
-    ann.wait_for("can", "plan")
+    ann.wait_until_possible("plan")
     assert bens in children(process.pid)
     assert ben.page.evaluate("window.__clap.console.link.ready")
     assert ben.page.evaluate("window.__clap.scenes") == scenes
@@ -94,7 +94,7 @@ def test_who_comes_too_late_waits_in_a_queue_and_gets_the_world_that_rests(
     ann.page.evaluate("clearInterval(window.__busy)")
     cleo.wait_for_a_world()
     dialog.wait_for(state="detached")
-    cleo.wait_for("can", "plan")
+    cleo.wait_until_possible("plan")
     ann.page.locator("#c-queue", has_text="Your world went to the next visitor").wait_for(timeout=120_000)
     ann.screenshot("worlds-given-on")
     for console in (ann, cleo):
@@ -105,7 +105,9 @@ def test_a_world_that_dies_is_told_and_comes_back(crowd: Crowd, ben: ConsolePage
     _, process = crowd
     page = ben.page
     page.evaluate("clearInterval(window.__busy)")
-    page.wait_for_function("() => window.__clap.console.link.ready && window.__clap.status.can.plan", timeout=120_000)
+    page.wait_for_function(
+        "() => window.__clap.console.link.ready && window.__clap.status.preconditions.plan === null", timeout=120_000
+    )
     scenes = page.evaluate("window.__clap.scenes")
     for world in children(process.pid):
         os.kill(world, signal.SIGKILL)

@@ -1,50 +1,14 @@
-"""What the operator can do in each state, and the sentence that says what to do now. Pure functions."""
+"""The sentence that says what happens now, or what the operator does next: a pure function."""
 
 from __future__ import annotations
 
+from clap.episode.preconditions import objection, waits
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
-from clap.rollout.refusals import RefusedInstructionError
 from clap.rollout.safety import Decision
 from clap.rollout.self_correction import WHAT_IT_DOES
 from clap.worlds.base import Ability
 
 State = EpisodeState
-
-MOTIONS = frozenset({"approve", "run", "home", "drive"})
-
-
-def possible(snapshot: EpisodeSnapshot) -> frozenset[str]:
-    """The verbs that the episode would accept now. Stop is always possible and not listed."""
-    verbs = {"speed", "approve-each"}
-    if snapshot.state is State.DRIVING:
-        return frozenset(verbs | {"drive"})
-    if snapshot.state is State.MOVING or (snapshot.running and snapshot.state.busy):
-        return frozenset(verbs | {"pause"})
-    if snapshot.state.busy:
-        return frozenset(verbs)
-    verbs |= {"policy"}
-    if snapshot.trouble is not None:
-        verbs |= {"recover"}
-    if Ability.SET_UP in snapshot.abilities:
-        verbs |= {"reset"}
-        if not snapshot.task:
-            return frozenset(verbs)
-    verbs |= {"plan", "home", "drive"}
-    if snapshot.undo:
-        verbs.add("undo")
-    if _under_way(snapshot):
-        verbs |= {"run", "skip", "edit-plan", "replan", "target", "redo" if _pending(snapshot) else "predict"}
-    elif _refused(snapshot):
-        verbs.add("edit-plan")  # what the policy has no plan for, it can be shown
-    if _pending(snapshot):
-        verbs |= {"keypoint"} if snapshot.has_fine_stage else set()
-        verbs |= {"revert"} if snapshot.own is not None else set()
-        verbs |= {"rehearse"} if Ability.REHEARSE in snapshot.abilities else set()
-    if snapshot.correction is not None or (_pending(snapshot) and _decision(snapshot) is not Decision.REFUSE):
-        verbs.add("approve")
-    if Ability.MOVE not in snapshot.abilities or snapshot.trouble is not None:
-        verbs -= MOTIONS
-    return frozenset(verbs)
 
 
 def hint(snapshot: EpisodeSnapshot) -> str:
@@ -78,18 +42,19 @@ def hint(snapshot: EpisodeSnapshot) -> str:
         if snapshot.success is None:
             return f"Done. Give another instruction, or {anew}."
         return f"Finished, but the goal is not reached. Try again, or {anew}."
-    if _pending(snapshot):
+    if waits(snapshot):
         return _about_prediction(snapshot)
+    can_predict = objection("predict", snapshot) is None
     if state is State.STOPPED and snapshot.failure is not None:
         return snapshot.failure.next_move
     if state is State.STOPPED:
         return "Stopped. " + (
-            "Press Predict to go on, or Home."
-            if _under_way(snapshot)
-            else f"Press Home{' or Reset scene' if sets_up else ''}."
+            "Press Predict to go on, or Home." if can_predict else f"Press Home{' or Reset scene' if sets_up else ''}."
         )
-    if _under_way(snapshot):
+    if can_predict:
         return "Press Predict to see the next step, or Run all."
+    if objection("run", snapshot) is None:
+        return "Type an instruction and press Plan, or press Run all for the scene's own."
     return "Type an instruction and press Plan."
 
 
@@ -110,19 +75,5 @@ def _decision(snapshot: EpisodeSnapshot) -> Decision | None:
     return None if snapshot.verdict is None else snapshot.verdict.decision
 
 
-def _pending(snapshot: EpisodeSnapshot) -> bool:
-    return snapshot.state in (State.AWAITING, State.PAUSED) and snapshot.prediction is not None
-
-
 def _human(snapshot: EpisodeSnapshot) -> bool:
     return snapshot.prediction is not None and snapshot.prediction.source.startswith("human")
-
-
-def _refused(snapshot: EpisodeSnapshot) -> bool:
-    failure = snapshot.failure
-    return snapshot.state is State.FAILED and failure is not None and failure.name == RefusedInstructionError.name
-
-
-def _under_way(snapshot: EpisodeSnapshot) -> bool:
-    """True if an instruction has a plan and is not finished."""
-    return bool(snapshot.plan) and snapshot.state is not State.DONE and snapshot.success is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from clap.episode.preconditions import preconditions
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, SceneFrame
 from clap.errors import Failure
 from clap.geometry.frames import VIEWS, Pose, Workspace
@@ -16,7 +17,7 @@ from clap.rollout.refusals import listed
 from clap.rollout.safety import Verdict
 from clap.worlds.base import Ability, Rehearsal, TaskInfo
 from clap.worlds.teleoperation import MAX_ANGULAR, MAX_LINEAR, SLOW
-from ui.protocol.guidance import hint, possible
+from ui.protocol.guidance import hint
 
 Json = dict[str, Any]
 
@@ -76,7 +77,8 @@ def hello(
 def status(snapshot: EpisodeSnapshot, look_age: float = 0.0) -> Json:
     """The whole state as the page shows it; later ones replace earlier ones.
 
-    ``look_age``: how long ago the scene was looked at, seconds.
+    ``preconditions``: by verb, why not now, null if it is accepted. ``look_age``: how long ago the scene was looked at,
+    seconds.
     """
     scene = snapshot.scene
     return {
@@ -85,7 +87,7 @@ def status(snapshot: EpisodeSnapshot, look_age: float = 0.0) -> Json:
         "state": snapshot.state.value,
         "busy": snapshot.state.busy,
         "hint": hint(snapshot),
-        "can": dict.fromkeys(sorted(possible(snapshot)), True),
+        "preconditions": preconditions(snapshot),
         "instruction": snapshot.instruction,
         "examples": list(snapshot.examples),
         "task": snapshot.task,

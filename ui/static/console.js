@@ -73,8 +73,8 @@ class Console {
   operatorCards(permit, scene) {
     const tour = new Tour();
     const retraining = new Retraining(permit);
-    return [new Lease(this.link), new Drive(this.link, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
-      new Settings(this.link, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS], tour), new EvaluationPanel(), retraining, new TrainingPanel(retraining), new CalibrationPanel(permit), tour];
+    return [new Lease(this.link), new Drive(permit, scene, () => this.stop()), new EventLog(), new Progress(), new Queue(),
+      new Settings(permit, tour), new ShortcutHelp([...HISTORY_KEYS, ...PLAN_KEYS, ...EXECUTE_KEYS, ...RECORD_KEYS, ...SCENE_KEYS, ...REVIEW_KEYS], tour), new EvaluationPanel(), retraining, new TrainingPanel(retraining), new CalibrationPanel(permit), tour];
   }
 
   tell(kind, message) {

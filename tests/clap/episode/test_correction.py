@@ -8,13 +8,14 @@ import pytest
 
 from clap.episode.episode import EpisodeState
 from clap.episode.events import Corrected, Moved, StepDone
+from clap.episode.preconditions import preconditions
 from clap.policies.base import INITIAL_STEP
 from clap.policies.prediction import Plan, PlanStatus
 from clap.rollout.self_correction import MAX_PER_STEP
 from clap.worlds.base import MotionOutcome
 from tests.support.kinematic_world import HOME, STEPS, TouchPolicy
 from tests.support.staged_episode import wait_for
-from ui.protocol.guidance import hint, possible
+from ui.protocol.guidance import hint
 from ui.protocol.log import sentence
 from ui.protocol.messages import status
 
@@ -43,7 +44,7 @@ def test_step_by_step_a_correction_waits_for_the_operator(stage):
     proposal = one.kinds(Corrected)[-1]
     assert (proposal.finding, proposal.remedy, proposal.proposed) == ("nothing grasped", "retry", True)
     assert sentence(proposal) == ("warn", f"Proposed correction, nothing grasped: {proposal.sentence}")
-    assert "Approve" in hint(failed) and "approve" in possible(failed)
+    assert "Approve" in hint(failed) and preconditions(failed)["approve"] is None
     assert status(failed)["correction"] == proposal.sentence
     ticks = one.worlds[0].ticks
     one.policies[0].offset = [0, 0, 0]

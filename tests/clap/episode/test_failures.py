@@ -129,7 +129,7 @@ def test_on_a_real_table_a_prediction_grows_stale_while_it_waits(stage):
     one.episode.predict()
     assert one.rest(EpisodeState.AWAITING).verdict.decision is Decision.ASK
     late[0] = 60.0
-    one.episode.predict()
+    one.episode.redo()
     assert one.rest(EpisodeState.AWAITING).verdict.worst.failure == "stale frame"
     assert not one.episode.approve()
 

@@ -6,16 +6,21 @@ import time
 
 import pytest
 
-from clap.episode.episode import Episode, EpisodeState
+from clap.episode.episode import Episode, EpisodeSnapshot, EpisodeState
 from clap.episode.events import ArmHeld, PoseUpdated, Rehearsed, SightLost
+from clap.episode.preconditions import preconditions
 from clap.errors import ClapError, WorldError
 from clap.worlds.base import Ability
 from tests.support.kinematic_world import KinematicWorld, TouchPolicy
 from tests.support.staged_episode import Stage, wait_for
-from ui.protocol.guidance import hint, possible
+from ui.protocol.guidance import hint
 
 MOTIONS = {"approve": Episode.approve, "run": Episode.run, "home": Episode.home, "drive": lambda it: it.drive(True)}
 HELD = WorldError("The arm was stopped and holds still.", "Press Resume.")
+
+
+def possible(snapshot: EpisodeSnapshot) -> set[str]:
+    return {verb for verb, why_not in preconditions(snapshot).items() if why_not is None}
 
 
 def held(one: Stage) -> None:

@@ -62,7 +62,7 @@ def test_commands_lead_through_an_instruction_to_its_end(page: Page) -> None:
         waiting = page.settled("awaiting approval")
         assert waiting["prediction"]["step"].startswith("the robot ")
         assert waiting["verdict"]["decision"] == "allow"
-        assert {"approve", "redo", "skip", "target", "edit-plan"} <= set(waiting["can"])
+        assert not any(waiting["preconditions"][verb] for verb in ("approve", "redo", "skip", "target", "edit-plan"))
         page.send("approve")
         done += 1
         while (status := page.next("status"))["state"] not in ("planned", "done"):

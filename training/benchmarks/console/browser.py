@@ -123,7 +123,7 @@ class Tab:
 
     def can(self, verb: str) -> bool:
         """Whether the console would take a command now."""
-        return bool(self.page.evaluate("verb => window.__clap.status.can[verb]", verb))
+        return bool(self.page.evaluate("verb => window.__clap.status.preconditions[verb] === null", verb))
 
     def send(self, kind: str, **fields: Any) -> None:
         """Send a command as the page's own buttons do."""
@@ -143,7 +143,7 @@ class Tab:
 
     def reset(self, seed: int, task: str = "block_in_same_cup") -> None:
         """Set a scene up."""
-        self.until("window.__clap.status.can.reset")
+        self.until("window.__clap.status.preconditions.reset === null")
         self.do("reset", task=task, seed=seed, variation=None, condition="none")
 
     def policy(self, wanted: str) -> None:
@@ -175,7 +175,7 @@ class Tab:
 
     def drive(self, timeout_ms: float = WAIT_MS) -> None:
         """Switch driving by hand on. Raises NeverError."""
-        self.until("window.__clap.status.can.drive || window.__clap.status.driving", timeout_ms)
+        self.until("window.__clap.status.preconditions.drive === null || window.__clap.status.driving", timeout_ms)
         if self.page.locator("#c-drive").is_hidden():
             self.page.click("#c-open-drive")
         if not self.page.evaluate("window.__clap.status.driving"):

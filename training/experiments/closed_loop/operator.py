@@ -121,7 +121,7 @@ class _Operator:
         plan = page.evaluate("window.__clap.status.plan.filter((line) => line.status === 'current')[0]?.text")
         if plan != steps[0]:
             self._write(steps)
-        if page.evaluate("window.__clap.status.can.predict"):
+        if page.evaluate("window.__clap.status.preconditions.predict === null"):
             self._press("#c-do-predict")
         self._nudge(action)
         self._press("#c-do-approve")

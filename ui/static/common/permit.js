@@ -1,29 +1,17 @@
-// What this page may do now, and why not: the state's verbs, the link, and who operates.
+// What this page may do now, and why not: the server's preconditions, under what only the page knows: the link, and who
+// operates.
 
 import { el } from "./dom.js";
-
-const NOTHING_PREDICTED = new Set(["approve", "redo", "skip", "keypoint", "rehearse"]);
-const MOVES = new Set(["approve", "run", "home", "drive"]);
-const NEEDS_PLAN = new Set(["predict", "run", "edit-plan", "replan", "target"]);
 
 export class Permit {
   constructor(link) {
     this.link = link;
-    this.can = {};
-    this.state = "starting";
     this.mine = true; // until the server says who operates
     this.operator = null;
   }
 
-  hello({ abilities }) {
-    this.abilities = abilities;
-  }
-
   status(message) {
     this.latest = message;
-    this.can = message.can;
-    this.state = message.state;
-    this.busy = message.busy;
   }
 
   lease({ mine, operator }) {
@@ -32,7 +20,7 @@ export class Permit {
   }
 
   allows(verb) {
-    return Boolean(this.link.ready && this.mine && this.can[verb]);
+    return this.why(verb) === "";
   }
 
   /** Send a command if it may be given now. */
@@ -40,25 +28,24 @@ export class Permit {
     return this.allows(message.type) && this.link.send(message);
   }
 
-  /** Why `verb` is not possible now, as a sentence; empty if it is. */
-  why(verb) {
-    if (this.allows(verb)) return "";
+  /** Why this page may command nothing at all now, as a sentence; empty if it may. */
+  get barred() {
     if (!this.link.connected) return "Not connected to the console.";
     if (this.link.worldLost) return "The world was lost. Another one is being started.";
     if (!this.mine) return this.operator ? `You are watching; ${this.operator.name} operates.` : "You are watching. Take control first.";
-    if (verb === "pause") return "Nothing runs that could be paused.";
-    if (this.busy) return `Not while it is ${this.state}.`;
-    if (MOVES.has(verb) && this.latest?.trouble) return this.latest.trouble.next_move;
-    if (this.latest && !this.latest.task && this.abilities?.includes("set-up")) return "Set a scene up first.";
-    if (verb === "undo") return "No step was carried out that could be undone.";
-    if (verb === "revert") return "The pose is the policy's own.";
-    if (verb === "approve" && this.latest?.verdict?.decision === "refuse") return "The safety checks refuse this step.";
-    if (verb === "keypoint" && this.latest?.prediction) return "This policy does not predict around another keypoint; move the pose instead.";
-    if (NOTHING_PREDICTED.has(verb) && !this.latest?.prediction) return "No step is predicted: press Predict first.";
-    if (NEEDS_PLAN.has(verb) && !this.latest?.plan.length) return "There is no plan yet: give an instruction.";
-    if (NEEDS_PLAN.has(verb) && this.state === "done") return "The plan is finished: give another instruction.";
-    if (verb === "predict" && this.latest?.prediction) return "A step is predicted already: approve it, or press Redo.";
-    return `Not possible while the console is “${this.state}”.`;
+    return "";
+  }
+
+  /** Why `verb` is not possible now, as a sentence; empty if it is. */
+  why(verb) {
+    if (this.barred) return this.barred;
+    return this.latest ? this.latest.preconditions[verb] ?? "" : "The console has not told yet how it stands.";
+  }
+
+  /** The button to press next, if one of the usual ones is. */
+  get next() {
+    const { plan } = this.latest ?? {};
+    return ["approve", "predict", "plan"].find((verb) => this.allows(verb) && (verb !== "predict" || plan.length));
   }
 
   /** Enable or disable a button, its tooltip saying what it does or why it cannot. */

@@ -15,10 +15,9 @@ const SHOWN = [ // stored key, class on the body when switched off, label
 ];
 
 export class Settings {
-  constructor(link, tour) {
-    this.link = link;
+  constructor(permit, tour) {
+    this.permit = permit;
     this.tour = tour;
-    this.can = {};
     $("c-open-settings").addEventListener("click", () => this.open());
     this.applyShown();
   }
@@ -30,7 +29,6 @@ export class Settings {
   }
 
   status(message) {
-    this.can = message.can;
     this.approveEach = message.approve_each;
     this.speed = message.speed;
     this.beginWithSpeed();
@@ -44,9 +42,9 @@ export class Settings {
   /** A page that operates sets its own speed once, when it is opened. */
   beginWithSpeed() {
     const wish = memory.getItem(SPEED_KEY);
-    if (!this.fresh || !this.mine || !this.can.speed) return;
+    if (!this.fresh || !this.mine || !this.permit.allows("speed")) return;
     this.fresh = false;
-    if (wish !== null && this.offers(wish) && Number(wish) !== this.speed) this.link.send({ type: "speed", value: Number(wish) });
+    if (wish !== null && this.offers(wish) && Number(wish) !== this.speed) this.permit.link.send({ type: "speed", value: Number(wish) });
   }
 
   /** Whether the world goes at this speed; "0" is as fast as it can. */
@@ -70,7 +68,7 @@ export class Settings {
         this.applyShown();
       }))),
       el("button", { type: "button", class: "c-small", onclick: () => this.tour.begin() }, "Take the tour again"),
-      ...(this.link.login ? [logOut()] : []),
+      ...(this.permit.link.login ? [logOut()] : []),
     ] });
   }
 
@@ -94,8 +92,8 @@ export class Settings {
     const rows = [];
     if (this.approveEach !== undefined) {
       const box = check("Approve each step: Run all waits for you before every motion", this.approveEach,
-        (on) => this.link.send({ type: "approve-each", value: on }));
-      box.querySelector("input").disabled = !this.mine;
+        (on) => this.permit.send({ type: "approve-each", value: on }));
+      box.querySelector("input").disabled = !this.permit.allows("approve-each");
       rows.push(box);
     }
     if (this.deadMan) rows.push(el("p", { class: "c-dim" }, `If the operator's page is lost for ${this.deadMan} s, the motion halts by itself.`));

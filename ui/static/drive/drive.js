@@ -12,12 +12,10 @@ const SHOW_MS = 250;
 const REST = [0, 0, 0, 0, 0, 0];
 
 export class Drive {
-  constructor(link, scene, stop) {
-    this.link = link;
+  constructor(permit, scene, stop) {
+    this.permit = permit;
     this.scene = scene;
     this.driving = false;
-    this.mine = true; // until the server says who operates
-    this.can = {};
     this.axes = REST;
     this.grip = null;
     const gripper = (wish) => this.gripper(wish);
@@ -27,7 +25,7 @@ export class Drive {
       changed: (name) => this.gamepadChanged(name), lost: () => this.end("The gamepad was lost, so driving has ended."),
       stop: () => this.active && stop(), gripper: (wish) => this.active && operating() && gripper(wish),
     });
-    this.sender = new JogSender((message) => link.send(message), () => this.held());
+    this.sender = new JogSender((message) => permit.link.send(message), () => this.held());
     $("c-open-drive").addEventListener("click", () => this.open(!this.isOpen));
     $("c-drive-close").addEventListener("click", () => this.open(false));
     $("c-drive-on").addEventListener("click", () => this.turn(!this.driving));
@@ -44,7 +42,7 @@ export class Drive {
   }
 
   get active() {
-    return this.driving && !this.ending && this.mine && this.link.ready;
+    return this.driving && !this.ending && !this.permit.barred;
   }
 
   get isOpen() {
@@ -74,14 +72,10 @@ export class Drive {
   }
 
   status(message) {
-    this.can = message.can;
-    this.trouble = message.trouble;
     this.follow(Boolean(message.driving) && !this.led);
   }
 
-  lease({ mine, operator }) {
-    this.mine = mine;
-    this.operator = operator;
+  lease() {
     this.follow(this.driving);
   }
 
@@ -95,7 +89,7 @@ export class Drive {
   }
 
   linkChanged() {
-    if (!this.link.ready) this.driving = false;
+    if (!this.permit.link.ready) this.driving = false;
     this.follow(this.driving);
   }
 
@@ -103,7 +97,7 @@ export class Drive {
   follow(driving) {
     this.driving = driving;
     if (driving) this.asked = false;
-    if (driving && this.mine && !this.isOpen && !this.ending) this.open(true); // unless the panel has just been closed
+    if (driving && this.permit.mine && !this.isOpen && !this.ending) this.open(true); // unless the panel has just been closed
     if (!driving) this.ending = false;
     if (this.active) this.sender.start();
     else this.rest();
@@ -113,7 +107,7 @@ export class Drive {
   turn(on) {
     if (!on) return this.end("");
     this.note = "";
-    this.asked = this.link.send({ type: "drive", on: true });
+    this.asked = this.permit.link.send({ type: "drive", on: true });
   }
 
   /** `note` says why, where it was not the operator's wish. What comes before the world has followed counts no more. */
@@ -121,7 +115,7 @@ export class Drive {
     this.note = note;
     this.ending = this.driving;
     this.rest();
-    if (this.driving || this.asked) this.link.send({ type: "drive", on: false });
+    if (this.driving || this.asked) this.permit.link.send({ type: "drive", on: false });
     this.asked = false;
     this.enable();
   }
@@ -167,18 +161,15 @@ export class Drive {
   }
 
   enable() {
-    const other = !this.mine && this.operator;
-    const may = this.link.ready && this.mine && Boolean(this.driving || this.can.drive);
-    $("c-drive-on").disabled = !may;
+    const why = this.driving ? this.permit.barred : this.permit.why("drive");
+    $("c-drive-on").disabled = why !== "";
     $("c-drive-on").setAttribute("aria-checked", this.active);
     setText($("c-drive-on").querySelector("span"), this.active ? "On" : "Off");
     this.pad.enable(this.active);
     document.body.classList.toggle("c-driving", this.active);
-    setText($("c-drive-hint"), this.note || (!this.link.connected ? "Not connected." : this.link.worldLost ? "The world was lost. Another one is being started."
-      : !this.mine ? (other ? `${this.operator.name} operates. Ask for control to drive.` : "Take control to drive.")
-      : this.active ? "Hold a key or a button: the arm moves while it is held, and rests when you let go. Esc stops."
-      : this.trouble ? this.trouble.next_move
-      : may ? "Turn the switch on, then hold a key, a button or a stick." : "Driving is not possible in this state: stop or finish what runs first."));
+    setText($("c-drive-hint"), this.note || why
+      || (this.active ? "Hold a key or a button: the arm moves while it is held, and rests when you let go. Esc stops."
+        : "Turn the switch on, then hold a key, a button or a stick."));
   }
 
   gamepadChanged(name) {

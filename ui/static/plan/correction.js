@@ -26,7 +26,7 @@ export class Correction {
     this.gripper = message.gripper;
     if (this.checking && !message.busy && message.seq > this.seq) this.answered(message);
     if (!this.checking) this.seq = message.seq;
-    const text = JSON.stringify([message.prediction, message.can.keypoint, message.can.target]);
+    const text = JSON.stringify([message.prediction, this.permit.allows("keypoint"), this.permit.allows("target")]);
     if (text === this.text) return;
     this.text = text;
     this.prediction = message.prediction;
@@ -82,7 +82,7 @@ export class Correction {
 
   /** True while the pose may be moved: also while it is checked, for the next check. */
   get canMove() {
-    return this.permit.allows("target") || (this.checking && this.permit.mine && this.permit.link.ready);
+    return this.permit.allows("target") || (this.checking && !this.permit.barred);
   }
 
   /** Show the keypoint at `position`; with `release`, ask for a prediction around it. */

@@ -108,11 +108,10 @@ export class Execute {
 
   enable() {
     for (const [verb, tip] of Object.entries(TIPS)) this.permit.show($(`c-do-${verb}`), verb, tip);
-    const next = ["approve", "predict"].find((verb) => this.permit.allows(verb));
-    for (const verb of ["approve", "predict"]) $(`c-do-${verb}`).classList.toggle("c-next", verb === next);
+    for (const verb of ["approve", "predict"]) $(`c-do-${verb}`).classList.toggle("c-next", verb === this.permit.next);
     this.permit.show($("c-speed"), "speed", "How fast the arm moves");
     const each = $("c-approve-each");
-    each.disabled = !this.permit.link.ready || !this.permit.mine;
+    each.disabled = !this.permit.allows("approve-each");
     each.closest("label").title = "On: Run all waits for you before every motion. Off: it goes on wherever the checks allow it.";
   }
 }

@@ -41,7 +41,7 @@ export class Instruction {
 
   enable() {
     this.permit.show($("c-do-plan"), "plan", "Let the planner write the steps for this instruction");
-    $("c-do-plan").classList.toggle("c-next", !this.permit.allows("approve") && !this.permit.allows("predict") && this.permit.allows("plan"));
+    $("c-do-plan").classList.toggle("c-next", this.permit.next === "plan");
   }
 
   chips({ examples }) {

@@ -113,7 +113,7 @@ export class Nudge {
     const texts = target ? [...target.position.map((value) => `${value.toFixed(3)} m`), `${yawOf(target.quaternion).toFixed(0)}°`] : [];
     this.values.forEach((node, k) => setText(node, texts[k]?.replace("-", "−") ?? "–"));
     $("c-nudge").dataset.own = String(isOwn);
-    setText(this.note, !target || !this.message?.plan.length ? NO_PLAN
+    setText(this.note, !target || !(this.message?.plan.length || this.permit.allows("target")) ? NO_PLAN
       : moving ? "Moved by you; being checked …"
       : isOwn ? this.ownNote(prediction, target)
       : prediction ? "The policy's pose. Nudge it here, or drag the keypoint in a view."

@@ -12,12 +12,14 @@ export class RehearsalShow {
     this.poses = poses;
     this.seconds = seconds;
     this.begun = performance.now();
+    this.step = JSON.stringify(window.__clap.status.prediction);
     if (poses.length) this.go();
   }
 
-  /** What waits is another step by now, or none. */
-  status({ can }) {
-    if (!can.rehearse) this.end();
+  /** Ends it once another step waits, or none, or the arm itself goes. An older status, which this overtook, may say
+   * that the rehearsal is still being made. */
+  status({ prediction, state }) {
+    if (state === "moving" || JSON.stringify(prediction) !== this.step) this.end();
   }
 
   go() {

@@ -101,18 +101,12 @@ export class Retraining {
     this.load(order === "retrain-start" && done ? "" : undefined);
   }
 
-  /** Why nothing can be ordered; empty if it can. */
-  get refusal() {
-    if (!this.permit.link.ready) return "Not connected to the console.";
-    return this.permit.mine ? "" : "Only who operates may do this.";
-  }
-
   allow() {
-    this.form.allow(this.refusal);
-    this.run.allow(this.refusal, this.permit, this.policy, this.own);
+    this.form.allow(this.permit.barred);
+    this.run.allow(this.permit, this.policy, this.own);
   }
 
   send(order) {
-    return !this.refusal && this.permit.link.send(order);
+    return !this.permit.barred && this.permit.link.send(order);
   }
 }

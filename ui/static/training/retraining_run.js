@@ -89,12 +89,13 @@ export class RetrainingRun {
     this.own = own;
   }
 
-  allow(refusal, permit, policy, own) {
+  allow(permit, policy, own) {
+    const refusal = permit.barred;
     const run = this.run;
     this.inUse(policy, own);
     if (!run) return;
     const used = policy === `CLAP (${run.name})`;
-    const swap = refusal || permit.why("policy");
+    const swap = permit.why("policy");
     this.offer(this.cancel, run.state === "running", refusal, "End it now; what it has learned is kept");
     this.offer(this.resume, run.can_resume, refusal || (this.other ? "Another retraining is under way." : ""), "Go on from where it was");
     this.offer(this.use, run.can_use && !used, swap, "The running console acts with the new checkpoint from now on; the old one stays to go back to");

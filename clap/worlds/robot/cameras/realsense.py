@@ -61,7 +61,7 @@ class RealSenseCamera:
         self._failure: CameraError | None = None
         self._watch = FrameWatch(config.name, config.frozen_after, time.monotonic())
         self._openings = self._kept = 0
-        self._heard = time.monotonic()
+        self._heard = self._kept_at = time.monotonic()
         self._over = threading.Event()
         self._times: deque[float] = deque(maxlen=30)
         self._thread = threading.Thread(target=self._run, name=f"camera {config.name}", daemon=True)
@@ -148,10 +148,19 @@ class RealSenseCamera:
                 failure = named_failure(self.config, error)
             attempt = 0 if self._kept > kept else attempt + 1
             if isinstance(failure, PlaybackOverError):
-                if self.config.repeat and attempt == 0:
+                if not self.config.repeat:
+                    self._fail(failure)
+                    return
+                # A busy machine may miss every frame of a short recording: that is no end.
+                silent = time.monotonic() - self._kept_at
+                if silent <= self.config.frozen_after:
+                    attempt = 0
                     continue
-                self._fail(failure)
-                return
+                failure = FramesFrozenError(
+                    f"The recording {self.config.file} of camera {self.config.name} has given no new image for "
+                    f"{silent:.1f} s.",
+                    "It is played again by itself; if it stays so, record anew.",
+                )
             self._fail(failure)
             self._over.wait(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
 
@@ -197,7 +206,8 @@ class RealSenseCamera:
         with self._changed:
             self._image, self._failure = image, None
             self._kept += 1
-            self._times.append(time.monotonic())
+            self._kept_at = time.monotonic()
+            self._times.append(self._kept_at)
             self._changed.notify_all()
 
     def _fail(self, failure: CameraError) -> None:

@@ -290,6 +290,21 @@ def test_a_recording_plays_through_the_same_path_to_its_end(tmp_path):
         again.close()
 
 
+def test_a_recording_on_repeat_outlives_rounds_without_a_new_image(tmp_path):
+    """As on a machine so busy that it misses every frame of a round."""
+    path, full = tmp_path / "scene.db3", tmp_path / "full.db3"
+    record(path, 1)
+    record(full)
+    config = CameraConfig("front", "any", Source.PLAYBACK, file=path, repeat=True, frozen_after=0.4)
+    camera = RealSenseCamera(config, Devices())
+    try:
+        wait_until(lambda: failure_of(camera) is FramesFrozenError, 20)
+        full.replace(path)
+        wait_until(lambda: failure_of(camera) is None, 20)
+    finally:
+        camera.close()
+
+
 @pytest.mark.parametrize("content", [None, b"", b"this is no recording"])
 def test_a_recording_that_cannot_be_played_is_told(tmp_path, content):
     path = tmp_path / "scene.db3"
