@@ -47,7 +47,7 @@ clean: ## remove the virtual environment and all caches; data and runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-install: $(VENV)/.debian-packages $(VENV)/.requirements
+install: $(VENV)/.debian-packages $(VENV)/bin/clap
 
 install-robot: install $(VENV)/.requirements-robot ## what a real Franka and RealSense cameras need, beside the console
 
@@ -59,6 +59,11 @@ $(PY): | tools/make-venv.sh
 $(VENV)/.requirements: requirements.txt $(PY)
 	@echo "Installing requirements.txt (the first time takes some minutes) ..."
 	$(PY) -m pip install --progress-bar off --quiet -r requirements.txt
+	@touch $@
+
+# The command `clap`, which runs the files that lie here. Without isolation nothing is fetched: setuptools is there already.
+$(VENV)/bin/clap: pyproject.toml $(VENV)/.requirements
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.requirements-robot: requirements-robot.txt $(VENV)/.requirements

@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch start
 
 from clap.errors import ClapError
 from clap.process_priority import be_prompt
+from clap.program_name import program_name
 from ui.server.login import Login, credentials
 from ui.server.ports import PortError, listen
 from ui.server.space import space_options
@@ -53,7 +54,7 @@ WORLDS = {
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The options on the command line. Exits with code 2 and a sentence if they are wrong."""
-    parser = argparse.ArgumentParser(prog="app.py", description="Serves the CLAP console in the browser.")
+    parser = argparse.ArgumentParser(prog=program_name(), description="Serves the CLAP console in the browser.")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at (default: this machine only)")
     parser.add_argument("--port", type=_port, default=7860, help="port to serve at (default: 7860)")
     parser.add_argument(

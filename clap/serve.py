@@ -25,6 +25,7 @@ import uvicorn
 from clap.errors import CheckpointError
 from clap.policies.checkpoint import open_checkpoint
 from clap.policies.planner.local import CoarseTaskPlanner
+from clap.program_name import program_name
 from clap.serving.application import make_application
 
 EXIT_UNUSABLE = 2
@@ -37,7 +38,7 @@ class CannotServeError(Exception):
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The options on the command line."""
-    parser = argparse.ArgumentParser(prog="clap.serve", description="Serves a planner to OpenAI-compatible clients.")
+    parser = argparse.ArgumentParser(prog=program_name(), description="Serves a planner to OpenAI-compatible clients.")
     parser.add_argument("--checkpoint", type=Path, help="folder of a CLAP checkpoint (default: the shipped clap-mini)")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at (default: this machine only)")
     parser.add_argument("--port", type=_port, default=8000, help="port to serve at (default: 8000)")

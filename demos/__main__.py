@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from clap.program_name import program_name
 from demos.errors import DemonstrationError
 from demos.formats.hub import push_to_hub
 from demos.formats.import_any import import_any
@@ -86,7 +87,7 @@ def _show(records: Sequence[EpisodeRecord]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m demos", description="Sets of demonstrations, from the shell.")
+    parser = argparse.ArgumentParser(prog=program_name(), description="Sets of demonstrations, from the shell.")
     parser.add_argument("folder", type=Path, help="the set's folder")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the episodes, one a line")

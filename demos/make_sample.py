@@ -18,7 +18,8 @@ import numpy as np
 
 from clap.geometry.frames import Pose
 from clap.policies.expert_keyframes import keyframe
-from clap.worlds.base import Action
+from clap.program_name import program_name
+from clap.worlds.base import Action, MotionContext
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from demos.errors import DemonstrationError
@@ -92,7 +93,7 @@ TAKES: tuple[tuple[str, Script, str], ...] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the set in place of the one that is there."""
-    parser = argparse.ArgumentParser(prog="python -m demos.make_sample", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=SAMPLE)
     parser.add_argument("--seed", type=int, default=30_000, help="of the first take's scene; the others count on")
     given = parser.parse_args(arguments)
@@ -136,7 +137,7 @@ def _record(store: DemonstrationStore, world: TabletopWorld, info: TakeInfo, scr
     ends = []
     for move in script(world):
         camera.move = move
-        world.execute(move.action, on_tick=camera.tick)
+        world.execute(move.action, MotionContext(on_tick=camera.tick))
         camera.shoot()
         ends.append(camera.frames - 1)
     success, wanted = bool(world.success()), script is not let_go_beside

@@ -1,4 +1,4 @@
-"""The house rules: what is promised in the README, the requirements and the Makefile holds in the tree."""
+"""The house rules: the tree keeps its shape, and what README, requirements and Makefile promise holds in it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,36 @@ def test_every_import_of_the_tests_is_a_requirement():
 
 def test_the_readme_names_the_two_commands():
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert "make run" in readme and "make test" in readme
+    assert "    make run " in readme and "    make test " in readme
+
+
+MOST_FILES, MOST_ENTRIES = 25, 16
+LARGER_FOLDERS = {
+    "docs/evaluation/runs": "generated",
+    "ui/static/fonts": "fonts",
+}
+"""Folders that may hold more files, and why; those below them too."""
+
+
+def test_no_folder_holds_more_than_can_be_read_at_a_glance():
+    files = Counter(path.parent.relative_to(ROOT).as_posix() for path in tracked_files())
+    for folder, count in files.items():
+        excused = any(f"{folder}/".startswith(f"{larger}/") for larger in LARGER_FOLDERS)
+        assert count <= MOST_FILES or excused, f"{folder} holds {count} files"
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "tests"])
+def test_the_first_level_of_a_room_is_its_table_of_contents(room):
+    parts = (path.relative_to(ROOT / room).parts for path in tracked_files() if (ROOT / room) in path.parents)
+    entries = {first[0] for first in parts}
+    assert len(entries) <= MOST_ENTRIES, sorted(entries)
+
+
+def test_no_line_of_javascript_is_too_long():
+    for path in tracked_files():  # those of Python are ruff's to judge
+        if path.suffix == ".js" and not path.name.endswith(".min.js"):
+            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+                assert len(line) <= 120, f"{path.relative_to(ROOT)}:{number} has {len(line)} characters"
 
 
 def test_make_alone_lists_every_command():

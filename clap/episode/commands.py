@@ -12,6 +12,7 @@ from clap.episode.worker import Worker
 from clap.episode.world_session import Stage, WorldFactory
 from clap.policies.base import Policy
 from clap.worlds.base import World
+from clap.worlds.capabilities import Recoverable, require
 from clap.worlds.teleoperation import JogFeed
 
 PolicyFactory = Callable[[World], Policy]
@@ -48,7 +49,7 @@ class EpisodeRun:
         instruction = self.stage.reset(task, seed, variation, condition)
         scene = {"task": task, "seed": seed, "variation": variation, "condition": condition}
         self.worker.note(**scene, instruction=instruction)
-        self.worker.note(examples=self.stage.world.examples())
+        self.worker.note(examples=self.stage.examples())
         self.worker.tell(Reset, task=task, seed=seed, instruction=instruction)
         self.stage.look()
         self.worker.enter(EpisodeState.READY)
@@ -77,7 +78,7 @@ class EpisodeRun:
 
     def recover(self) -> None:
         """Clear what holds the arm."""
-        self.stage.world.recover(self.worker.interrupted)
+        require(self.stage.world, Recoverable).recover(self.stage.motion)
         self.stage.ask_for_trouble()
         self._rest()
 

@@ -20,7 +20,8 @@ from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, InstructionProg
 from clap.episode.worker import Halted, OnHalted, Worker
 from clap.episode.world_session import Watcher, WorldFactory
 from clap.geometry.frames import Workspace
-from clap.worlds.base import Ability, TaskInfo
+from clap.worlds.base import TaskInfo
+from clap.worlds.capabilities import Ability
 from clap.worlds.teleoperation import OnJog
 
 __all__ = ["Episode", "EpisodeSnapshot", "EpisodeState"]
@@ -204,7 +205,7 @@ class Episode(OperatorVerbs):
                 return False
             if not (math.isfinite(speed) and speed >= 0):
                 return self._gate.refuse(f"The speed must be 0 (as fast as possible) or more, not {speed}.")
-            if not 0 < speed <= 1 and Ability.HURRY not in self.snapshot().abilities:
+            if not 0 < speed <= 1 and Ability.FASTER_THAN_REAL_TIME not in self.snapshot().abilities:
                 return self._gate.refuse("Faster than real time is for a simulation.")
             self._board.update(speed=float(speed))
             if waits(self.snapshot()):  # what is approved has to be what was judged

@@ -10,7 +10,8 @@ from clap.errors import Failure
 from clap.geometry.frames import Pose
 from clap.policies.prediction import Plan, Prediction
 from clap.rollout.safety import Verdict
-from clap.worlds.base import MotionReport, Rehearsal
+from clap.worlds.base import MotionReport
+from clap.worlds.capabilities import Rehearsal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from clap.errors import ClapError
 from clap.geometry.frames import Array, Pose
 from clap.rollout.decided import Decided
 from clap.rollout.operator_prediction import aim, refine, revert
+from clap.worlds.capabilities import Drivable, Previewable, require
 from clap.worlds.teleoperation import JogFeed
 
 
@@ -67,7 +68,7 @@ class ByHand:
     def rehearse(self, state: State) -> None:
         """Show the pending step in the arm's twin; it waits on in ``state``."""
         action = self.turns.pending.prediction.action
-        rehearsal = self.stage.world.rehearse(action, self.stage.speed)
+        rehearsal = require(self.stage.world, Previewable).preview(action, self.stage.speed)
         self.worker.enter(state)
         self.worker.tell(Rehearsed, rehearsal=rehearsal)
 
@@ -89,7 +90,7 @@ class ByHand:
         """Follow the operator's jogs until the feed ends."""
         self.worker.enter(State.DRIVING)
         self.stage.away = True
-        report = self.stage.world.drive(feed, self.worker.interrupted, self.stage.on_tick)
+        report = require(self.stage.world, Drivable).drive(feed, self.stage.motion)
         self.worker.tell(Driven, report=report)
         self.stage.moved(report)
         self.stage.end_if_stopped(report)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, InstructionProgress
 from clap.rollout.safety import Decision
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 
 Preconditions = dict[str, "str | None"]
 """By verb: why not now, as a sentence for the operator; None if it is accepted."""
@@ -64,7 +64,7 @@ def _cannot_move(snapshot: EpisodeSnapshot) -> str | None:
 
 
 def _cannot_set_up(snapshot: EpisodeSnapshot) -> str | None:
-    if Ability.SET_UP in snapshot.abilities:
+    if Ability.RESET in snapshot.abilities:
         return None
     return "This table is set by hand. Put things on it, and say what to do."
 
@@ -74,7 +74,7 @@ def _no_policy(snapshot: EpisodeSnapshot) -> str | None:
 
 
 def _no_scene(snapshot: EpisodeSnapshot) -> str | None:
-    if Ability.SET_UP in snapshot.abilities and not snapshot.task:
+    if Ability.RESET in snapshot.abilities and not snapshot.task:
         return "There is no scene yet. Choose a task and reset first."
     return None
 
@@ -133,7 +133,7 @@ def _not_corrected(snapshot: EpisodeSnapshot) -> str | None:
 
 
 def _no_preview(snapshot: EpisodeSnapshot) -> str | None:
-    return None if Ability.REHEARSE in snapshot.abilities else "This world has no twin of its arm."
+    return None if Ability.PREVIEW in snapshot.abilities else "This world has no twin of its arm."
 
 
 def _nothing_to_undo(snapshot: EpisodeSnapshot) -> str | None:

@@ -12,7 +12,6 @@ from clap.episode.snapshot import NOTHING_DONE, shown
 from clap.episode.snapshot import EpisodeState as State
 from clap.episode.undo import Memories
 from clap.episode.world_session import Stage
-from clap.geometry.frames import Pose
 from clap.policies.base import OnText, Policy
 from clap.policies.prediction import Plan, Prediction
 from clap.rollout.decided import Decided
@@ -21,7 +20,7 @@ from clap.rollout.rollout import Rollout, Turn
 from clap.rollout.safety import Decision
 from clap.rollout.self_correction import Correction
 from clap.rollout.state import RolloutState
-from clap.worlds.base import MotionReport
+from clap.worlds.base import MotionContext, MotionReport
 
 
 class Turns(Operator):
@@ -73,7 +72,7 @@ class Turns(Operator):
 
     def begin(self, policy: Policy, instruction: str) -> None:
         """Begin an instruction with the plan of its first sub-task."""
-        self.stage.world.follow(instruction)
+        self.stage.follow(instruction)
         self.rollout = Rollout(self.stage.world, policy, instruction.strip(), self._correction, self.stage.away)
         self.worker.note(**NOTHING_DONE | shown(self.rollout.state))
         self.go_on()
@@ -148,14 +147,8 @@ class Turns(Operator):
     # What the rollout's turns ask and tell
 
     @property
-    def speed(self) -> float:
-        return self.stage.speed
-
-    def should_stop(self) -> bool:
-        return self.worker.interrupted()
-
-    def on_tick(self, pose: Pose, gripper_open: float) -> None:
-        self.stage.on_tick(pose, gripper_open)
+    def motion(self) -> MotionContext:
+        return self.stage.motion
 
     @property
     def absent(self) -> bool:

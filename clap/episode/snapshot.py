@@ -17,7 +17,7 @@ from clap.rollout.safety import Verdict
 from clap.rollout.self_correction import Correction
 from clap.rollout.state import RolloutState
 from clap.rollout.task_plan import PlanStep
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 
 
 class EpisodeState(str, Enum):

@@ -10,6 +10,7 @@ from typing import Any
 from clap.episode.snapshot import shown
 from clap.episode.world_session import Stage
 from clap.rollout.state import RolloutState
+from clap.worlds.capabilities import Restorable, require
 
 MOST_MOMENTS = 50
 """Steps that can be undone. A moment of the simulated table takes about one megabyte."""
@@ -30,7 +31,7 @@ class Moment:
 
     def restore(self, stage: Stage) -> None:
         """Make the world, and what is shown of the run, as they were."""
-        stage.world.restore(self._world)
+        require(stage.world, Restorable).restore(self._world)
         stage.away = self._away
         stage.worker.note(**shown(self.state), **self._written, success=None)
 
@@ -44,12 +45,12 @@ class Memories:
 
     def keep(self, state: RolloutState, step: str) -> None:
         """Remember this moment, before a step; a world that cannot be set back is not remembered."""
-        world = self._stage.world.save()
-        if world is None:
+        world = self._stage.world
+        if not isinstance(world, Restorable):
             return
         snapshot = self._stage.worker.board.snapshot
         written = {name: getattr(snapshot, name) for name in _WRITTEN}
-        self._moments.append(Moment(step, state, world, written, self._stage.away))
+        self._moments.append(Moment(step, state, world.save(), written, self._stage.away))
         self._tell()
 
     def pop(self) -> Moment:

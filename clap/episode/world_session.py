@@ -15,7 +15,16 @@ from clap.geometry.frames import Pose
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import CanonicalViews, render_views
 from clap.rollout.errors import MotionFailedError
-from clap.worlds.base import MotionOutcome, MotionReport, TaskInfo, World
+from clap.worlds.base import MotionContext, MotionOutcome, MotionReport, TaskInfo, World
+from clap.worlds.capabilities import (
+    Instructable,
+    Movable,
+    ObservableInParts,
+    Recoverable,
+    Resettable,
+    abilities_of,
+    require,
+)
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +63,10 @@ class Stage:
 
     def open(self) -> None:
         """Make the world. One without tasks is shown as it is."""
-        self._world = self._world_factory()
-        self.tasks, self.conditions = self._world.tasks(), self._world.conditions()
-        self.worker.note(has_world=True, abilities=self._world.abilities, examples=self._world.examples())
+        self._world = world = self._world_factory()
+        if isinstance(world, Resettable):
+            self.tasks, self.conditions = world.tasks(), world.conditions()
+        self.worker.note(has_world=True, abilities=abilities_of(world), examples=self.examples())
         if not self.tasks:
             self.look()
 
@@ -72,7 +82,7 @@ class Stage:
 
     def ask_for_trouble(self) -> None:
         """Tell what keeps the arm from moving, if that has changed."""
-        error = self.world.trouble()
+        error = self.world.trouble() if isinstance(self.world, Recoverable) else None
         trouble = None if error is None else Failure.of(error)
         if trouble != self.worker.board.snapshot.trouble:
             self.worker.note(trouble=trouble)
@@ -105,16 +115,30 @@ class Stage:
         """The pace of the motions that the operator chose."""
         return self.worker.board.snapshot.speed
 
+    @property
+    def motion(self) -> MotionContext:
+        """How motions are watched, halted and paced from now on."""
+        return MotionContext(self.worker.interrupted, self.on_tick, self.speed)
+
+    def examples(self) -> tuple[str, ...]:
+        """Instructions that make sense for what is on the table now; none where the world knows none."""
+        return self.world.examples() if isinstance(self.world, Instructable) else ()
+
+    def follow(self, instruction: str) -> None:
+        """Let the world judge this instruction from now on, if it can."""
+        if isinstance(self.world, Instructable):
+            self.world.follow(instruction)
+
     def reset(self, task: str, seed: int, variation: int | None, condition: str) -> str:
         """Set the scene up anew, and return its instruction."""
-        instruction = self.world.reset(task, seed, variation, condition)
+        instruction = require(self.world, Resettable).reset(task, seed, variation, condition)
         self.away = False
         return instruction
 
     def home(self) -> None:
         """Move the arm home. Raises MotionFailedError."""
         self.worker.enter(EpisodeState.MOVING)
-        report = self.world.home(self.worker.interrupted, self.on_tick, self.speed)
+        report = require(self.world, Movable).home(self.motion)
         self.moved(report)
         self.end_if_stopped(report)
         if not report.ok:
@@ -199,6 +223,8 @@ class Stage:
 
     def _look_in_parts(self) -> Iterator[None]:
         """As ``look``, in parts that are short enough for a control loop."""
+        if not isinstance(self.world, ObservableInParts):
+            return
         try:
             for observation in self.world.observe_in_parts():
                 yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from clap.geometry.frames import Array
@@ -14,6 +15,34 @@ INITIAL_STEP = "the robot is currently at the initial state"
 
 OnText = Callable[[str], None]
 """Receives the planner's text so far, as it is written."""
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """The question of round one: what comes next of an ``instruction``, after the ``last_step``.
+
+    ``seen``: the names of the things on the table; None if nobody looked.
+    ``on_text`` receives the plan as it is written.
+    """
+
+    instruction: str
+    last_step: str = INITIAL_STEP
+    seen: Sequence[str] | None = None
+    on_text: OnText | None = None
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """The question of round two: which step of the ``plan`` comes after the ``last_step``, and how it is carried out.
+
+    ``step`` is the step of the plan that is wanted; None leaves the choice to the policy.
+    """
+
+    observation: Observation
+    plan: Plan
+    last_step: str = INITIAL_STEP
+    step: str | None = None
+    on_text: OnText | None = None
 
 
 class Policy(Protocol):
@@ -43,27 +72,17 @@ class Policy(Protocol):
         """
         ...
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
-        """Round one: the plan of the current sub-task, from the instruction, the last step, and the names ``seen``.
+    def plan(self, request: PlanRequest) -> Plan:
+        """Round one: the plan of the current sub-task.
 
         Raises InvalidInstructionError if the instruction cannot be read (empty, too long, unknown words).
         """
         ...
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
+    def predict(self, request: PredictRequest) -> Prediction:
         """Round two and the fine stage: objects, step, keypoint and the action that carries the step out.
 
-        ``step`` is the step of the plan that is wanted; None leaves the choice to round two. Raises EmptyCloudError,
-        OutOfWorkspaceError or InvalidPlannerTextError.
+        Raises EmptyCloudError, OutOfWorkspaceError or InvalidPlannerTextError.
         """
         ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from clap.errors import EmptyCloudError, EmptyWindowError
 from clap.geometry.frames import Array, Lifted, Pose, Workspace, lift, to_pixels
 from clap.geometry.observation import Observation, PointCloud, fuse
 from clap.geometry.views import CanonicalViews, render_views
-from clap.policies.base import OnText
+from clap.policies.base import OnText, PlanRequest, PredictRequest
 from clap.policies.checkpoint import open_checkpoint
 from clap.policies.planner.local import CoarseTaskPlanner
 from clap.policies.planner.rounds import PlannerRounds
@@ -73,28 +72,19 @@ class ClapPolicy:
         _, views = self._seen(observation)
         return self.planner.look(views, on_text)
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
         """Round one: f(L, last step) of equation 4, given what was seen."""
-        return self.planner.plan(instruction, last_step, on_text, seen)
+        return self.planner.plan(request)
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
+    def predict(self, request: PredictRequest) -> Prediction:
         """Round two, f(o, L_m, last step) of equation 4, and the fine stage of section 4.2."""
         clock = _Stopwatch()
-        _, views = self._seen(observation)
+        _, views = self._seen(request.observation)
         clock.lap("views")
-        reasoning = self.planner.reason(views, plan, last_step, on_text, step)
+        reasoning = self.planner.reason(views, request.plan, request.last_step, request.on_text, request.step)
         clock.lap("planner")
         keypoint = lift(reasoning.keypoint_pixels + 0.5, self.workspace, views.size, reasoning.scatter)
-        found = self._fine_stage(observation, reasoning.step, keypoint, reasoning.keypoint_pixels, clock)
+        found = self._fine_stage(request.observation, reasoning.step, keypoint, reasoning.keypoint_pixels, clock)
         objects = tuple(
             LocatedObject(name, pixels, lift(pixels + 0.5, self.workspace, views.size))
             for name, pixels in reasoning.objects
@@ -141,6 +131,10 @@ class ClapPolicy:
             cloud = fuse(observation, self.workspace)
             self._latest = observation, cloud, render_views(cloud, self.workspace, splat=COARSE_SPLAT)
         return self._latest[1:]
+
+
+load_checkpoint = ClapPolicy.load
+"""Its public name: what most programs begin with."""
 
 
 class _Stopwatch:

@@ -6,7 +6,6 @@ It makes the demonstrations that CLAP learns from, and can be chosen in the cons
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,10 +13,10 @@ from clap.errors import InvalidInstructionError, WorldError
 from clap.geometry.frames import Array, lift, to_pixels
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import render_views
-from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, PredictRequest
+from clap.policies.errors import NoFineStageError, NoScriptError
 from clap.policies.expert_keyframes import keyframe
 from clap.policies.prediction import LocatedObject, Plan, PlanStatus, Prediction
-from clap.rollout.errors import NoFineStageError, NoScriptError
 from clap.worlds.tabletop.phrasing import scene_names
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import Subtask
@@ -58,9 +57,8 @@ class ExpertPolicy:
             on_text(" ; ".join(names))
         return names
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
+        instruction = request.instruction
         if not instruction.strip():
             raise InvalidInstructionError("The instruction is empty.")
         if not self._world.follow(instruction):
@@ -68,30 +66,24 @@ class ExpertPolicy:
                 f"The scripted expert has no script for '{instruction.strip()[:80]}' on this table.",
                 "Use one of the examples: the expert follows only the world's own phrasings, for things on this table.",
             )
-        found = self._next(last_step)
+        found = self._next(request.last_step)
         if found is None:
             return Plan(PlanStatus.COMPLETE, raw="complete")
         steps = found[0].steps
         text = "; ".join(steps)
-        if on_text:
-            on_text(text)
+        if request.on_text:
+            request.on_text(text)
         return Plan(PlanStatus.STEPS, steps, text)
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
-        found = self._next(last_step) if step is None else self._scripted(step, self._next(last_step))
+    def predict(self, request: PredictRequest) -> Prediction:
+        coming = self._next(request.last_step)
+        found = coming if request.step is None else self._scripted(request.step, coming)
         if found is None:
             raise WorldError("The scripted expert has finished this task.")
         subtask, index = found
         workspace = self._world.workspace
         begun = time.perf_counter()
-        cloud = fuse(observation, workspace)
+        cloud = fuse(request.observation, workspace)
         views = render_views(cloud, workspace)
         seconds = {"views": time.perf_counter() - begun}
         action = keyframe(self._world, subtask, index)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.geometry.frames import Pose
-from clap.robots.fr3 import TABLE_HEIGHT
+from clap.geometry.frames import TABLE_TOP, Pose
 from clap.worlds.base import Action
 from clap.worlds.tabletop.objects import BLOCK_HALF, CUP_HEIGHT, SHAPE_HEIGHT, SORTER_HEIGHT
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER, is_block
@@ -110,7 +109,7 @@ def _pick_and_place(world: TabletopWorld, subtask: Subtask, index: int) -> Actio
         return Action(top_down(grasp, yaw), gripper_open=False)
     if index == 2:
         pose, _ = world.state()
-        up = np.array([pose.position[0], pose.position[1], TABLE_HEIGHT + LIFT_HEIGHT])
+        up = np.array([pose.position[0], pose.position[1], TABLE_TOP + LIFT_HEIGHT])
         return Action(Pose(up, pose.quaternion), gripper_open=False)
     target, yaw = _release_point(world, subtask)
     target[2] += _half_height(thing) + grasp_height(thing) + RELEASE_GAP
@@ -122,13 +121,13 @@ def _release_point(world: TabletopWorld, subtask: Subtask) -> tuple[Array, float
     frame = world.body_pose(subtask.container)
     if subtask.container == SORTER:
         target = world.hole(subtask.thing)
-        target[2] = TABLE_HEIGHT + SORTER_HEIGHT
+        target[2] = TABLE_TOP + SORTER_HEIGHT
         return target, _aligned_yaw(subtask.thing, _yaw_of(frame))
     target = world.positions()[subtask.container].copy()
     if subtask.container == DRAWER:
-        target[2] = TABLE_HEIGHT + DRAWER_WALL_TOP
+        target[2] = TABLE_TOP + DRAWER_WALL_TOP
         return target, fold(_yaw_of(frame), np.pi / 2)
-    target[2] = TABLE_HEIGHT + (2 * BLOCK_HALF if is_block(subtask.container) else CUP_HEIGHT)
+    target[2] = TABLE_TOP + (2 * BLOCK_HALF if is_block(subtask.container) else CUP_HEIGHT)
     return target, 0.0
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clap.geometry.frames import Pose
 from clap.policies.base import OnText
 from clap.policies.prediction import Plan
 from clap.rollout.decided import Decided
 from clap.rollout.self_correction import Correction
 from clap.rollout.state import RolloutState
-from clap.worlds.base import MotionReport
+from clap.worlds.base import UNWATCHED, MotionContext, MotionReport
 
 
 class Operator:
@@ -19,19 +18,10 @@ class Operator:
     What a method raises ends the turn; a stop that was pressed does so.
     """
 
-    # What motions go by
-
     @property
-    def speed(self) -> float:
-        """The pace of motions: 1 is real time, 0 as fast as possible."""
-        return 0.0
-
-    def should_stop(self) -> bool:
-        """Polled at every control tick of a motion: True halts it."""
-        return False
-
-    def on_tick(self, pose: Pose, gripper_open: float) -> None:
-        """The arm is on its way, at a control tick."""
+    def motion(self) -> MotionContext:
+        """How motions are watched, halted and paced from now on."""
+        return UNWATCHED
 
     # What is asked
 

@@ -10,7 +10,8 @@ from clap.geometry.frames import Pose
 from clap.geometry.observation import OPEN_FROM
 from clap.rollout.errors import MotionFailedError
 from clap.rollout.self_correction import Correction, Remedy, holds_something
-from clap.worlds.base import Action, MotionOutcome, MotionReport, OnTick, ShouldStop, World
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport, World
+from clap.worlds.capabilities import Movable
 
 RETREAT, RISE = 0.08, 0.06
 """Metres back along the fingers: clear of what was let go, and for another view of what is there."""
@@ -22,30 +23,23 @@ STILL = 0.01
 """Metres below which a motion has changed no view."""
 
 
-def motions(
-    world: World, correction: Correction, should_stop: ShouldStop, on_tick: OnTick | None, speed: float, at_start: bool
-) -> Iterator[MotionReport]:
+def motions(world: Movable, correction: Correction, context: MotionContext, at_start: bool) -> Iterator[MotionReport]:
     """Carry out a correction's motions one by one; none is begun after a stop. Raises MotionFailedError.
 
     ``at_start``: the step is its sub-task's first, so that it can be seen from home. Poses out of the workspace or
     out of reach are left out.
     """
-    return _execute(world, _moves(world, correction, at_start), should_stop, on_tick, speed)
+    return _execute(world, _moves(world, correction, at_start), context)
 
 
-def go_home(world: World, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> Iterator[MotionReport]:
+def go_home(world: Movable, context: MotionContext) -> Iterator[MotionReport]:
     """Back along the fingers, then home, with an open hand. Raises MotionFailedError if the arm cannot go home."""
-    return _execute(world, _homewards(world), should_stop, on_tick, speed)
+    return _execute(world, _homewards(world), context)
 
 
-def _execute(
-    world: World, actions: Iterator[Action | None], should_stop: ShouldStop, on_tick: OnTick | None, speed: float
-) -> Iterator[MotionReport]:
+def _execute(world: Movable, actions: Iterator[Action | None], context: MotionContext) -> Iterator[MotionReport]:
     for action in actions:
-        if action is None:
-            report = world.home(should_stop, on_tick, speed)
-        else:
-            report = world.execute(action, should_stop, on_tick, speed)
+        report = world.home(context) if action is None else world.execute(action, context)
         yield report
         if report.outcome is MotionOutcome.STOPPED:
             return

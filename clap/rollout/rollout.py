@@ -14,7 +14,7 @@ import numpy as np
 from clap.errors import ClapError
 from clap.geometry.frames import Pose
 from clap.geometry.observation import Observation, fuse
-from clap.policies.base import OnText, Policy
+from clap.policies.base import OnText, PlanRequest, Policy, PredictRequest
 from clap.policies.prediction import Plan, PlanStatus, Prediction
 from clap.rollout.decided import Decided, judged
 from clap.rollout.errors import (
@@ -32,7 +32,8 @@ from clap.rollout.safety import Decision
 from clap.rollout.self_correction import Correction, Remedy, holds_something
 from clap.rollout.state import RolloutState
 from clap.rollout.step_motion import carry_out_step
-from clap.worlds.base import MotionOutcome, MotionReport, OnTick, ShouldStop, World
+from clap.worlds.base import UNWATCHED, MotionContext, MotionOutcome, MotionReport, World
+from clap.worlds.capabilities import Movable, require
 
 MAX_STEPS = 25
 """Steps that one instruction may take (GemBench's limit)."""
@@ -112,17 +113,17 @@ class Rollout:
     def _take_step(self, operator: Operator, decided: Decided | None) -> Turn:
         if decided is None:
             operator.predicting()
-            decided = self.decide(operator.writer("reason"), operator.speed)
+            decided = self.decide(operator.writer("reason"), operator.motion.speed)
             if not operator.approves(decided):
                 return Turn.WAITING
             _refuse(decided)
-        decided = decided.judged(self.world, operator.speed)
+        decided = decided.judged(self.world, operator.motion.speed)
         operator.moving(decided)
         _refuse(decided)
         operator.executing(decided, self.state)
         prediction = decided.prediction
         try:
-            report = self.execute(prediction, operator.should_stop, operator.on_tick, operator.speed)
+            report = self.execute(prediction, operator.motion)
         except (MotionFailedError, StepMissedError) as error:
             operator.moved(decided, error.report)
             raise
@@ -135,7 +136,7 @@ class Rollout:
 
     def _take_correction(self, operator: Operator, correction: Correction) -> Turn:
         operator.correcting(correction)
-        reports = self.correct(correction, operator.should_stop, operator.on_tick, operator.speed)
+        reports = self.correct(correction, operator.motion)
         operator.set_back(self.state)
         operator.watch(reports)
         if correction.remedy is Remedy.RELEASE:
@@ -146,7 +147,7 @@ class Rollout:
     def _see_to_release(self, operator: Operator) -> None:
         """Where nobody is asked before the next motion: whether what was let go is in its place."""
         if operator.absent:
-            operator.watch(self.check_release(operator.should_stop, operator.on_tick, operator.speed))
+            operator.watch(self.check_release(operator.motion))
 
     def _remedy(self, operator: Operator, error: ClapError) -> Correction:
         """The correction to make at once. Raises the error if there is none, or if the operator is to approve it."""
@@ -186,7 +187,7 @@ class Rollout:
         if not self.policy.knows_completion and state.steps_done and self.world.success():
             plan = Plan(PlanStatus.COMPLETE, raw="complete: the goal holds")
         else:
-            plan = self.policy.plan(state.instruction, state.last_step, on_text, self.look())
+            plan = self.policy.plan(PlanRequest(state.instruction, state.last_step, self.look(), on_text))
         if plan.status is PlanStatus.REFUSED:
             raise refusal(plan.reason, self.state.seen)
         self.state = self.state.after_plan(plan)
@@ -207,7 +208,7 @@ class Rollout:
         if self.state.at_start:
             self.state = replace(self.state, at_first=observation)
         wanted = self.state.task.operator_step
-        prediction = self.policy.predict(observation, plan, self.state.last_step, on_text, wanted)
+        prediction = self.policy.predict(PredictRequest(observation, plan, self.state.last_step, wanted, on_text))
         self.state = replace(self.state, predicted=prediction.step)
         # The step of a policy that only knows the whole task is always the same sentence.
         repeats = self.state.executed[1 - MAX_REPEATS :] == (prediction.step,) * (MAX_REPEATS - 1)
@@ -225,13 +226,7 @@ class Rollout:
         still = opening == look.gripper_open and _same(pose, look.gripper_pose)
         return look if still else self.world.observe()
 
-    def execute(
-        self,
-        prediction: Prediction,
-        should_stop: ShouldStop = lambda: False,
-        on_tick: OnTick | None = None,
-        speed: float = 0.0,
-    ) -> MotionReport:
+    def execute(self, prediction: Prediction, context: MotionContext = UNWATCHED) -> MotionReport:
         """Carry a prediction out and, if the arm arrived, remember its step as the last one.
 
         A motion that the operator stopped is returned as it is. Raises MotionFailedError if the pose cannot be
@@ -239,7 +234,7 @@ class Rollout:
         felt that the step failed, or still holds what it was to set down; neither step counts as done.
         """
         action, before = prediction.action, self.world.state()[1]
-        report = carry_out_step(self.world, action, self.corrects, should_stop, on_tick, speed)
+        report = carry_out_step(require(self.world, Movable), action, self.corrects, context)
         if report.outcome is MotionOutcome.STOPPED:
             return report
         finding = check_let_go(prediction.step, action, report.gripper_open) if self.corrects else None
@@ -250,9 +245,7 @@ class Rollout:
         self.state = self.state.after_step(prediction.step, report if goes_in else None, lifted)
         return report
 
-    def check_release(
-        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
-    ) -> Iterator[MotionReport]:
+    def check_release(self, context: MotionContext = UNWATCHED) -> Iterator[MotionReport]:
         """After something lifted was let go: move the arm home, out of the view, and see whether it went in.
 
         Yields the motions' reports. Nothing moves after other steps, or if self-correction is off. Raises
@@ -262,7 +255,7 @@ class Rollout:
         self.state = replace(self.state, released=None)
         if released is None or before is None or not self.corrects:
             return
-        for report in go_home(self.world, should_stop, on_tick, speed):
+        for report in go_home(require(self.world, Movable), context):
             yield report
             if report.outcome is MotionOutcome.STOPPED:
                 return
@@ -278,18 +271,12 @@ class Rollout:
         """What could be done about a failure; None if self-correction is off, knows no remedy, or has had its share."""
         return self.state.correction_for(error, self.world.state()[1]) if self.corrects else None
 
-    def correct(
-        self,
-        correction: Correction,
-        should_stop: ShouldStop = lambda: False,
-        on_tick: OnTick | None = None,
-        speed: float = 0.0,
-    ) -> Iterator[MotionReport]:
+    def correct(self, correction: Correction, context: MotionContext = UNWATCHED) -> Iterator[MotionReport]:
         """Set the run back as the correction says, then make its motions one by one, as the reports are asked for.
 
         Raises MotionFailedError if the arm cannot go home.
         """
-        reports = motions(self.world, correction, should_stop, on_tick, speed, self.state.at_start)
+        reports = motions(require(self.world, Movable), correction, context, self.state.at_start)
         self.state = self.state.after_correction(correction)
         return self._let_go(correction.step, reports) if correction.remedy is Remedy.RELEASE else reports
 

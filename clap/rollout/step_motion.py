@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clap.geometry.frames import Pose
 from clap.rollout.errors import MotionFailedError, StepMissedError
 from clap.rollout.self_correction import check_motion
-from clap.worlds.base import Action, MotionOutcome, MotionReport, OnTick, ShouldStop, World
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
+from clap.worlds.capabilities import Movable
 
 SHORT_POSITION, SHORT_ROTATION = 0.03, 0.35
 """A motion that fell short by no more than this (metres, radians) counts as done: contact with what is grasped or
@@ -18,9 +21,7 @@ def arrived(report: MotionReport) -> bool:
     return report.ok or (report.outcome is MotionOutcome.FELL_SHORT and short)
 
 
-def carry_out_step(
-    world: World, action: Action, feel: bool, should_stop: ShouldStop, on_tick: OnTick | None, speed: float
-) -> MotionReport:
+def carry_out_step(world: Movable, action: Action, feel: bool, context: MotionContext) -> MotionReport:
     """Execute a step's action. A motion that the operator stopped is returned as it is.
 
     Raises MotionFailedError if the arm did not arrive, and StepMissedError if ``feel`` is on and the hand felt that
@@ -31,10 +32,9 @@ def carry_out_step(
 
     def tick(pose: Pose, opening: float) -> None:
         openings.append(opening)
-        if on_tick is not None:
-            on_tick(pose, opening)
+        context.on_tick(pose, opening)
 
-    report = world.execute(action, should_stop, tick, speed)
+    report = world.execute(action, replace(context, on_tick=tick))
     if report.outcome is MotionOutcome.STOPPED:
         return report
     if not arrived(report):

@@ -15,6 +15,7 @@ from clap.geometry.views import CanonicalViews
 from clap.policies.base import OnText
 from clap.policies.planner.constrained_decoding import GrammarError
 from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.planner.question import Question
 from clap.policies.planner.view_images import DEPTH_NAMES, ImageFormatError, views_from_images
 from clap.serving.chat_request import ChatRequest, RequestError
 
@@ -107,7 +108,7 @@ class Turns:
         views = self._see(request.images) if request.images else None
         limit = min(request.max_tokens or planner.max_new_tokens, planner.max_new_tokens)
         try:
-            return planner.answer(request.question, request.grammar, on_text, views, limit), "stop"
+            return planner.answer(Question(request.question, request.grammar, views, on_text, limit)), "stop"
         except InvalidPlannerTextError as cut:
             return cut.raw, "length"
         except GrammarError as error:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from clap.geometry.frames import Pose
 from clap.geometry.observation import CameraFrame, Observation
@@ -19,6 +16,7 @@ from demos.formats.restricted_unpickler import Stored, load_pickle
 from demos.frames import POLICY, Outcome, RecordedFrame, TakeInfo
 from demos.keyframes import find_keyframes
 from demos.store.episode_record import EpisodeRecord
+from demos.store.images import LARGEST_IMAGE, decode_image
 from demos.store.store import DemonstrationStore
 
 CAMERAS = ("left_shoulder", "right_shoulder", "overhead", "wrist", "front")
@@ -26,8 +24,6 @@ FPS = 20
 """RLBench's simulation steps by 0.05 s."""
 
 MOST_FRAMES = 20_000
-LARGEST_SIDE = 2048
-LARGEST_IMAGE = 32 << 20
 FULL_DEPTH = float(2**24 - 1)
 ROBOT = "franka_panda"
 
@@ -136,20 +132,13 @@ def opencv_camera(
 
 def _png(path: Path) -> NDArray[np.uint8]:
     """A colour PNG (H, W, 3), decoded only if neither the file nor the image is absurdly large. DamagedFileError."""
+    what = f"{path.parent.name}/{path.name}"
     try:
-        if path.stat().st_size > LARGEST_IMAGE:
-            raise DamagedFileError(f"{path.parent.name}/{path.name} is larger than {LARGEST_IMAGE >> 20} MB.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(path.read_bytes()), formats=("PNG",))
-            if max(image.size) > LARGEST_SIDE or image.mode != "RGB":
-                raise DamagedFileError(
-                    f"{path.parent.name}/{path.name} is {image.size[0]} x {image.size[1]} {image.mode}; "
-                    f"RGB of at most {LARGEST_SIDE} pixels a side is read."
-                )
-            return np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DamagedFileError(f"{path.parent.name}/{path.name} is missing, or no PNG.") from error
+        with path.open("rb") as file:
+            encoded = file.read(LARGEST_IMAGE + 1)
+    except OSError as error:
+        raise DamagedFileError(f"{what} is missing, or cannot be read.") from error
+    return np.asarray(decode_image(encoded, what, ("PNG",), ("RGB",)))
 
 
 def _floats(values: Any, shape: tuple[int, ...]) -> NDArray[np.floating]:

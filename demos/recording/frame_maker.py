@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clap.episode.snapshot import EpisodeSnapshot
 from clap.errors import ClapError
-from clap.worlds.base import World
+from clap.worlds.capabilities import Snapshotable
 from clap.worlds.snapshot import Instant, Onlooker
 from demos.frames import RecordedFrame
 from demos.keyframes import find_keyframes
@@ -32,7 +32,7 @@ BACKLOG_SECONDS = 0.3
 class Shot:
     """An instant of a world on its way into a take, and what the episode said of itself then; see RecordedFrame."""
 
-    world: World
+    world: Snapshotable
     instant: Instant
     source: str
     wall_time: float
@@ -41,7 +41,7 @@ class Shot:
     step: str
 
 
-def shot_of(world: World, now: EpisodeSnapshot, source: str) -> Shot:
+def shot_of(world: Snapshotable, now: EpisodeSnapshot, source: str) -> Shot:
     """The world as it is in this control tick, and the episode's plan, with the step that is under way."""
     current = next((line for line in now.plan if line.status == "current"), None)
     steps = [] if current is None else [line.text for line in now.plan if line.subtask == current.subtask]
@@ -134,7 +134,7 @@ class FrameMaker:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(max(2, round(BACKLOG_SECONDS * fps)))
         self._onlooker: Onlooker | None = None
-        self._world: World | None = None
+        self._world: Snapshotable | None = None
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -197,7 +197,7 @@ class FrameMaker:
                 self._room.release()
         open_take.add(frame)
 
-    def _onlooker_of(self, world: World) -> Onlooker:
+    def _onlooker_of(self, world: Snapshotable) -> Onlooker:
         if self._onlooker is None or self._world is not world:
             if self._onlooker is not None:
                 self._onlooker.close()

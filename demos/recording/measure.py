@@ -17,7 +17,8 @@ import numpy as np
 
 from clap.geometry.frames import Pose
 from clap.geometry.observation import Observation
-from clap.worlds.base import Action
+from clap.program_name import program_name
+from clap.worlds.base import Action, MotionContext
 from clap.worlds.tabletop.world import TabletopWorld
 from demos.frames import POLICY, RecordedFrame, TakeInfo
 from demos.store.journal import pack
@@ -30,7 +31,7 @@ FPS = 20
 
 def main(arguments: list[str] | None = None) -> int:
     """Record ``--takes`` takes of ``--frames`` frames at 20 Hz, and print what each stage took."""
-    parser = argparse.ArgumentParser(prog="python -m demos.recording.measure", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="an empty folder")
     parser.add_argument("--takes", type=int, default=15)
     parser.add_argument("--frames", type=int, default=30)
@@ -63,7 +64,7 @@ def _observations(count: int, seed: int) -> tuple[list[Observation], str]:
         while len(found) < count:
             for down in (0.15, 0.0):
                 target = Pose(pose.position - np.array([0.0, 0.0, down]), pose.quaternion)
-                world.execute(Action(target, gripper_open=True), on_tick=look)
+                world.execute(Action(target, gripper_open=True), MotionContext(on_tick=look))
     finally:
         world.close()
     return [_at(seen, number / FPS) for number, seen in enumerate(found)], task

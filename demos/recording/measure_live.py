@@ -17,6 +17,7 @@ from typing import Any, cast
 from clap.episode.episode import Episode, EpisodeState
 from clap.policies.base import Policy
 from clap.policies.expert import ExpertPolicy
+from clap.program_name import program_name
 from clap.worlds.base import World
 from clap.worlds.tabletop.world import TabletopWorld
 from demos.recording.recorder import Recorder
@@ -29,7 +30,7 @@ TIMEOUT_S = 300.0
 
 def main(arguments: list[str] | None = None) -> int:
     """Run ``--runs`` instructions without recording, and as many with it."""
-    parser = argparse.ArgumentParser(prog="python -m demos.recording.measure_live", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="an empty folder")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)

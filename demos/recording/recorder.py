@@ -21,6 +21,7 @@ from clap.episode.episode import Episode, EpisodeSnapshot, EpisodeState
 from clap.episode.events import Approved, Corrected, Event, Finished, Reset, StateChanged, StepDone, Undone
 from clap.rollout.operator_prediction import CORRECTED
 from clap.worlds.base import World
+from clap.worlds.capabilities import Snapshotable
 from demos.errors import DemonstrationError
 from demos.frames import HUMAN, POLICY, Outcome, TakeInfo
 from demos.recording.frame_clock import Pace
@@ -219,13 +220,15 @@ class Recorder:
             now = self._episode.snapshot()
             if now.instruction.strip() != one.take.info.task.strip():
                 one.end("Another instruction was begun.")
+            elif not isinstance(world, Snapshotable):
+                one.end("This world cannot be recorded.")
             elif self._pace.due(moving):
                 self._frame(one, world, now, moving)
             if not moving:
                 self._success = world.success()
             self._pace.took(time.perf_counter() - begun)
 
-    def _frame(self, one: OpenTake, world: World, now: EpisodeSnapshot, moving: bool) -> None:
+    def _frame(self, one: OpenTake, world: Snapshotable, now: EpisodeSnapshot, moving: bool) -> None:
         """Make the frame that is due, unless the arm is driven and rests.
 
         Where a motion ended is what the next one starts from: that frame is never dropped. Others are where control

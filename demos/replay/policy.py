@@ -15,11 +15,12 @@ from clap.errors import ClapError
 from clap.geometry.frames import Array, Pose, lift, to_pixels
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import render_views
-from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, PredictRequest
+from clap.policies.errors import NoFineStageError
 from clap.policies.prediction import Plan, PlanStatus, Prediction
-from clap.rollout.errors import NoFineStageError
 from clap.rollout.rollout import MAX_STEPS
 from clap.worlds.base import Action, TaskInfo, World
+from clap.worlds.capabilities import Snapshotable, require
 from demos.store.episode import RecordedEpisode
 
 NAME = "Replay"
@@ -102,37 +103,29 @@ class ReplayPolicy:
 
     def __init__(self, world: World, episode: RecordedEpisode, most: int = MAX_STEPS):
         """Raises ReplayError if it cannot be replayed, and DamagedFileError."""
-        self._world = world
+        self._world = require(world, Snapshotable)
         self._steps = dict(keyframe_actions(episode, most))
         self._objects = episode.objects[0]
 
     def look(self, observation: Observation, on_text: OnText | None = None) -> None:
         return None
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
         """All keyframes, until the last one is done. Raises ReplayError if the scene is not the recorded one."""
         steps = tuple(self._steps)
-        if last_step == INITIAL_STEP:
+        if request.last_step == INITIAL_STEP:
             self._require_same_scene()
-        if last_step == steps[-1]:
+        if request.last_step == steps[-1]:
             return Plan(PlanStatus.COMPLETE, raw="complete: all keyframes were carried out")
         return Plan(PlanStatus.STEPS, steps, raw="; ".join(steps))
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
+    def predict(self, request: PredictRequest) -> Prediction:
         steps = list(self._steps)
-        wanted = step if step in self._steps else steps[0 if last_step not in steps else steps.index(last_step) + 1]
+        coming = steps.index(request.last_step) + 1 if request.last_step in steps else 0
+        wanted = request.step if request.step in self._steps else steps[coming]
         action, workspace = self._steps[wanted], self._world.workspace
         begun = time.perf_counter()
-        views = render_views(fuse(observation, workspace), workspace)
+        views = render_views(fuse(request.observation, workspace), workspace)
         pixels = to_pixels(np.asarray(action.pose.position), workspace)
         return Prediction(
             step=wanted,

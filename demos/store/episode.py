@@ -86,17 +86,13 @@ class RecordedEpisode:
 
     def frame(self, number: int) -> RecordedFrame:
         """A frame with its images. Raises IndexError, and DamagedFileError if it cannot be decoded."""
-        if not 0 <= number < len(self):
-            raise IndexError(f"the episode has the frames 0 to {len(self) - 1}, not {number}")
-        for group, first, rows in groups(self._parquet):
-            if first <= number < first + rows:
-                if self._group is None or self._group[0] != group:
-                    self._group = group, read_group(self._parquet, group)
-                row = self._group[1].slice(number - first, 1).to_pylist()[0]
-                break
+        group, first = self._place(number)
+        if self._group is None or self._group[0] != group:
+            self._group = group, read_group(self._parquet, group)
+        row = self._group[1].slice(number - first, 1).to_pylist()[0]
         for name, value in row.items():
             if name.startswith(IMAGES):
-                row[name] = value["bytes"] if isinstance(value, dict) and value["bytes"] is not None else b""
+                row[name] = _encoded(value)
         return frame_of(row, self.shape)
 
     def picture(self, number: int, camera: str) -> NDArray[np.uint8]:
@@ -104,16 +100,23 @@ class RecordedEpisode:
 
         Raises IndexError for another frame, KeyError for another camera, and DamagedFileError.
         """
+        size = {one.name: (one.height, one.width) for one in self.shape.cameras}[camera]
+        (group, first), name = self._place(number), IMAGES + camera
+        row = read_group(self._parquet, group, [name]).slice(number - first, 1).to_pylist()[0]
+        return decode_rgb(_encoded(row[name]), *size)
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """The row group that a frame is in, and the number of that group's first frame."""
         if not 0 <= number < len(self):
             raise IndexError(f"the episode has the frames 0 to {len(self) - 1}, not {number}")
-        size = {one.name: (one.height, one.width) for one in self.shape.cameras}[camera]
-        name = IMAGES + camera
-        for group, first, rows in groups(self._parquet):
-            if first <= number < first + rows:
-                row = read_group(self._parquet, group, [name]).slice(number - first, 1).to_pylist()[0]
-                return decode_rgb((row[name] or {}).get("bytes") or b"", *size)
-        raise DamagedFileError(f"Frame {number} of “{self.record.task}” is missing.")
+        return next((group, first) for group, first, rows in groups(self._parquet) if number < first + rows)
 
     def observation(self, number: int) -> Observation:
         """What the world showed in a frame."""
         return self.frame(number).observation
+
+
+def _encoded(cell: Any) -> bytes:
+    """The bytes of an image's cell, none if it holds something else."""
+    found = cell.get("bytes") if isinstance(cell, dict) else None
+    return found if isinstance(found, bytes) else b""

@@ -23,6 +23,15 @@ CPU time for four cameras instead of 6, and saves no bytes. Recording shares two
 MILLIMETRE = 1000.0
 FARTHEST = 65535
 
+LARGEST_IMAGE, LARGEST_SIDE = 32 << 20, 2048
+"""Bytes of an encoded image, and pixels of a side where no size is expected, that are read at most."""
+
+_UNDECODABLE = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, OverflowError, MemoryError),
+    *(Image.DecompressionBombWarning, Image.DecompressionBombError),
+)
+"""What Pillow raises for bytes that are no image, or a dangerous one."""
+
 
 def encode_rgb(rgb: NDArray[np.uint8]) -> bytes:
     """PNG of a colour image (H, W, 3) uint8."""
@@ -39,12 +48,12 @@ def encode_depth(depth: NDArray[np.floating]) -> bytes:
 
 def decode_rgb(png: bytes, height: int, width: int) -> NDArray[np.uint8]:
     """The colour image (H, W, 3) uint8. Raises DamagedFileError unless it is a PNG of that size."""
-    return np.asarray(_opened(png, height, width, ("RGB",)), np.uint8)
+    return np.asarray(decode_image(png, "An image", ("PNG",), ("RGB",), (width, height)), np.uint8)
 
 
 def decode_depth(png: bytes, height: int, width: int) -> NDArray[np.float32]:
     """The depth image (H, W) float32 metres, 0 = invalid. Raises DamagedFileError unless it is a PNG of that size."""
-    image = _opened(png, height, width, ("I;16", "I;16B", "I"))
+    image = decode_image(png, "An image", ("PNG",), ("I;16", "I;16B", "I"), (width, height))
     return np.asarray(image).astype(np.float32) / np.float32(MILLIMETRE)
 
 
@@ -54,17 +63,28 @@ def _png(image: NDArray[np.unsignedinteger]) -> bytes:
     return encoded.tobytes()
 
 
-def _opened(png: bytes, height: int, width: int, modes: tuple[str, ...]) -> Image.Image:
-    """Decoded only after its header says the size and the kind that were expected, so that no small file unfolds."""
+def decode_image(
+    encoded: bytes, what: str, formats: tuple[str, ...], modes: tuple[str, ...], size: tuple[int, int] | None = None
+) -> Image.Image:
+    """The image in bytes that nobody vouches for; ``what`` names it in errors.
+
+    Decoded only after its header says that it has one of these ``formats`` and pixel ``modes``, and the ``size``
+    (width, height) that was expected or, without one, at most LARGEST_SIDE: no small file unfolds. Raises
+    DamagedFileError.
+    """
+    if len(encoded) > LARGEST_IMAGE:
+        raise DamagedFileError(f"{what} is larger than {LARGEST_IMAGE >> 20} MB.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(png), formats=("PNG",))
-            if image.size != (width, height) or image.mode not in modes:
+            image = Image.open(io.BytesIO(encoded), formats=formats)
+            fits = max(image.size) <= LARGEST_SIDE if size is None else image.size == size
+            if not fits or image.mode not in modes:
+                wanted = f"at most {LARGEST_SIDE} pixels a side" if size is None else f"{size[0]} x {size[1]}"
                 raise DamagedFileError(
-                    f"An image is {image.size[0]} x {image.size[1]} {image.mode}, not {width} x {height} {modes[0]}."
+                    f"{what} is {image.size[0]} x {image.size[1]} {image.mode}, not {wanted} {modes[0]}."
                 )
             image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise DamagedFileError("An image cannot be decoded.") from error
+    except _UNDECODABLE as error:
+        raise DamagedFileError(f"{what} cannot be decoded: it is no {' or '.join(formats)}, or not whole.") from error
     return image

@@ -14,8 +14,8 @@ pytest.importorskip("pyrealsense2", reason="librealsense is part of requirements
 import mujoco
 
 from clap.geometry.frames import Pose
-from clap.robots.fr3 import SINGLE_CAMERA, Lighting, table_spec
 from clap.worlds.robot.config import LOOPBACK, CameraConfig, Source
+from clap.worlds.tabletop.scene import SINGLE_CAMERA, Lighting, table_spec
 from clap.worlds.teleoperation import turned
 from tests.browser.operator_page import LET_GO, SCREEN, SHOTS, SMALL, ConsolePage, sync_api
 from tests.browser.served_console import serving

@@ -15,9 +15,10 @@ from clap.errors import ClapError, InvalidInstructionError, WorldError
 from clap.geometry.frames import Lifted, Pose, Workspace, lift, to_pixels
 from clap.geometry.observation import CameraFrame, Observation, fuse
 from clap.geometry.views import render_views
-from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, PredictRequest
 from clap.policies.prediction import LocatedObject, Plan, PlanStatus, Prediction
-from clap.worlds.base import Ability, Action, MotionOutcome, MotionReport, OnTick, Rehearsal, ShouldStop, TaskInfo
+from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionOutcome, MotionReport, TaskInfo
+from clap.worlds.capabilities import Rehearsal
 from clap.worlds.motion_limits import MotionLimits
 from clap.worlds.snapshot import Instant
 from clap.worlds.teleoperation import STILL, DriveCommand, Driver
@@ -43,57 +44,24 @@ class Bystander:
         pass
 
 
-class KinematicWorld:
-    """Follows the World protocol. ``tick_seconds`` is the wall time of a tick; ``reach`` limits the arm, metres."""
+class KinematicTable:
+    """Something to look at: the core of the world protocol, and no arm to move. ``reach`` limits the arm, metres."""
 
-    is_real = False
-    held: ClapError | None = None
     tool_speed = 0.2
     limits: MotionLimits | None = None
 
-    def __init__(
-        self,
-        tick_seconds: float = 0.0,
-        reach: float = 5.0,
-        clock: Callable[[], float] | None = None,
-        abilities: frozenset[Ability] = frozenset(Ability) - {Ability.CALIBRATE},
-    ):
-        self.abilities = abilities
+    def __init__(self, reach: float = 5.0, clock: Callable[[], float] | None = None):
         self.workspace = Workspace()
-        self.tick_seconds = tick_seconds
         self.reach = reach
         self.is_real = clock is not None
         self.clock = clock or (lambda: 0.02 * self.ticks)
         self.ticks = 0
-        self.blocked = False
         self.closed = False
         self.pose, self.opening = HOME, 1.0
-
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        return (TaskInfo("touch", "Touch the block, then the cup", True, 1),)
-
-    def examples(self) -> tuple[str, ...]:
-        return ("touch the block",)
-
-    def conditions(self) -> tuple[str, ...]:
-        return ("none",)
-
-    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> str:
-        if task != "touch":
-            raise WorldError(f"There is no task '{task}'. Tasks: touch.")
-        self.pose, self.opening, self.blocked = HOME, 1.0, False
-        return "touch the block"
-
-    def follow(self, instruction: str) -> bool:
-        return True
 
     def observe(self) -> Observation:
         now = self.clock()
         return Observation((self._camera(now),), self.pose, self.opening, np.zeros(7), np.zeros(7), now)
-
-    def observe_in_parts(self) -> Iterator[Observation | None]:
-        yield None
-        yield self.observe()
 
     def _camera(self, now: float) -> CameraFrame:
         """Looks straight down: one ray per pixel against every box, the nearest surface wins."""
@@ -124,37 +92,49 @@ class KinematicWorld:
     def reachable(self, pose: Pose) -> bool:
         return float(np.linalg.norm(pose.position)) < self.reach
 
-    def rehearse(self, action: Action, speed: float = 0.0) -> Rehearsal:
-        return Rehearsal((self.pose, action.pose), 1.0, True, "In the twin the block is touched.")
+    def success(self) -> bool | None:
+        return bool(np.linalg.norm(self.pose.position - BOXES["red cup"]) < 0.06)
 
-    def execute(
-        self,
-        action: Action,
-        should_stop: ShouldStop = lambda: False,
-        on_tick: OnTick | None = None,
-        speed: float = 0.0,
-    ) -> MotionReport:
+    def close(self) -> None:
+        self.closed = True
+
+
+class KinematicArm(KinematicTable):
+    """A table that a person sets, with an arm. ``tick_seconds`` is the wall time of a tick."""
+
+    held: ClapError | None = None
+
+    def __init__(self, tick_seconds: float = 0.0, reach: float = 5.0, clock: Callable[[], float] | None = None):
+        super().__init__(reach, clock)
+        self.tick_seconds = tick_seconds
+        self.blocked = False
+
+    def observe_in_parts(self) -> Iterator[Observation | None]:
+        yield None
+        yield self.observe()
+
+    def execute(self, action: Action, context: MotionContext = UNWATCHED) -> MotionReport:
         started = self.ticks
         while not self.blocked and self.pose.distance(action.pose)[0] > 1e-9:
-            if should_stop():
+            if context.should_stop():
                 return self._report(MotionOutcome.STOPPED, action, started)
             way = np.asarray(action.pose.position) - self.pose.position
             step = way * min(1.0, STEP_METRES / np.linalg.norm(way))
             self.pose = Pose(self.pose.position + step, action.pose.quaternion)
             self.ticks += 1
             time.sleep(self.tick_seconds)
-            if on_tick is not None:
-                on_tick(self.pose, self.opening)
+            context.on_tick(self.pose, self.opening)
         if self.blocked:
             return self._report(MotionOutcome.FELL_SHORT, action, started)
         self.opening = 1.0 if action.gripper_open else self._closed()
         return self._report(MotionOutcome.REACHED, action, started)
 
-    def drive(
-        self, command: DriveCommand, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None
-    ) -> MotionReport:
+    def home(self, context: MotionContext = UNWATCHED) -> MotionReport:
+        return self.execute(Action(HOME, gripper_open=True), context)
+
+    def drive(self, command: DriveCommand, context: MotionContext = UNWATCHED) -> MotionReport:
         started, driver, reason = self.ticks, Driver(self.pose, self.workspace), ""
-        while not should_stop():
+        while not context.should_stop():
             jog = command()
             here = Action(self.pose, self.opening > 0.5)
             if jog is None and driver.at_rest:
@@ -167,15 +147,11 @@ class KinematicWorld:
                 self.opening = 1.0 if jog.gripper == "open" else self._closed()
             self.ticks += 1
             time.sleep(max(self.tick_seconds, 0.001))
-            if on_tick is not None:
-                on_tick(self.pose, self.opening)
+            context.on_tick(self.pose, self.opening)
         return self._report(MotionOutcome.STOPPED, Action(self.pose, True), started)
 
-    def save(self) -> object | None:
-        return None if self.is_real else (self.pose, self.opening, self.blocked, self.ticks)
-
-    def restore(self, saved: object) -> None:
-        self.pose, self.opening, self.blocked, self.ticks = saved
+    def preview(self, action: Action, speed: float = 0.0) -> Rehearsal:
+        return Rehearsal((self.pose, action.pose), 1.0, True, "In the twin the block is touched.")
 
     def _closed(self) -> float:
         """The opening once the hand has closed: around a box, or around nothing."""
@@ -186,23 +162,40 @@ class KinematicWorld:
         reason = "Something is in the way." if outcome is MotionOutcome.FELL_SHORT else reason
         return MotionReport(outcome, self.pose, self.opening, metres, radians, 0.02 * (self.ticks - started), reason)
 
-    def success(self) -> bool | None:
-        return bool(np.linalg.norm(self.pose.position - BOXES["red cup"]) < 0.06)
-
-    def home(
-        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
-    ) -> MotionReport:
-        return self.execute(Action(HOME, gripper_open=True), should_stop, on_tick, speed)
-
     def trouble(self) -> ClapError | None:
         return self.held
 
-    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
-        if not should_stop():
+    def recover(self, context: MotionContext = UNWATCHED) -> None:
+        if not context.should_stop():
             self.held = None
 
-    def close(self) -> None:
-        self.closed = True
+
+class KinematicWorld(KinematicArm):
+    """Has all the capabilities there are."""
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        return (TaskInfo("touch", "Touch the block, then the cup", True, 1),)
+
+    def conditions(self) -> tuple[str, ...]:
+        return ("none",)
+
+    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> str:
+        if task != "touch":
+            raise WorldError(f"There is no task '{task}'. Tasks: touch.")
+        self.pose, self.opening, self.blocked = HOME, 1.0, False
+        return "touch the block"
+
+    def examples(self) -> tuple[str, ...]:
+        return ("touch the block",)
+
+    def follow(self, instruction: str) -> bool:
+        return True
+
+    def save(self) -> object:
+        return (self.pose, self.opening, self.blocked, self.ticks)
+
+    def restore(self, saved: object) -> None:
+        self.pose, self.opening, self.blocked, self.ticks = saved
 
 
 SUBTASKS = (
@@ -235,41 +228,33 @@ class TouchPolicy:
             on_text(" ; ".join(BOXES))
         return tuple(BOXES)
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
-        self.told = seen
-        if not instruction:
+    def plan(self, request: PlanRequest) -> Plan:
+        self.told = request.seen
+        if not request.instruction:
             raise InvalidInstructionError("The instruction is empty.")
-        if "touch" not in instruction:
+        if "touch" not in request.instruction:
             return Plan(PlanStatus.REFUSED, raw="refuse", reason="that is not something the robot can do")
-        done = 0 if last_step == INITIAL_STEP else self._done(last_step)
+        done = 0 if request.last_step == INITIAL_STEP else self._done(request.last_step)
         if done == len(STEPS):
             return Plan(PlanStatus.COMPLETE, raw="complete")
         steps = SUBTASKS[done // 2]
-        if on_text:
-            on_text("; ".join(steps))
+        if request.on_text:
+            request.on_text("; ".join(steps))
         return Plan(PlanStatus.STEPS, steps, "; ".join(steps))
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
-        told = step if step is not None and not self.stuck else STEPS[self._done(last_step)]
+    def predict(self, request: PredictRequest) -> Prediction:
+        wanted, workspace = request.step, self.world.workspace
+        told = wanted if wanted is not None and not self.stuck else STEPS[self._done(request.last_step)]
         done = STEPS.index(told) if told in STEPS else 0
         name = list(BOXES)[done // 2]
         target = BOXES[name] + [0, 0, 0.15 if done % 2 == 0 else 0.05] + self.offset
-        pixels = to_pixels(BOXES[name], self.world.workspace)
+        pixels = to_pixels(BOXES[name], workspace)
         seen = pixels + np.array([[0, 0], [0, 0], [self.keypoint_shift, 0]])
-        views = render_views(fuse(observation, self.world.workspace), self.world.workspace)
+        views = render_views(fuse(request.observation, workspace), workspace)
         return Prediction(
             step=told,
-            objects=(LocatedObject(name, pixels, lift(pixels + 0.5, self.world.workspace)),),
-            keypoint=lift(seen + 0.5, self.world.workspace),
+            objects=(LocatedObject(name, pixels, lift(pixels + 0.5, workspace)),),
+            keypoint=lift(seen + 0.5, workspace),
             keypoint_pixels=seen,
             window=Workspace(),
             action=Action(Pose(target, DOWN), gripper_open=done % 2 == 0),

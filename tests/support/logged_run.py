@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+from training.json_log import JsonLog
 from training.planner.train import PlannerTraining
-from training.predictor.settings import Progress
 from training.predictor.train import PredictorTraining
+from training.training_run import Progress
 
 LINES = 450
 
@@ -25,21 +26,29 @@ def _log(run: Path, lines: int) -> None:
     for part in ("planner", "predictor"):
         (run / part).mkdir(parents=True, exist_ok=True)
         (run / part / "log.jsonl").unlink(missing_ok=True)
-    counts = {"step": 0, "stage_step": 0, "joint": 1, "scenes": 0, "plans": 0, "evaluations": 0}
-    planner = SimpleNamespace(elapsed=0.0, counts=counts, out=run / "planner", config=SimpleNamespace(minutes=60))
-    predictor = SimpleNamespace(progress=Progress(), settings=SimpleNamespace(out=run / "predictor"))
-    progress = predictor.progress
-    PredictorTraining.log(predictor, event="start", parameters=2_000_000, train=15_000, held_out=800)
+    at, stage = Progress(), {"stage_step": 0, "joint": 1, "scenes": 0, "plans": 0}
+    planner, predictor = JsonLog(run / "planner" / "log.jsonl"), JsonLog(run / "predictor" / "log.jsonl")
+
+    def tell_planner(**figures: object) -> None:
+        counts = {"step": at.step, **stage, "evaluations": 0}
+        position = PlannerTraining.position(SimpleNamespace(progress=at, counts=counts))
+        planner.append({**position, **figures})
+
+    def tell_predictor(**figures: object) -> None:
+        predictor.append({**PredictorTraining.position(SimpleNamespace(progress=at)), **figures})
+
+    tell_predictor(event="start", parameters=2_000_000, train=15_000, held_out=800)
     for k in range(1, lines + 1):
-        planner.elapsed, counts["step"], counts["scenes"] = 8.0 * k, 25 * k, 200 * k
-        progress.step, progress.samples, progress.seconds, progress.cpu_seconds = 50 * k, 800 * k, 9.0 * k, 8.0 * k
-        PlannerTraining.log(planner, loss=10 / k, text=4 / k, within_8px=1 - 1 / k, plan_accuracy=1 - 0.5 / k)
-        PredictorTraining.log(predictor, heatmap=9 / k, rotation=6 / k, samples_per_second=22.0, minutes_left=1.0)
+        at.cpu_seconds, at.step, stage["scenes"] = 8.0 * k, 25 * k, 200 * k
+        tell_planner(loss=10 / k, text=4 / k, within_8px=1 - 1 / k, plan_accuracy=1 - 0.5 / k)
         if k in (lines // 2, lines):
             figures = {"scenes": 40, "plans": 30, "keypoints_within_8px": 0.8, "keypoint_median_p90_px": [2.5, 13.0]}
-            PlannerTraining.log(planner, **figures, step_accuracy=0.9, plans_exact=0.7)
+            tell_planner(**figures, step_accuracy=0.9, plans_exact=0.7)
+        at.step, at.samples, at.seconds = 50 * k, 800 * k, 9.0 * k
+        tell_predictor(heatmap=9 / k, rotation=6 / k, samples_per_second=22.0, minutes_left=1.0)
+        if k in (lines // 2, lines):
             event = "end" if k == lines else "evaluation"
-            PredictorTraining.log(predictor, event=event, count=800, median_mm=3.0, p90_mm=9.0, within_1cm=0.9)
+            tell_predictor(event=event, count=800, median_mm=3.0, p90_mm=9.0, within_1cm=0.9)
 
 
 def write_run(run: Path, checkpoint: Path) -> None:

@@ -6,19 +6,21 @@ import time
 
 from clap.episode.episode import Episode, EpisodeState
 from clap.episode.events import Refused
+from clap.worlds.base import World
+from clap.worlds.capabilities import Resettable
 from tests.support.kinematic_world import KinematicWorld, TouchPolicy
 
 
 class Stage:
     """An episode with its world, its policies and all its events at hand."""
 
-    def __init__(self, policies=None, policy="touch", correction=True, options=None, **world):
-        self.worlds: list[KinematicWorld] = []
+    def __init__(self, policies=None, policy="touch", correction=True, options=None, kind=KinematicWorld, **world):
+        self.worlds: list[World] = []
         self.policies: list[TouchPolicy] = []
         self.events: list = []
 
         def make_world():
-            self.worlds.append(KinematicWorld(**world))
+            self.worlds.append(kind(**world))
             return self.worlds[0]
 
         def make_policy(world):
@@ -37,8 +39,9 @@ class Stage:
         return snapshot
 
     def ready(self, instruction=None):
-        assert self.episode.reset("touch", 7)
-        self.rest(EpisodeState.READY)
+        if isinstance(self.worlds[0], Resettable):
+            assert self.episode.reset("touch", 7)
+            self.rest(EpisodeState.READY)
         if instruction is not None:
             assert self.episode.plan(instruction)
             self.rest(EpisodeState.PLANNED)

@@ -18,6 +18,7 @@ from typing import Any
 
 from clap.errors import CheckpointError, ClapError
 from clap.policies.predictor.predictor import FineActionPredictor
+from clap.program_name import program_name
 from training.baselines.rvt2 import BRANCHES
 from training.baselines.rvt2_policy import PRETRAINED
 
@@ -58,7 +59,7 @@ def _end(run: Path, branch: str) -> dict[str, Any]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--run", type=Path, required=True, help="folder that train_rvt2 wrote")
     parser.add_argument("--out", type=Path, default=PRETRAINED, help="where the console looks")
     options = parser.parse_args()

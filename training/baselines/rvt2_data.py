@@ -6,8 +6,6 @@ shifted as the planner's are.
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +13,12 @@ from typing import Any
 import numpy as np
 
 from clap.geometry.frames import Workspace
-from clap.geometry.rotation import quaternion_to_bins
 from clap.policies.planner.text_format import normalise
-from clap.robots.fr3 import TABLE_HEIGHT
 from training.baselines.rvt2 import COARSE
+from training.data.shards import TrainingDataError
 from training.planner.scenes import Scene, random_shift, shift_scene
 from training.predictor.augmentation import augment
-from training.predictor.samples import (
-    HELD_OUT_SHARE,
-    Samples,
-    Target,
-    TrainingDataError,
-    ZoomData,
-    how_it_turns,
-    table_height,
-)
+from training.predictor.samples import HELD_OUT_SHARE, Samples, Target, ZoomData, target_of, zooms_of
 
 
 class BranchData(ZoomData):
@@ -39,42 +28,21 @@ class BranchData(ZoomData):
     """
 
     def __init__(self, folder: Path | str, branch: str, held_out: float = HELD_OUT_SHARE):
-        self.branch = branch
+        self.branch, self.images = branch, "views" if branch == COARSE else "zooms"
         super().__init__(folder, held_out)
 
-    def refresh(self) -> None:
-        """Take in the shards that appeared since the last call."""
-        kind = "views" if self.branch == COARSE else "zooms"
-        for path in sorted(self.folder.glob("shard-*")):
-            files = [path / f"{kind}_rgb.npy", path / f"{kind}_depth.npy"]
-            if path.name in self._shards or not path.name.removeprefix("shard-").isdigit():
-                continue
-            with open(path / "records.jsonl", encoding="utf-8") as lines:
-                records = [record for record in enumerate(map(json.loads, lines)) if record[1]["kind"] == "trajectory"]
-            if not records or not all(file.exists() for file in files):
-                continue
-            entries = [
-                (path.name, row, target) for number, record in records for row, target in self._rows(number, record)
-            ]
-            inside = [entry for entry in entries if np.abs(entry[2].position).max() < 1]
-            first_held_out = len(inside) - math.ceil(self.held_out * len(inside))
-            self._entries[False] += inside[:first_held_out]
-            self._entries[True] += inside[first_held_out:]
-            self.demonstrations |= {(record["task"], record["demo"]) for _, record in records}
-            rgb, depth = (np.load(file, mmap_mode="r", allow_pickle=False) for file in files)
-            self._shards[path.name] = (rgb, depth)
-
-    def _rows(self, number: int, record: dict[str, Any]) -> list[tuple[int, Target]]:
-        """Rows of the view arrays that belong to a record, each with what must be answered there."""
+    def targets(self, number: int, record: dict[str, Any]) -> list[tuple[int, Target]]:
+        """See ``ZoomData``; a canonical view's answer is the keypoint, a zoom's the action."""
         if not record.get("instruction"):
             raise TrainingDataError(
                 f"The records in {self.folder} do not say which task instruction they belong to.",
                 "Generate the data anew with this version, into an empty folder.",
             )
+        sentence = normalise(record["instruction"])
         if self.branch == COARSE:
-            return [(number, _target(record, Workspace(), record["keypoint"]))]
-        windows = [(zoom["index"], Workspace(tuple(zoom["low"]), tuple(zoom["high"]))) for zoom in record["zooms"]]
-        return [(row, _target(record, window, record["action"]["position"])) for row, window in windows]
+            return [(number, target_of(record, Workspace(), record["keypoint"], sentence))]
+        point = record["action"]["position"]
+        return [(row, target_of(record, window, point, sentence)) for row, window in zooms_of(record)]
 
     def draw(self, indices: np.ndarray, rng: np.random.Generator) -> Samples:
         """Training samples, augmented."""
@@ -84,23 +52,6 @@ class BranchData(ZoomData):
             # no robot stands on its other side.
             return augment(_shifted(samples, rng), rng, reach=0.0, turned=0.0)
         return augment(samples, rng)
-
-
-def _target(record: dict[str, Any], window: Workspace, point: list[float]) -> Target:
-    """The answer in a window, whose ``position`` is that of ``point`` (3,) world metres."""
-    quaternion, edge = np.asarray(record["action"]["quaternion"], float), 2 * window.half_extent
-    return Target(
-        step=normalise(record["instruction"]),
-        position=window.to_local(np.asarray(point, float)),
-        quaternion=quaternion,
-        bins=quaternion_to_bins(quaternion),
-        gripper_open=bool(record["action"]["gripper_open"]),
-        ignore_collisions=bool(record["contact"]),
-        gripper_now=float(record["gripper_open"]),
-        edge=edge,
-        height=(float(window.center[2]) - table_height(record) + TABLE_HEIGHT) / edge,
-        **how_it_turns(record),
-    )
 
 
 def _shifted(samples: Samples, rng: np.random.Generator) -> Samples:

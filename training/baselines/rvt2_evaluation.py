@@ -10,11 +10,10 @@ from transformers import PreTrainedTokenizerBase
 
 from clap.geometry.frames import Workspace, project
 from clap.geometry.rotation import bins_to_quaternion, rotation_angle
-from clap.policies.predictor.heatmap import decode_position
 from clap.policies.predictor.network import FineActionNetwork
 from training.baselines.rvt2 import FINE
 from training.baselines.rvt2_data import BranchData
-from training.predictor.evaluation import to_inputs
+from training.predictor.evaluation import decisions
 
 NEAR_PIXELS = 8
 LOCAL_CUBE = Workspace((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
@@ -29,17 +28,11 @@ def evaluate(network: FineActionNetwork, data: BranchData, tokenizer: PreTrained
     17.9 mm in the fine one); the rest in millimetres and degrees, and shares of right gripper and collision states.
     """
     network.eval()
-    count, size = data.count(held_out=True), data.image_size
-    chosen = np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int))
+    size = data.image_size
     pixels, metres, turns, gripper, collision = [], [], [], [], []
-    for start in range(0, len(chosen), batch):
-        samples = data.read(chosen[start : start + batch], held_out=True)
-        logits, tokens = network(to_inputs(samples, tokenizer, network.config.encoders.text_limit))
-        maps = logits.flatten(2).log_softmax(-1).view_as(logits).float().numpy()
-        local = np.stack([decode_position(one).local for one in maps])
+    for samples, local, action in decisions(network, data, tokenizer, limit, batch):
         off = project(local, LOCAL_CUBE, size) - project(samples.position, LOCAL_CUBE, size)
         pixels += np.abs(off).max((1, 2)).tolist()
-        action = network.act(tokens, torch.from_numpy(local).float())
         bins, opened, ignored = (part.argmax(-1).numpy() for part in action)
         for k, target in enumerate(samples.targets):
             metres.append(np.linalg.norm(local[k] - samples.position[k]) * target.edge / 2)
@@ -48,7 +41,7 @@ def evaluate(network: FineActionNetwork, data: BranchData, tokenizer: PreTrained
             collision.append(bool(ignored[k]) == target.ignore_collisions)
     network.train()
     report = {
-        "count": len(chosen),
+        "count": len(metres),
         "within_8px": _share(np.array(pixels) <= NEAR_PIXELS),
         "median_px": round(float(np.median(pixels)), 2),
         "median_mm": round(1000 * float(np.median(metres)), 2),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from clap.errors import InvalidInstructionError
 from clap.geometry.frames import Array, Lifted, Pose, Workspace, to_pixels
 from clap.geometry.observation import Observation, PointCloud, fuse
 from clap.geometry.views import CanonicalViews, render_views
-from clap.policies.base import OnText
+from clap.policies.base import OnText, PlanRequest, PredictRequest
 from clap.policies.clap import COARSE_SPLAT, FINE_SPLAT
 from clap.policies.planner.text_format import normalise
 from clap.policies.prediction import Plan, PlanStatus, Prediction
@@ -50,29 +49,21 @@ class Rvt2Policy:
         """None: it names nothing."""
         return None
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
         """The sentence itself as the only step. Raises InvalidInstructionError if it is empty or too long."""
-        sentence = normalise(instruction)
+        sentence = normalise(request.instruction)
         words, limit = len(sentence.split()), self.coarse.config.encoders.text_limit
         if not 0 < words <= limit:
             raise InvalidInstructionError(f"The instruction has {words} words; this policy reads 1 to {limit}.")
         return Plan(PlanStatus.STEPS, (sentence,), raw=sentence)
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
+    def predict(self, request: PredictRequest) -> Prediction:
         """Coarse branch, zoom, fine branch. Raises EmptyCloudError or OutOfWorkspaceError.
 
         A wanted ``step`` takes the sentence's place: there is no language but that one.
         """
-        sentence = step or plan.steps[0]
+        sentence = request.step or request.plan.steps[0]
+        observation = request.observation
         clock = time.perf_counter
         begun = clock()
         cloud, views = self._look(observation)

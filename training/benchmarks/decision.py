@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from clap.errors import CheckpointError, ClapError, RenderingError
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.clap import ClapPolicy
 from clap.policies.planner.local import CoarseTaskPlanner
 from clap.policies.prediction import PlanStatus
@@ -52,14 +52,14 @@ def rows(settings: Settings) -> list[Row]:
         return policy.look(replace(observation))
 
     def first(policy: ClapPolicy = policy) -> object:
-        return policy.plan(instruction, INITIAL_STEP, seen=seen)
+        return policy.plan(PlanRequest(instruction, seen=seen))
 
     def second(policy: ClapPolicy = policy) -> object:
-        return policy.predict(replace(observation), plan, INITIAL_STEP)
+        return policy.predict(PredictRequest(replace(observation), plan))
 
     try:
         seen = policy.look(observation)
-        plan = policy.plan(instruction, INITIAL_STEP, seen=seen)
+        plan = policy.plan(PlanRequest(instruction, seen=seen))
         if plan.status is not PlanStatus.STEPS:
             raise SectionUnavailable(
                 f"The checkpoint answers “{instruction}” with {plan.status.value}, not with steps."

@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from clap.geometry.views import CanonicalViews
-from clap.policies.base import OnText
 from clap.policies.planner.constrained_decoding import Follower, Grammar
 from clap.policies.planner.generation import image_inputs, image_prefix, tokens_per_view, wrap_prompt
 from clap.policies.planner.local import CoarseTaskPlanner
+from clap.policies.planner.question import Question
 from clap.policies.planner.rounds import PlannerRounds
 
 
@@ -40,13 +39,11 @@ class LibraryPlanner(PlannerRounds):
     def known_words(self) -> frozenset[str]:
         return self._planner.known_words
 
-    def answer(
-        self, question: str, grammar: str | None, on_text: OnText | None = None, views: CanonicalViews | None = None
-    ) -> str:
+    def answer(self, question: Question) -> str:
         """See PlannerRounds; the text comes at the end."""
-        model, tokenizer = self._planner.model, self._planner.tokenizer
+        views, model, tokenizer = question.views, self._planner.model, self._planner.tokenizer
         prefix = "" if views is None else image_prefix(tokens_per_view(model.config, views.size))
-        prompt = wrap_prompt(prefix + question, self.settings.chat)
+        prompt = wrap_prompt(prefix + question.text, self.settings.chat)
         ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
         images: dict[str, Tensor] = {}
         if views is not None:
@@ -60,12 +57,12 @@ class LibraryPlanner(PlannerRounds):
                 attention_mask=torch.ones_like(ids),
                 **images,
                 do_sample=False,
-                max_new_tokens=self.max_new_tokens,
-                logits_processor=[GrammarProcessor(self._grammar.follow(grammar))],
+                max_new_tokens=question.max_new_tokens or self.max_new_tokens,
+                logits_processor=[GrammarProcessor(self._grammar.follow(question.grammar))],
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
             )[0, ids.shape[1] :]
         text: str = tokenizer.decode(output, skip_special_tokens=True)
-        if on_text is not None:
-            on_text(text.strip())
+        if question.on_text is not None:
+            question.on_text(text.strip())
         return text.strip()

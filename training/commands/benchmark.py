@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 
+from clap.program_name import program_name
 from training.benchmarks.measure import SectionUnavailable, Settings, table
 
 SECTIONS = {
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["console"]:
         return importlib.import_module("training.benchmarks.console.command").main(arguments[1:])
-    parser = argparse.ArgumentParser(prog="python -m training.benchmark", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0])
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all if left out")
     parser.add_argument("--repeats", type=int, default=15, help="timed repetitions, whose median counts (15)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the scene (0)")

@@ -19,6 +19,7 @@ from pathlib import Path
 from clap.errors import ClapError, WorldError
 from clap.policies.checkpoint import open_checkpoint
 from clap.policies.planner.remote import remote_planner
+from clap.program_name import program_name
 from clap.worlds.base import TaskInfo
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from training.baselines.rvt2_policy import PRETRAINED
@@ -57,7 +58,7 @@ def _known(text: str, known: list[str], what: str) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    out = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.splitlines()[0])
+    out = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0])
     out.add_argument("--policy", choices=POLICIES, default="clap")
     out.add_argument("--checkpoint", metavar="DIR", help="the policy's weights (those that are shipped)")
     out.add_argument("--planner-url", metavar="URL", help="an OpenAI-compatible server that answers for clap's planner")

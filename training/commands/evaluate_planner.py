@@ -17,6 +17,7 @@ import torch
 from clap.errors import ClapError
 from clap.policies.checkpoint import Checkpoint, open_checkpoint
 from clap.policies.planner.local import CoarseTaskPlanner
+from clap.program_name import program_name
 from training.data.language_plans import SPLITS
 from training.evaluation.rates import wilson
 from training.planner.evaluation import count_plans
@@ -75,7 +76,9 @@ def markdown(counted: list[Counted], checkpoint: Checkpoint, plans: int, seed: i
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", type=Path, help="folder of a CLAP checkpoint (default: the shipped clap-mini)")
     parser.add_argument("--plans", type=int, default=1000, help="requests of each kind (1000, some minutes)")
     parser.add_argument("--seed", type=int, default=1)

@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import accelerate
 import peft
@@ -28,15 +25,15 @@ from torch.utils.data import DataLoader
 
 from clap.errors import ClapError
 from clap.policies.planner.local import CoarseTaskPlanner
-from training.finetuning.accelerated_checkpoint import CheckpointFolder
-from training.finetuning.accelerators import accelerator_for
-from training.finetuning.config import KINDS, FinetuneConfig, rate_factor, read_config
+from clap.program_name import program_name
+from training.config import read_config
+from training.finetuning.accelerated_training import AcceleratedTraining
+from training.finetuning.config import KINDS, FinetuneConfig, rate_factor
 from training.finetuning.conversation_samples import IGNORED, ConversationSamples
 from training.finetuning.dry_run import planner_report
 from training.finetuning.lora import adapt, checkpoint_activations, load_adapter, merged, save_adapter
 
 ADAPTER = "adapter"
-LOG, RECORD = "log.jsonl", "training_record.json"
 
 
 def summed_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
@@ -55,13 +52,12 @@ def summed_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     return loss
 
 
-class PlannerFinetuning:
-    """One run: model, data, optimiser and schedule under ``accelerate``, with log, checkpoints, adapter and record."""
+class PlannerFinetuning(AcceleratedTraining):
+    """One run: model, data, optimiser and schedule; of it come an adapter and a record."""
 
     def __init__(self, config: FinetuneConfig, resume: bool = False):
-        self.config, self.out = config, Path(config.out)
-        self.accelerator = accelerator_for(config)
-        self.accumulation = self.accelerator.gradient_accumulation_steps
+        super().__init__(config)
+        self.config = config
         planner = CoarseTaskPlanner.load(config.base)
         for parameter in planner.model.parameters():  # not .to(): rotary frequencies stay in float32
             parameter.data = parameter.data.to(torch.bfloat16 if config.precision == "bf16" else torch.float32)
@@ -74,9 +70,8 @@ class PlannerFinetuning:
             optimizer, lambda step: rate_factor(step, config.steps, config.warmup_share, config.schedule)
         )
         self.model, self.optimizer, self.schedule = self.accelerator.prepare(model, optimizer, schedule)
-        self.checkpoint = CheckpointFolder(self.accelerator, self.out / "checkpoints")
-        self.step = self.checkpoint.load() if resume else 0
-        self.samples = ConversationSamples(config, planner, self.step * config.batch)
+        self.begin(config, config.steps, resume)
+        self.samples = ConversationSamples(config, planner, self.progress.step * config.batch)
         loader = DataLoader(
             self.samples,
             config.micro_batch,
@@ -84,27 +79,15 @@ class PlannerFinetuning:
             num_workers=config.workers,
             generator=torch.Generator(),  # its own: a resumed run must not draw from the restored one
         )
-        self.loader = self.accelerator.prepare(loader)
+        self._micro_batches: Iterator[dict[str, Tensor]] = iter(self.accelerator.prepare(loader))
 
-    def train(self) -> None:
-        """Run to the end; then save the adapter and the record."""
-        micro_batches = iter(self.loader)
-        sums, count = 0.0, 0
-        while self.step < self.config.steps:
-            sums, count = sums + self._optimise(micro_batches), count + 1
-            self.step += 1
-            if self.step % self.config.log_steps == 0 or self.step == self.config.steps:
-                self._log(loss=round(sums / count, 4), rate=self.schedule.get_last_lr()[0])
-                sums, count = 0.0, 0
-            if self.step % self.config.checkpoint_steps == 0:
-                self.checkpoint.save(self.step)
-        self.checkpoint.save(self.step)
-        self._finish()
-        self.accelerator.end_training()
+    def pace(self) -> dict[str, float]:
+        """See ``AcceleratedTraining``."""
+        return {"rate": self.schedule.get_last_lr()[0]}
 
-    def _optimise(self, micro_batches: Iterator[dict[str, Tensor]]) -> float:
+    def optimise(self) -> dict[str, float]:
         """One optimiser step over a whole batch; returns the mean loss of its supervised tokens."""
-        batch = list(itertools.islice(micro_batches, self.accumulation))
+        batch = list(itertools.islice(self._micro_batches, self.accumulation))
         own = torch.stack([(part["labels"] != IGNORED).sum() for part in batch]).sum()
         tokens = self.accelerator.reduce(own, "sum")
         # backward() divides by the accumulation, and gradients are averaged over processes: undo both, so that every
@@ -121,31 +104,17 @@ class PlannerFinetuning:
                 self.optimizer.zero_grad()
             total += loss.detach()
         self.schedule.step()
-        return float(self.accelerator.reduce(total, "sum") / tokens)
+        return {"loss": float(self.accelerator.reduce(total, "sum") / tokens)}
 
-    def _log(self, **figures: float) -> None:
-        if self.accelerator.is_main_process:
-            line = json.dumps({"step": self.step, "of": self.config.steps, **figures})
-            with (self.out / LOG).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-            print(line, flush=True)
-
-    def _finish(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
+    def finish(self) -> None:
+        """Save the adapter and the record."""
         model = self.accelerator.unwrap_model(self.model)
         save_adapter(model, self.out / ADAPTER)
-        seen = self.samples.seen(self.step * self.config.batch)
-        record: dict[str, Any] = {
-            "config": asdict(self.config),
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-            "data": {"samples_seen": seen, "mix": {kind: round(seen[kind] / sum(seen.values()), 4) for kind in KINDS}},
-            "steps": self.step,
-            "processes": self.accelerator.num_processes,
-            "versions": {"torch": torch.__version__, "peft": peft.__version__, "accelerate": accelerate.__version__},
-        }
-        (self.out / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        seen = self.samples.seen(self.progress.step * self.config.batch)
+        mix = {kind: round(seen[kind] / sum(seen.values()), 4) for kind in KINDS}
+        versions = {"torch": torch.__version__, "peft": peft.__version__, "accelerate": accelerate.__version__}
+        data = {"samples_seen": seen, "mix": mix}
+        self.write_record(self.config, model, data=data, versions=versions)
 
 
 def merge(base: Path | str, adapter: Path, folder: Path) -> None:
@@ -157,7 +126,9 @@ def merge(base: Path | str, adapter: Path, folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, required=True, help="JSON file of the run")
     parser.add_argument("--base", help="folder of the pretrained model, instead of the configuration's")
     parser.add_argument("--data", help="folder of shards, instead of the configuration's")
@@ -168,7 +139,8 @@ def main(arguments: list[str] | None = None) -> None:
     what.add_argument("--merge", type=Path, metavar="FOLDER", help="write the trained planner as a plain folder")
     options = parser.parse_args(arguments)
     try:
-        config = read_config(FinetuneConfig, options.config, base=options.base, data=options.data, out=options.out)
+        folders = {"base": options.base, "data": options.data, "out": options.out}
+        config = read_config(FinetuneConfig, options.config, folders)
         if options.dry_run:
             print(planner_report(config, options.config.parent))
         elif options.merge:

@@ -13,14 +13,16 @@ import sys
 from pathlib import Path
 
 from clap.errors import ClapError
+from clap.program_name import program_name
 from demos.store.store import DemonstrationStore
-from training.data.recordings.export import export_training
-from training.data.recordings.records import Copies
+from training.data.recordings.export import Copies, export_training
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the process's exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("recordings", type=Path, metavar="FOLDER", help="the set of demonstrations")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--episodes", help="their ids, joined by commas; all if left out")

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from clap.errors import ClapError
+from clap.program_name import program_name
 from training.evaluation.html_report import html_report
 from training.evaluation.markdown_report import markdown_report
 from training.evaluation.reported_run import ReportedRun, choose_films, strip_file
@@ -60,7 +61,7 @@ def file_names(labels: list[str]) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Returns the process's exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program_name(), description=__doc__.splitlines()[0])
     parser.add_argument("run", metavar="[LABEL=]FILE.json", help="the run that the report is about")
     parser.add_argument("--compare", nargs="+", default=[], metavar="[LABEL=]FILE.json", help="runs to set beside it")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of the report")

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from clap.errors import ClapError
 from clap.policies.checkpoint import default_checkpoint
-from training.retraining.progress import Progress
+from clap.program_name import program_name
+from training.retraining.progress import RetrainingProgress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import METHODS, CancelledError, RetrainingError, RetrainSettings
 
@@ -35,7 +36,9 @@ LOW = 10
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    out = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     new = RetrainSettings("", ("",), "")
     out.add_argument("--out", type=Path, required=True, help="folder of the run")
     out.add_argument("--resume", action="store_true", help="go on with the run that is there, as it was begun")
@@ -99,7 +102,7 @@ def retrain(run: RunFolder, settings: RetrainSettings | None, background: bool =
         made = RetrainSettings.load(run.settings)
         if background:
             step_back()
-        progress = Progress(run.progress)
+        progress = RetrainingProgress(run.progress)
         try:
             with _ended_by_signal():
                 # Only now: torch and the simulator take seconds, and the run is to be seen as running before.

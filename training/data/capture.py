@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap.geometry.observation import CameraFrame, Observation
-from clap.robots.fr3 import CAMERA_NAMES, SINGLE_CAMERA
+from clap.worlds.tabletop.scene import CAMERA_NAMES, SINGLE_CAMERA
 from clap.worlds.tabletop.sensor_noise import D435I, calibration_error, degraded
 from clap.worlds.tabletop.world import TabletopWorld
 

@@ -15,7 +15,7 @@ from clap.errors import WorldError
 from clap.geometry.frames import Pose
 from clap.policies.base import INITIAL_STEP
 from clap.policies.expert_keyframes import keyframe, tilted
-from clap.worlds.base import Action
+from clap.worlds.base import Action, MotionContext
 from clap.worlds.tabletop.tasks import Subtask, task_infos
 from clap.worlds.tabletop.world import TabletopWorld
 from training.data.capture import Shot, capture, moved_poses
@@ -74,7 +74,7 @@ def _run(world: TabletopWorld, task: str, number: int, rng: np.random.Generator)
         for index, step in enumerate(subtask.steps):
             action = keyframe(world, subtask, index)
             look = _Look(world, shifts)
-            report = world.execute(_perturbed(action, subtask, index, rng), on_tick=look)
+            report = world.execute(_perturbed(action, subtask, index, rng), MotionContext(on_tick=look))
             if not report.ok:
                 return None
             found += [

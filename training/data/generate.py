@@ -17,25 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from clap.errors import ClapError
-from clap.geometry.frames import Workspace
-from clap.geometry.observation import Observation, PointCloud, fuse
-from clap.geometry.views import CanonicalViews, render_views
+from clap.geometry.frames import TABLE_TOP, Workspace
+from clap.geometry.observation import PointCloud
+from clap.geometry.views import CanonicalViews
 from clap.policies.expert_keyframes import canonical_action
-from clap.robots.fr3 import TABLE_HEIGHT
+from clap.program_name import program_name
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SORTER
 from clap.worlds.tabletop.tasks import CONDITIONS, task_infos
 from clap.worlds.tabletop.world import TabletopWorld
 from training.data.capture import Shot, capture, draw_cameras, moved_poses
 from training.data.demonstrations import Transition, demonstrate
 from training.data.positions import set_table
-from training.data.rigid_augmentation import RigidMotion
+from training.data.rendering import ZOOM_NOISE, ZOOM_SIZE, RigidMotion, draw_motion, moved_views, zoom
 from training.data.shards import ShardWriter
-
-ZOOM_SIZE = 112
-"""Pixels a side of the fine stage's views, as clap-mini sees them; SigLIP and DINOv2 at the paper's size take 224."""
-ZOOM_NOISE = (0.05, 0.02)
-"""Half width of the zoom centre's uniform noise, metres: RVT-2's 5 cm, and a closer one as at test time."""
 
 SCENES_PER_SHARD = 80
 DEMONSTRATIONS_PER_SHARD = 2
@@ -50,33 +44,9 @@ SEEN_WITHIN_ELSE = 0.042
 ABOVE_TABLE = 0.008
 
 
-def wide_cloud(observation: Observation) -> PointCloud:
-    """The cloud with a margin around the workspace, so that a shifted scene has no bare edges."""
-    return fuse(observation, Workspace((-0.6, -0.8, 0.6), (1.0, 0.8, 1.6)))
-
-
-def _inside(points: dict[str, np.ndarray], extra: list[np.ndarray], workspace: Workspace) -> bool:
-    margin = 0.02
-    inner = Workspace(
-        tuple(v + margin for v in workspace.low),  # type: ignore[arg-type]
-        tuple(v - margin for v in workspace.high),  # type: ignore[arg-type]
-    )
-    return bool(inner.contains(np.array([*points.values(), *extra])).all())
-
-
-def draw_motion(points: dict[str, np.ndarray], extra: list[np.ndarray], rng: np.random.Generator) -> RigidMotion:
-    """A random motion that keeps all points in the workspace; none after 20 tries."""
-    for _ in range(20):
-        motion = RigidMotion.draw(rng)
-        moved = {name: motion.points(point) for name, point in points.items()}
-        if _inside(moved, [motion.points(point) for point in extra], Workspace()):
-            return motion
-    return RigidMotion()
-
-
 def _objects(points: dict[str, np.ndarray], motion: RigidMotion, cloud: PointCloud) -> list[dict[str, Any]]:
     """Each named point of the moved scene, and whether anything of the thing is in the cloud."""
-    table = TABLE_HEIGHT + motion.shift[2]
+    table = TABLE_TOP + motion.shift[2]
     above = cloud.points[cloud.points[:, 2] > table + ABOVE_TABLE]
     out = []
     for name, point in points.items():
@@ -153,34 +123,6 @@ def _seen(shot: Shot, motion: RigidMotion, rng: np.random.Generator) -> tuple[Po
     return found
 
 
-def moved_views(observation: Observation, motion: RigidMotion) -> tuple[PointCloud, CanonicalViews] | None:
-    """The moved cloud of an observation, and its canonical views; None if nothing of the workspace is seen."""
-    try:
-        cloud = motion.cloud(wide_cloud(observation))
-        return cloud, render_views(cloud, Workspace())
-    except ClapError:
-        return None
-
-
-def zoom(
-    cloud: PointCloud,
-    keypoint: np.ndarray,
-    workspace: Workspace,
-    noise: float,
-    rng: np.random.Generator,
-    size: int = ZOOM_SIZE,
-) -> CanonicalViews:
-    """The fine stage's views of a window around a keypoint, off it by up to ``noise`` metres on each axis."""
-    low, high = np.asarray(workspace.low) + 1e-3, np.asarray(workspace.high) - 1e-3
-    while True:
-        center = np.clip(keypoint + rng.uniform(-noise, noise, 3), low, high)
-        try:
-            return render_views(cloud, workspace.zoomed(center), size, splat=2)
-        except ClapError:
-            # Nothing to see from a centre high in the air: draw another, further away.
-            noise *= 1.2
-
-
 def fill_positions(writer: ShardWriter, world: TabletopWorld, number: int, args: argparse.Namespace) -> None:
     """Fill one shard with random tables; its number seeds it."""
     rng = np.random.default_rng([args.seed, zlib.crc32(b"positions"), number])
@@ -201,7 +143,9 @@ def fill_trajectories(writer: ShardWriter, world: TabletopWorld, number: int, ar
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("data/mini"))
     parser.add_argument("--shards", type=int, default=48, help="how many shards in all; odd ones hold positions")
     parser.add_argument("--demos", type=int, default=10, help="how many demonstrations per task (the paper's 10)")

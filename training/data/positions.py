@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from clap.errors import WorldError
-from clap.geometry.frames import Pose
+from clap.geometry.frames import TABLE_TOP, Pose
 from clap.policies.expert_keyframes import top_down
-from clap.robots.fr3 import TABLE_HEIGHT, Lighting
 from clap.worlds.tabletop.layout import Layout
 from clap.worlds.tabletop.objects import HANDLES
 from clap.worlds.tabletop.phrasing import BLOCK_COLORS, DISTRACTORS, SHAPES
+from clap.worlds.tabletop.scene import Lighting
 from clap.worlds.tabletop.world import TabletopWorld
 
 
@@ -57,5 +57,5 @@ def set_table(world: TabletopWorld, rng: np.random.Generator) -> None:
 
 def random_gripper_pose(rng: np.random.Generator) -> Pose:
     """A top-down pose somewhere above the objects."""
-    position = np.array([rng.uniform(0.0, 0.45), rng.uniform(-0.35, 0.35), TABLE_HEIGHT + rng.uniform(0.16, 0.45)])
+    position = np.array([rng.uniform(0.0, 0.45), rng.uniform(-0.35, 0.35), TABLE_TOP + rng.uniform(0.16, 0.45)])
     return top_down(position, float(rng.uniform(-0.8, 0.8)))

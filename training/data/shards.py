@@ -1,18 +1,54 @@
-"""Shards of training records on disk: written whole, then renamed, so that a reader never sees half of one."""
+"""Shards of training records on disk: written whole, then renamed, so that a reader never sees half of one.
+
+A data folder holds complete shards ``shard-00000``, ``shard-00001``, ...: whatever is listed can be read while more are
+being made.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from clap.errors import ClapError
 from clap.geometry.views import CanonicalViews
 
-FORMAT_VERSION = 1
+
+class TrainingDataError(ClapError):
+    """The data folder holds no usable samples."""
+
+    name = "training data not usable"
+    default_next_move = "Generate the data first (`make train-mini` does), then start the training again."
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard as it is read: ``records``, and images of one kind, memory-mapped: ``rgb`` (N, 3, S, S, 3) uint8 and
+    ``depth`` (N, 3, S, S) float16 metres."""
+
+    name: str
+    records: list[dict[str, Any]]
+    rgb: NDArray[np.uint8]
+    depth: NDArray[np.float16]
+
+
+def new_shards(folder: Path, images: Literal["views", "zooms"], known: Container[str]) -> Iterator[Shard]:
+    """The complete shards of a folder with such images that are not ``known`` by name, in their order."""
+    for path in sorted(folder.glob("shard-*")):
+        records, *arrays = (path / name for name in ("records.jsonl", f"{images}_rgb.npy", f"{images}_depth.npy"))
+        is_complete = path.name.removeprefix("shard-").isdigit() and all(file.exists() for file in (records, *arrays))
+        if path.name in known or not is_complete:
+            continue
+        rgb, depth = (np.load(file, mmap_mode="r", allow_pickle=False) for file in arrays)
+        with records.open(encoding="utf-8") as lines:
+            yield Shard(path.name, [json.loads(line) for line in lines], rgb, depth)
 
 
 class ShardWriter:

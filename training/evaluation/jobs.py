@@ -7,13 +7,11 @@ import hashlib
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 from clap.errors import CheckpointError
 from clap.policies.base import Policy
 from clap.policies.checkpoint import open_checkpoint
 from clap.rollout.unattended import run_unattended
-from clap.worlds.base import World
 from clap.worlds.tabletop.world import TabletopWorld
 from training.evaluation.episode_job import KEY_FIELDS, SENTENCE_POLICIES, Finished, Job
 from training.evaluation.filmstrip import Shot, film_strip
@@ -32,7 +30,7 @@ def play(world: TabletopWorld, policy: Policy, job: Job) -> Finished:
     begun = time.perf_counter()
     instruction = world.reset(job.task, job.seed, condition=job.condition)
     witness = Witness(world, world.goal or (), job.policy not in SENTENCE_POLICIES)
-    watched = cast(World, WatchedWorld(world, witness))
+    watched = WatchedWorld(world, witness)
     result = run_unattended(watched, WatchedPolicy(policy, witness), instruction, job.correction == "on")
     failure = None if result.failure is None else asdict(result.failure)
     facts = [step.as_json() for step in witness.facts]

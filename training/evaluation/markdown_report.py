@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.evaluation.failure_classes import CLASSES
-from training.evaluation.html_parts import difference, percent
 from training.evaluation.html_report import Film
+from training.evaluation.rates import difference, percent
 from training.evaluation.reported_run import ReportedRun, paper_table3
 from training.evaluation.summary import counted_text, markdown
 from training.evaluation.thresholds import CLOSE_PX

@@ -35,3 +35,25 @@ def pooled(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def _counted(successes: int, episodes: int) -> dict[str, Any]:
     low, high = wilson(successes, episodes)
     return {"successes": successes, "episodes": episodes, "interval": [round(low, 4), round(high, 4)]}
+
+
+def share(cell: Mapping[str, Any]) -> float:
+    """The success rate of a cell."""
+    return float(cell["successes"]) / float(cell["episodes"])
+
+
+def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[float, float, float]:
+    """The rate of ``a`` minus that of ``b`` with Newcombe's 95 % interval (his method 10, from Wilson's): shares."""
+    (low_a, high_a), (low_b, high_b) = a["interval"], b["interval"]
+    rate_a, rate_b = share(a), share(b)
+    apart = rate_a - rate_b
+    return (
+        apart,
+        apart - math.hypot(rate_a - low_a, high_b - rate_b),
+        apart + math.hypot(high_a - rate_a, rate_b - low_b),
+    )
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share as "93 %"; a dash for None."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"

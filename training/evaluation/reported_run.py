@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -89,6 +89,12 @@ class ReportedRun:
         """The paper's figure for this cell, percent."""
         column = paper_table3().get(PAPER_NAMES.get(self.summary["policy"], ""), {}).get(task)
         return column[paper_table3()["conditions"].index(condition)] if column else None
+
+    def paper_average(self, tasks: Sequence[str], conditions: Sequence[str]) -> float | None:
+        """The mean of the paper's figures over these tasks and conditions; None unless it has all of them."""
+        figures = [self.paper(task, condition) for task in tasks for condition in conditions]
+        known = [figure for figure in figures if figure is not None]
+        return sum(known) / len(known) if known and len(known) == len(figures) else None
 
 
 @functools.cache

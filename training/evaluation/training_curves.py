@@ -19,6 +19,7 @@ from typing import Any
 
 from clap.errors import ClapError
 from clap.policies.checkpoint import PLANNER, PREDICTOR
+from training.json_log import read_json_log
 
 POINTS = 200
 MAX_BYTES = 60_000
@@ -46,7 +47,7 @@ class CurvesError(ClapError):
 def curves_of(run: Path) -> Curves:
     """The curves of a run's folder, from planner/log.jsonl and predictor/log.jsonl; a part that logged nothing is left
     out."""
-    parts = {part: _part(part, _lines(run / part / "log.jsonl")) for part in PARTS}
+    parts = {part: _part(part, read_json_log(run / part / "log.jsonl")) for part in PARTS}
     return {part: found for part, found in parts.items() if any(found[kind][TIME] for kind in KINDS)}
 
 
@@ -100,12 +101,6 @@ def _check(series: Any, what: str) -> None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last line that a kill cut short is left out."""
-    content = path.read_bytes() if path.exists() else b""
-    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
 
 
 def _part(part: str, lines: Iterable[dict[str, Any]]) -> dict[str, Any]:

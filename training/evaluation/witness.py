@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
 from clap.errors import ClapError, InvalidInstructionError, WorldError
-from clap.geometry.frames import Array
+from clap.geometry.frames import Array, Pose
 from clap.geometry.observation import CameraFrame, Observation
-from clap.policies.base import OnText, Policy
+from clap.policies.base import OnText, PlanRequest, Policy, PredictRequest
 from clap.policies.expert import next_step
 from clap.policies.prediction import Plan, PlanStatus, Prediction
-from clap.worlds.base import Action, MotionReport
+from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionReport
+from clap.worlds.capabilities import Movable
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from training.evaluation.filmstrip import Shot
@@ -116,43 +116,51 @@ class WatchedPolicy:
         with self._witness.no_answer():
             return self._policy.look(observation, on_text)
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
         with self._witness.no_answer():
-            plan = self._policy.plan(instruction, last_step, on_text, seen)
-        self._witness.planned(plan, last_step)
+            plan = self._policy.plan(request)
+        self._witness.planned(plan, request.last_step)
         return plan
 
-    def predict(
-        self,
-        observation: Observation,
-        plan: Plan,
-        last_step: str,
-        on_text: OnText | None = None,
-        step: str | None = None,
-    ) -> Prediction:
-        known = self._witness.truth(last_step)
+    def predict(self, request: PredictRequest) -> Prediction:
+        known = self._witness.truth(request.last_step)
         with self._witness.no_answer():
-            prediction = self._policy.predict(observation, plan, last_step, on_text, step)
-        self._witness.predicted(prediction, plan, known, observation.frames[0])
+            prediction = self._policy.predict(request)
+        self._witness.predicted(prediction, request.plan, known, request.observation.frames[0])
         return prediction
 
     def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
         return self._policy.refine(observation, step, keypoint)
 
 
-class WatchedWorld:
-    """The world protocol around the tabletop: everything is passed on, and each motion's report is written down."""
+class WatchedWorld(Movable):
+    """What a rollout needs of the tabletop, passed on; each motion's report is written down."""
 
     def __init__(self, world: TabletopWorld, witness: Witness):
         self._world = world
         self._witness = witness
+        self.workspace, self.is_real = world.workspace, world.is_real
+        self.tool_speed, self.limits = world.tool_speed, world.limits
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._world, name)
+    def observe(self) -> Observation:
+        return self._world.observe()
 
-    def execute(self, action: Action, *arguments: Any, **options: Any) -> MotionReport:
-        report = self._world.execute(action, *arguments, **options)
+    def state(self) -> tuple[Pose, float]:
+        return self._world.state()
+
+    def reachable(self, pose: Pose) -> bool:
+        return self._world.reachable(pose)
+
+    def success(self) -> bool | None:
+        return self._world.success()
+
+    def execute(self, action: Action, context: MotionContext = UNWATCHED) -> MotionReport:
+        report = self._world.execute(action, context)
         self._witness.moved(action, report)
         return report
+
+    def home(self, context: MotionContext = UNWATCHED) -> MotionReport:
+        return self._world.home(context)
+
+    def close(self) -> None:
+        self._world.close()

@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from clap.policies.checkpoint import CURVES, EVALUATION, PLANNER, PREDICTOR, RECORD, default_checkpoint
+from clap.program_name import program_name
 from training.evaluation.training_curves import curves_of, curves_text
 
 Command = list[str]
@@ -117,7 +118,9 @@ def validation_folder(args: argparse.Namespace) -> Path:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    out = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     out.add_argument("--data", type=Path, default=Path("data/mini"))
     out.add_argument("--run", type=Path, default=Path("runs/mini"))
     out.add_argument("--out", type=Path, default=default_checkpoint(), help="the checkpoint folder to write")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clap.policies.checkpoint import PLANNER, PREDICTOR
+from clap.program_name import program_name
 from clap.worlds.tabletop.tasks import task_infos
 from training.evaluation.rates import wilson
 from training.experiments.mini import Command, assemble, command, run_together
@@ -130,7 +131,9 @@ def _rate(records: list[dict]) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    out = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     out.add_argument("--data", type=Path, default=Path("data/mini"))
     out.add_argument("--validation", type=Path)
     out.add_argument("--run", type=Path, default=Path("runs/table2"))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from dataclasses import dataclass, field
 
 from training.finetuning.lora import FinetuningError, LoraSizes, TrainedParts
 
 KINDS = ("trajectories", "positions", "plans")
 SCHEDULES = ("cosine", "linear", "constant")
 PRECISIONS = ("bf16", "no")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -98,38 +94,3 @@ def rate_factor(step: int, steps: int, warmup_share: float, schedule: str) -> fl
         return (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
     return {"cosine": 0.5 * (1 + math.cos(math.pi * progress)), "linear": 1 - progress, "constant": 1.0}[schedule]
-
-
-def read_json(path: Path) -> Any:
-    """The values of a JSON file. Raises FinetuningError if it cannot be read."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise FinetuningError(f"The configuration {path} cannot be read: {error}.") from error
-
-
-def read_config(kind: type[T], path: Path, **changes: Any) -> T:
-    """Read a JSON file as the dataclass ``kind``; ``changes`` that are not None replace values of it.
-
-    Raises FinetuningError if it cannot be read, or names what the dataclass does not have, or lacks what it needs.
-    """
-    given = {name: value for name, value in changes.items() if value is not None}
-    return build(kind, {**read_json(path), **given}, str(path))
-
-
-def build(kind: type[T], values: Any, where: str) -> T:
-    """A dataclass from JSON values, nested ones too. Raises FinetuningError as ``read_config``."""
-    known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
-    if not isinstance(values, dict):
-        raise FinetuningError(f"{where} must be an object with {sorted(known)}.")
-    needed = {name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING}
-    unknown, missing = sorted(set(values) - set(known)), sorted(needed - set(values))
-    if unknown or missing:
-        raise FinetuningError(f"{where}: unknown {unknown}, missing {missing}; it may hold {sorted(known)}.")
-    hints = get_type_hints(kind)
-    filled: dict[str, Any] = {}
-    for name, value in values.items():
-        if is_dataclass(hints[name]):
-            value = build(hints[name], value, f"{where}: {name}")
-        filled[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**filled)

@@ -19,7 +19,8 @@ from transformers import Qwen2_5_VLConfig
 from clap.policies.planner.model import PlannerModel
 from clap.policies.predictor.encoders import EncoderConfig
 from clap.policies.predictor.network import FineActionNetwork
-from training.finetuning.config import KINDS, FinetuneConfig, read_json
+from training.config import read_json
+from training.finetuning.config import KINDS, FinetuneConfig
 from training.finetuning.cost_model import (
     LONGEST_ANSWER,
     PlannerShape,

@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
-from clap.errors import CheckpointError, ClapError
+from clap.errors import CheckpointError
+from training.config import TrainingConfigError
 
 MODES = ("lora", "full", "frozen")
 PARTS = ("vision", "aligner", "language")
@@ -29,7 +30,7 @@ ADAPTER_CONFIG, ADAPTER_WEIGHTS, FULL_WEIGHTS = "adapter_config.json", "adapter_
 _WRAPPER = "base_model.model."
 
 
-class FinetuningError(ClapError):
+class FinetuningError(TrainingConfigError):
     """A fine-tuning cannot be set up as it is configured."""
 
     name = "fine-tuning not possible"

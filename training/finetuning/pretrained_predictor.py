@@ -107,7 +107,7 @@ class HostLogits:
     """
 
     def __init__(self, network: FineActionNetwork, device: torch.device):
-        self._network, self._device = network, device
+        self._network, self._device, self.config = network, device, network.config
 
     def __call__(self, inputs: FineInputs) -> tuple[Tensor, Tensor]:
         moved: dict[str, Any] = {item.name: getattr(inputs, item.name).to(self._device) for item in fields(inputs)}

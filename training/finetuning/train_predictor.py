@@ -10,11 +10,10 @@ minutes, pretrained towers, and ``accelerate``. Zooms must be as large as the to
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -24,18 +23,18 @@ from torch.utils.data import DataLoader
 from clap.errors import ClapError
 from clap.policies.predictor.network import FineActionNetwork, FineInputs
 from clap.policies.predictor.predictor import FineActionPredictor
-from training.finetuning.accelerated_checkpoint import CheckpointFolder
-from training.finetuning.accelerators import accelerator_for
-from training.finetuning.config import rate_factor, read_config
+from clap.program_name import program_name
+from training.config import read_config
+from training.data.shards import TrainingDataError
+from training.finetuning.accelerated_training import AcceleratedTraining
+from training.finetuning.config import rate_factor
 from training.finetuning.dry_run import predictor_report
 from training.finetuning.pretrained_predictor import HostLogits, PaperPredictorConfig, folder_of, pretrained_network
 from training.predictor.augmentation import augment
-from training.predictor.evaluation import evaluate, to_inputs
+from training.predictor.evaluation import evaluate
 from training.predictor.losses import jitter_bins, losses
 from training.predictor.optimizers import optimizers
-from training.predictor.samples import Samples, TrainingDataError, ZoomData
-
-LOG, RECORD = "log.jsonl", "training_record.json"
+from training.predictor.samples import Samples, ZoomData, to_inputs
 
 
 class PredictorLoss(nn.Module):
@@ -51,13 +50,12 @@ class PredictorLoss(nn.Module):
         return losses(cast(FineActionNetwork, host), inputs, samples, self.sigma, jitter_bins)
 
 
-class PaperPredictorTraining:
-    """One run: network, data, optimisers under ``accelerate``, with log, checkpoints, export and record."""
+class PaperPredictorTraining(AcceleratedTraining):
+    """One run: network, data, optimisers; of it come a predictor and a record."""
 
     def __init__(self, config: PaperPredictorConfig, resume: bool = False):
-        self.config, self.out = config, Path(config.out)
-        self.accelerator = accelerator_for(config)
-        self.accumulation = self.accelerator.gradient_accumulation_steps
+        super().__init__(config)
+        self.config = config
         network, self.tokenizer = pretrained_network(config)
         self.data = ZoomData(config.data)
         if self.data.image_size != network.config.encoders.image_size:
@@ -66,32 +64,31 @@ class PaperPredictorTraining:
                 f"{network.config.encoders.image_size} px.",
                 "Generate the data with zooms of the towers' size.",
             )
-        self.steps = config.epochs * self.data.count() // config.batch
-        if not self.steps:
+        steps = config.epochs * self.data.count() // config.batch
+        if not steps:
             raise TrainingDataError(f"{config.data} holds fewer zooms than a batch of {config.batch}.")
         self.text_limit = network.config.encoders.text_limit
         made = optimizers(network, config.learning_rate)
         schedules = [
             torch.optim.lr_scheduler.LambdaLR(
-                optimizer, lambda step: rate_factor(step, self.steps, config.warmup_share, "cosine")
+                optimizer, lambda step: rate_factor(step, steps, config.warmup_share, "cosine")
             )
             for optimizer in made
         ]
         self.model = self.accelerator.prepare(PredictorLoss(network, config.sigma).train())
         self.optimizers = [self.accelerator.prepare(optimizer) for optimizer in made]
         self.schedules = [self.accelerator.prepare(schedule) for schedule in schedules]
-        self.checkpoint = CheckpointFolder(self.accelerator, self.out / "checkpoints")
-        self.step = self.checkpoint.load() if resume else 0
+        self.begin(config, steps, resume)
         orders = [np.random.default_rng([config.seed, k]).permutation(self.data.count()) for k in range(config.epochs)]
         self.order = np.concatenate(orders)
         loader: DataLoader = DataLoader(
-            range(self.step * config.batch, self.steps * config.batch),  # type: ignore[arg-type]
+            range(self.progress.step * config.batch, steps * config.batch),  # type: ignore[arg-type]
             config.micro_batch,
             collate_fn=self.collate,
             num_workers=config.workers,
             generator=torch.Generator(),  # its own: a resumed run must not draw from the restored one
         )
-        self.loader = self.accelerator.prepare(loader)
+        self._micro_batches: Iterator[tuple[FineInputs, Samples]] = iter(self.accelerator.prepare(loader))
 
     def collate(self, numbers: Sequence[int]) -> tuple[FineInputs, Samples]:
         """The run's samples of these numbers, augmented by a draw that depends on the numbers alone."""
@@ -99,11 +96,10 @@ class PaperPredictorTraining:
         samples = augment(self.data.read(self.order[list(numbers)]), rng)
         return to_inputs(samples, self.tokenizer, self.text_limit), samples
 
-    def train(self) -> None:
-        """Run to the end, then export the predictor, evaluate it on the held-out part and write the record."""
+    def optimise(self) -> dict[str, float]:
+        """See ``AcceleratedTraining``."""
         sums: dict[str, float] = {}
-        counted = 0
-        for number, (inputs, samples) in enumerate(self.loader, 1):
+        for inputs, samples in itertools.islice(self._micro_batches, self.accumulation):
             with self.accelerator.accumulate(self.model):
                 parts = self.model(inputs, samples)
                 self.accelerator.backward(sum(parts.values(), torch.zeros(())))
@@ -112,53 +108,31 @@ class PaperPredictorTraining:
                 for optimizer in self.optimizers:
                     optimizer.step()
                     optimizer.zero_grad()
-            counted += 1
             for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
-            if number % self.accumulation:
-                continue
-            for schedule in self.schedules:
-                schedule.step()
-            self.step += 1
-            if self.step % self.config.log_steps == 0 or self.step == self.steps:
-                means = {name: round(value / counted, 4) for name, value in sums.items()}
-                self._log(**means, rate=self.schedules[0].get_last_lr()[0])
-                sums, counted = {}, 0
-            if self.step % self.config.checkpoint_steps == 0:
-                self.checkpoint.save(self.step)
-        self.checkpoint.save(self.step)
-        self._finish()
-        self.accelerator.end_training()
+        for schedule in self.schedules:
+            schedule.step()
+        return {name: value / self.accumulation for name, value in sums.items()}
 
-    def _log(self, **figures: float) -> None:
-        if self.accelerator.is_main_process:
-            line = json.dumps({"step": self.step, "of": self.steps, **figures})
-            with (self.out / LOG).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-            print(line, flush=True)
+    def pace(self) -> dict[str, float]:
+        """See ``Trainer``."""
+        return {"rate": self.schedules[0].get_last_lr()[0]}
 
-    def _finish(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
+    def finish(self) -> None:
+        """Evaluate the predictor on the held-out part, export it, and write the record."""
         network = self.accelerator.unwrap_model(self.model).network
         host = cast(FineActionNetwork, HostLogits(network, self.accelerator.device))
-        report = evaluate(host, self.data, self.tokenizer, self.text_limit, self.config.evaluation_samples)
+        report = evaluate(host, self.data, self.tokenizer, self.config.evaluation_samples)
         FineActionPredictor(network, self.tokenizer).save(folder_of(self.config))
-        record: dict[str, Any] = {
-            "config": asdict(self.config),
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "trained_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
-            "samples_seen": self.step * self.config.batch,
-            "steps": self.step,
-            "processes": self.accelerator.num_processes,
-            "evaluation": report,
-        }
-        (self.out / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        seen = self.progress.step * self.config.batch
+        self.write_record(self.config, network, samples_seen=seen, evaluation=report)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, required=True, help="JSON file of the run")
     parser.add_argument("--siglip", help="folder of the pretrained SigLIP, instead of the configuration's")
     parser.add_argument("--dinov2", help="folder of the pretrained DINOv2, instead of the configuration's")
@@ -169,7 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = vars(parser.parse_args(arguments))
     resume, dry_run = options.pop("resume"), options.pop("dry_run")
     try:
-        config = read_config(PaperPredictorConfig, options.pop("config"), **options)
+        config = read_config(PaperPredictorConfig, options.pop("config"), options)
         if dry_run:
             print(predictor_report(config))
         else:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from clap.errors import ClapError
 from clap.geometry.frames import Workspace, to_pixels
 from clap.geometry.views import CanonicalViews
+from clap.policies.base import PlanRequest
 from clap.policies.planner.local import CoarseTaskPlanner
 from clap.policies.planner.rounds import PlannerRounds
 from clap.policies.planner.text_format import format_plan
@@ -116,7 +117,7 @@ def count_plans(planner: PlannerRounds, split: str, count: int, seed: int) -> tu
 def _plan_text(planner: PlannerRounds, sample: LanguagePlan) -> str:
     """What the planner's answer comes to, as text; empty if it gave none."""
     try:
-        plan = planner.plan(sample.instruction, sample.last_step, seen=sample.seen)
+        plan = planner.plan(PlanRequest(sample.instruction, sample.last_step, seen=sample.seen))
         return format_plan(plan.status, plan.steps, plan.reason)
     except ClapError:
         return ""

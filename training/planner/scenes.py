@@ -1,15 +1,13 @@
 """Shards of scenes for the planner: reading, held-out split, and exact augmentation at load time.
 
-A data folder holds complete shards ``shard-00000/`` ... (each appears by atomic rename), and new ones may appear
-while training runs. A shard has ``views_rgb.npy`` (N, 3, S, S, 3) uint8, ``views_depth.npy`` (N, 3, S, S) float16
-metres, and ``records.jsonl`` with N lines: positions scenes (visible objects by name) and trajectory records (also
-plan, last step, step, task objects and the keypoint). Positions are world metres in the default workspace. Records of
-recorded demonstrations ("recorded") know the things of their plan alone, and not all of where these are.
+A record of a shard with its views (see ``training.data.shards``) is a positions scene (visible objects by name) or of a
+trajectory (also plan, last step, step, task objects and the keypoint). Positions are world metres in the default
+workspace. Records of recorded demonstrations ("recorded") know the things of their plan alone, and not all of where
+these are.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.geometry.frames import VIEWS, Workspace, to_pixels
+from clap.geometry.frames import TABLE_TOP, VIEWS, Workspace, to_pixels
 from clap.geometry.view_shift import shift_views
 from clap.policies.planner.text_format import NamedPixels
-from clap.robots.fr3 import TABLE_HEIGHT
+from training.data.shards import Shard, TrainingDataError, new_shards
 
 HELD_OUT_SHARE = 32
 """The last 1/32 of every shard's records (at least one) is only evaluated on: new views of partly known scenes."""
@@ -83,19 +81,12 @@ class Scene:
         return self.known[self.names.index(name)] if self.known else (True, True, True)
 
 
-@dataclass(frozen=True)
-class _Shard:
-    rgb: NDArray[np.uint8]
-    depth: NDArray[np.float16]
-    records: list[dict]
-
-
 class SceneStore:
     """All shards of a folder, memory-mapped; ``refresh`` picks up new ones."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        self._shards: dict[str, _Shard] = {}
+        self._shards: dict[str, Shard] = {}
         self.trajectories: list[tuple[str, int]] = []
         self.positions: list[tuple[str, int]] = []
         self.held_out: list[tuple[str, int]] = []
@@ -103,31 +94,25 @@ class SceneStore:
 
     def refresh(self) -> int:
         """Open shards that have appeared since; returns how many."""
-        new = [path for path in sorted(self.folder.glob("shard-*")) if path.is_dir() and path.name not in self._shards]
-        for path in new:
-            self._add(path)
-        return len(new)
-
-    def _add(self, path: Path) -> None:
-        with (path / "records.jsonl").open(encoding="utf-8") as lines:
-            records = [json.loads(line) for line in lines]
-        shard = _Shard(
-            np.load(path / "views_rgb.npy", mmap_mode="r", allow_pickle=False),
-            np.load(path / "views_depth.npy", mmap_mode="r", allow_pickle=False),
-            records,
-        )
-        if not len(shard.rgb) == len(shard.depth) == len(records):
-            raise ValueError(f"{path}: {len(shard.rgb)} views, {len(shard.depth)} depths, {len(records)} records")
-        self._shards[path.name] = shard
-        first_held_out = len(records) - max(1, len(records) // HELD_OUT_SHARE)
-        for index, record in enumerate(records):
-            if not record["objects"]:
-                continue
-            is_trajectory = record["kind"] == "trajectory"
-            if index < first_held_out:
-                (self.trajectories if is_trajectory else self.positions).append((path.name, index))
-            elif is_trajectory:
-                self.held_out.append((path.name, index))
+        before = len(self._shards)
+        for shard in new_shards(self.folder, "views", self._shards):
+            if not len(shard.rgb) == len(shard.depth) == len(shard.records):
+                raise TrainingDataError(
+                    f"{self.folder / shard.name} holds {len(shard.rgb)} views, {len(shard.depth)} depths and "
+                    f"{len(shard.records)} records.",
+                    "Generate this shard anew.",
+                )
+            self._shards[shard.name] = shard
+            first_held_out = len(shard.records) - max(1, len(shard.records) // HELD_OUT_SHARE)
+            for index, record in enumerate(shard.records):
+                if not record["objects"]:
+                    continue
+                is_trajectory = record["kind"] == "trajectory"
+                if index < first_held_out:
+                    (self.trajectories if is_trajectory else self.positions).append((shard.name, index))
+                elif is_trajectory:
+                    self.held_out.append((shard.name, index))
+        return len(self._shards) - before
 
     def __len__(self) -> int:
         return len(self.trajectories) + len(self.positions)
@@ -204,7 +189,7 @@ def recolor_table(scene: Scene, color: NDArray[np.floating], workspace: Workspac
     rgb = scene.rgb.copy()
     top = next(k for k, view in enumerate(VIEWS) if view.depth_axis == 2)
     seen_from_above = workspace.high[2] - scene.depth[top]
-    near = np.abs(seen_from_above - TABLE_HEIGHT) < TABLE_SEARCH
+    near = np.abs(seen_from_above - TABLE_TOP) < TABLE_SEARCH
     if not near.any():
         return scene
     height = np.median(seen_from_above[near])

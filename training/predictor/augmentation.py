@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clap.geometry.compiled import compiled
-from clap.geometry.frames import VIEWS, Array
-from clap.robots.fr3 import TABLE_HEIGHT
+from clap.geometry.frames import TABLE_TOP, VIEWS, Array
 from training.predictor.rotations import turn
 from training.predictor.samples import Samples
 
@@ -73,7 +72,7 @@ class Change:
         """A random change for a target at ``position`` (3,) local, in a window at ``height`` with ``edge`` metres."""
         cells = _draw_shift(position, size, reach, rng)
         position, height = position + cells * 2 / size, height - cells[2] / size
-        table = TABLE_HEIGHT / edge - height + 0.5
+        table = TABLE_TOP / edge - height + 0.5
         contrast, noisy, striped = rng.uniform(0.8, 1.2), rng.random() < NOISE_SHARE, rng.random() < PATTERN_SHARE
         return Change(
             cells=cells,

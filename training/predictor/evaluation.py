@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from clap.geometry.frames import Array
 from clap.geometry.rotation import bins_to_quaternion, rotation_angle
 from clap.policies.predictor.heatmap import decode_position
-from clap.policies.predictor.network import FineActionNetwork, FineInputs
-from clap.policies.predictor.predictor import tokenize
-from training.predictor.samples import Samples, ZoomData, step_kind
+from clap.policies.predictor.network import ActionLogits, FineActionNetwork
+from training.data.step_kinds import step_kind
+from training.predictor.samples import Samples, ZoomData, to_inputs
 
 
-def to_inputs(samples: Samples, tokenizer: PreTrainedTokenizerBase, text_limit: int) -> FineInputs:
-    """Numpy samples to the network's tensors."""
-    ids, mask = tokenize(tokenizer, [target.step for target in samples.targets], text_limit)
-    rgb = torch.from_numpy(samples.rgb).permute(0, 1, 4, 2, 3).float() / 255
-    gripper = torch.tensor([target.gripper_now for target in samples.targets], dtype=torch.float32)
-    height = torch.from_numpy(samples.height).float()
-    return FineInputs(rgb, torch.from_numpy(samples.depth), ids, mask, gripper, height)
+def decisions(
+    network: FineActionNetwork, data: ZoomData, tokenizer: PreTrainedTokenizerBase, limit: int, batch: int
+) -> Iterator[tuple[Samples, Array, ActionLogits]]:
+    """At most ``limit`` held-out samples, spread evenly, in batches; with each the positions (B, 3), local, and the
+    actions that the policy would decide on: from its own waypoint, and its own bins."""
+    count = data.count(held_out=True)
+    chosen = np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int))
+    for start in range(0, len(chosen), batch):
+        samples = data.read(chosen[start : start + batch], held_out=True)
+        logits, tokens = network(to_inputs(samples, tokenizer, network.config.encoders.text_limit))
+        maps = logits.flatten(2).log_softmax(-1).view_as(logits).float().numpy()
+        local = np.stack([decode_position(one).local for one in maps])
+        yield samples, local, network.act(tokens, torch.from_numpy(local).float())
 
 
 @torch.inference_mode()
-def evaluate(network: FineActionNetwork, data: ZoomData, tokenizer: PreTrainedTokenizerBase, text_limit: int,
-             limit: int, batch: int = 16) -> dict[str, Any]:  # fmt: skip
+def evaluate(
+    network: FineActionNetwork, data: ZoomData, tokenizer: PreTrainedTokenizerBase, limit: int, batch: int = 16
+) -> dict[str, Any]:
     """Errors on the held-out part as the policy would make them: own waypoint, own bins. All and per kind of step."""
     network.eval()
-    count = data.count(held_out=True)
-    chosen = np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int))
     position, rotation, gripper, collision, kinds = [], [], [], [], []
-    for start in range(0, len(chosen), batch):
-        samples = data.read(chosen[start : start + batch], held_out=True)
-        logits, tokens = network(to_inputs(samples, tokenizer, text_limit))
-        maps = logits.flatten(2).log_softmax(-1).view_as(logits).float().numpy()
-        local = np.stack([decode_position(one).local for one in maps])
-        turn, state, ignore = network.act(tokens, torch.from_numpy(local).float())
+    for samples, local, (turn, state, ignore) in decisions(network, data, tokenizer, limit, batch):
         for k, target in enumerate(samples.targets):
             position.append(np.linalg.norm(local[k] - target.position) * target.edge / 2 * 1000)
             rotation.append(rotation_angle(bins_to_quaternion(turn[k].argmax(-1).numpy()), target.quaternion))

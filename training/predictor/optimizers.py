@@ -1,9 +1,11 @@
-"""The optimisers of the fine action predictor, and their learning rate over a run."""
+"""The optimisers of the fine action predictor."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+
+from training.optimizers import muon_and_adamw
 
 
 def optimizers(network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
@@ -14,13 +16,4 @@ def optimizers(network: nn.Module, learning_rate: float) -> list[torch.optim.Opt
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             (hidden if parameter.ndim == 2 and any(part in name for part in inside) else rest).append(parameter)
-    return [
-        torch.optim.Muon(hidden, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01),
-    ]
-
-
-def learning_rate_factor(step: int, share: float, warmup_steps: int, decay_share: float) -> float:
-    """Warm-up by steps, flat, then linear decay over the last ``decay_share`` of the budget; ``share`` is spent."""
-    warm = min(1.0, (step + 1) / warmup_steps)
-    return warm * min(1.0, max(0.0, 1 - share) / decay_share + 0.01)
+    return muon_and_adamw(hidden, rest, learning_rate)

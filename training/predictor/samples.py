@@ -1,47 +1,34 @@
-"""Zoomed views of the trajectory records as training samples.
-
-A data folder holds complete shards ``shard-00000``, ``shard-00001``, ...; each appears by an atomic rename, so whatever
-is listed can be read while more are being made.
-"""
+"""Zoomed views of the trajectory records as training samples, and samples as the network's inputs."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
 
-from clap.errors import ClapError
-from clap.geometry.frames import Array, Workspace
+from clap.geometry.frames import TABLE_TOP, Array, Workspace
 from clap.geometry.rotation import quaternion_to_bins
 from clap.policies.expert_keyframes import yaw_period
-from clap.robots.fr3 import TABLE_HEIGHT
+from clap.policies.predictor.network import FineInputs
+from clap.policies.predictor.predictor import tokenize
 from clap.worlds.tabletop.objects import CUP_HEIGHT, HANDLE_HEIGHT, SORTER_HEIGHT
 from clap.worlds.tabletop.phrasing import HANDLE, SORTER
 from clap.worlds.tabletop.tasks import Subtask
+from training.data.shards import Shard, TrainingDataError, new_shards
+from training.data.step_kinds import ends_in_contact
 
 HELD_OUT_SHARE = 0.1
 """Share of every shard, at its end, that is not trained on: neighbours in a shard come from one episode. Where
 demonstrations recur from shard to shard it measures fit, not generalisation: a validation folder measures that."""
 
-SHARD_FILES = ("records.jsonl", "zooms_rgb.npy", "zooms_depth.npy")
-
-CONTACT_KINDS = ("grasps", "places", "pulls")
-"""Steps that end in contact, for records that do not say it themselves."""
-
 STANDING = {"cup": CUP_HEIGHT / 2, SORTER: SORTER_HEIGHT, HANDLE: HANDLE_HEIGHT}
 """Height above the table, metres, of the named points of things that are not picked up."""
-
-
-class TrainingDataError(ClapError):
-    """The data folder holds no usable samples."""
-
-    name = "training data not usable"
-    default_next_move = "Generate the data first (`make train-mini` does), then start the training again."
 
 
 @dataclass(frozen=True)
@@ -80,12 +67,6 @@ class Samples:
     targets: list[Target]
 
 
-def step_kind(step: str) -> str:
-    """The skill a step names: "moves above", "grasps", "places" and so on."""
-    words = step.split()[2:4]
-    return " ".join(word for word in words if word != "the") if words else step
-
-
 def table_height(record: dict[str, Any]) -> float:
     """World z of the table top in a record, metres: augmentation moves scenes up and down, table and all.
 
@@ -99,25 +80,30 @@ def table_height(record: dict[str, Any]) -> float:
         for kind in (thing["name"], thing["name"].split()[-1])
         if kind in STANDING
     ]
-    return float(np.median(offsets)) if offsets else TABLE_HEIGHT
+    return float(np.median(offsets)) if offsets else TABLE_TOP
 
 
-def _target(record: dict[str, Any], zoom: dict[str, Any]) -> Target:
-    window = Workspace(tuple(zoom["low"]), tuple(zoom["high"]))
+def target_of(record: dict[str, Any], window: Workspace, point: list[float], text: str) -> Target:
+    """What a record answers in a window if it is asked for ``text``: ``point`` (3,), world metres, and its action."""
     quaternion = np.asarray(record["action"]["quaternion"], float)
-    edge, raised = 2 * window.half_extent, table_height(record) - TABLE_HEIGHT
+    edge, raised = 2 * window.half_extent, table_height(record) - TABLE_TOP
     return Target(
-        step=record["step"],
-        position=window.to_local(np.asarray(record["action"]["position"], float)),
+        step=text,
+        position=window.to_local(np.asarray(point, float)),
         quaternion=quaternion,
         bins=quaternion_to_bins(quaternion),
         gripper_open=bool(record["action"]["gripper_open"]),
-        ignore_collisions=bool(record.get("contact", step_kind(record["step"]).startswith(CONTACT_KINDS))),
+        ignore_collisions=bool(record.get("contact", ends_in_contact(record["step"]))),
         gripper_now=float(record["gripper_open"]),
         edge=edge,
         height=(float(window.center[2]) - raised) / edge,
         **how_it_turns(record),
     )
+
+
+def zooms_of(record: dict[str, Any]) -> list[tuple[int, Workspace]]:
+    """The zooms of a record: which row of the shard's each is, and its window."""
+    return [(zoom["index"], Workspace(tuple(zoom["low"]), tuple(zoom["high"]))) for zoom in record["zooms"]]
 
 
 def how_it_turns(record: dict[str, Any]) -> dict[str, Any]:
@@ -133,42 +119,52 @@ def how_it_turns(record: dict[str, Any]) -> dict[str, Any]:
     return {"yaw_period": yaw_period(Subtask(thing, container), index), "hand_waits": index == 1}
 
 
+def to_inputs(samples: Samples, tokenizer: PreTrainedTokenizerBase, text_limit: int) -> FineInputs:
+    """Numpy samples to the network's tensors."""
+    ids, mask = tokenize(tokenizer, [target.step for target in samples.targets], text_limit)
+    rgb = torch.from_numpy(samples.rgb).permute(0, 1, 4, 2, 3).float() / 255
+    gripper = torch.tensor([target.gripper_now for target in samples.targets], dtype=torch.float32)
+    height = torch.from_numpy(samples.height).float()
+    return FineInputs(rgb, torch.from_numpy(samples.depth), ids, mask, gripper, height)
+
+
 class ZoomData:
     """All zooms of a data folder, split into a training part and a held-out part; grows with ``refresh``.
 
     ``held_out`` is the share of every shard, at its end, that is held out; 1 for a folder that is only for validation.
     """
 
+    images: Literal["views", "zooms"] = "zooms"
+
     def __init__(self, folder: Path | str, held_out: float = HELD_OUT_SHARE):
+        """Raises TrainingDataError if there is nothing in a part that should hold something."""
         self.folder = Path(folder)
         self.held_out = held_out
         self.demonstrations: set[tuple[str, int]] = set()
-        self._shards: dict[str, tuple[NDArray[np.uint8], NDArray[np.float16]]] = {}
-        self._entries: dict[bool, list[tuple[str, int, Target]]] = {True: [], False: []}
+        self._shards: dict[str, Shard] = {}
+        self._entries: dict[bool, list[tuple[Shard, int, Target]]] = {True: [], False: []}
         self.refresh()
         if not (self._entries[False] or held_out == 1) or not (self._entries[True] or held_out == 0):
-            raise TrainingDataError(f"{self.folder} holds no complete shard with zoomed trajectory views.")
+            raise TrainingDataError(f"{self.folder} holds no complete shard with {self.images} of trajectories.")
+
+    def targets(self, number: int, record: dict[str, Any]) -> list[tuple[int, Target]]:
+        """Rows of the images that belong to a record, the shard's ``number``-th, each with what to answer there."""
+        point = record["action"]["position"]
+        return [(row, target_of(record, window, point, record["step"])) for row, window in zooms_of(record)]
 
     def refresh(self) -> None:
         """Take in the shards that appeared since the last call."""
-        for path in sorted(self.folder.glob("shard-*")):
-            complete = all((path / name).exists() for name in SHARD_FILES)
-            if path.name in self._shards or not path.name.removeprefix("shard-").isdigit() or not complete:
-                continue
-            rgb = np.load(path / "zooms_rgb.npy", mmap_mode="r", allow_pickle=False)
-            depth = np.load(path / "zooms_depth.npy", mmap_mode="r", allow_pickle=False)
-            entries = []
-            with open(path / "records.jsonl", encoding="utf-8") as lines:
-                for record in map(json.loads, lines):
-                    if record["kind"] == "trajectory":
-                        if "demo" in record:
-                            self.demonstrations.add((record["task"], record["demo"]))
-                        entries += [(path.name, zoom["index"], _target(record, zoom)) for zoom in record["zooms"]]
+        for shard in new_shards(self.folder, self.images, self._shards):
+            records = [
+                (number, record) for number, record in enumerate(shard.records) if record["kind"] == "trajectory"
+            ]
+            self.demonstrations |= {(record["task"], record["demo"]) for _, record in records if "demo" in record}
+            entries = [(shard, *entry) for number, record in records for entry in self.targets(number, record)]
             inside = [entry for entry in entries if np.abs(entry[2].position).max() < 1]
             first_held_out = len(inside) - math.ceil(self.held_out * len(inside))
             self._entries[False] += inside[:first_held_out]
             self._entries[True] += inside[first_held_out:]
-            self._shards[path.name] = (rgb, depth)
+            self._shards[shard.name] = shard
 
     def count(self, held_out: bool = False) -> int:
         """Samples in a part."""
@@ -182,7 +178,7 @@ class ZoomData:
     @property
     def image_size(self) -> int:
         """Side of a zoomed view in pixels."""
-        return int(next(iter(self._shards.values()))[0].shape[2])
+        return int(next(iter(self._shards.values())).rgb.shape[2])
 
     def steps(self) -> set[str]:
         """All step instructions that occur."""
@@ -191,8 +187,8 @@ class ZoomData:
     def read(self, indices: NDArray[np.integer], held_out: bool = False) -> Samples:
         """The samples at the given indices of a part, unchanged."""
         rows = [self._entries[held_out][int(index)] for index in indices]
-        rgb = np.stack([self._shards[name][0][row] for name, row, _ in rows])
-        depth = np.stack([self._shards[name][1][row].astype(np.float32) / target.edge for name, row, target in rows])
+        rgb = np.stack([shard.rgb[row] for shard, row, _ in rows])
+        depth = np.stack([shard.depth[row].astype(np.float32) / target.edge for shard, row, target in rows])
         targets = [target for *_, target in rows]
         position = np.stack([target.position for target in targets])
         return Samples(rgb, depth, position, np.array([target.height for target in targets]), targets)

@@ -1,10 +1,12 @@
-"""Options of a run of ``training.predictor.train``."""
+"""What decides a training of the fine predictor, or of a network like it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from training.training_run import Budget
 
 INPUTS: dict[str, dict[str, Any]] = {
     "rgb": {"use_depth": False, "use_position": False},
@@ -15,38 +17,37 @@ INPUTS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Options of a run. ``minutes`` is wall time over all resumes; ``samples``, if given, is the budget instead.
+class NetworkTrainingSettings:
+    """Options of a run that trains a network on views with actions; ``sigma`` pixels of the heatmaps' targets."""
 
-    ``validation`` is a folder whose zooms are all held out; ``inputs`` one of ``INPUTS``; ``encoder`` one of
-    ``clap.policies.predictor.network.ENCODERS``.
-    """
-
-    data: Path
-    out: Path
-    minutes: float = 30.0
-    samples: int | None = None
-    validation: Path | None = None
-    inputs: str = "rgb+depth+position"
-    encoder: str = "clap"
+    data: Annotated[Path, "folder of shards"]
+    out: Annotated[Path, "folder of this run"]
+    minutes: Annotated[float, "wall time over all resumes"] = 30.0
+    samples: Annotated[int | None, "samples to see over all resumes: the budget instead of --minutes"] = None
+    validation: Annotated[Path | None, "folder of shards to evaluate on, instead of a tenth of --data"] = None
     threads: int = 1
     seed: int = 0
-    resume: bool = False
+    resume: Annotated[bool, "go on from the run's checkpoint if there is one"] = False
     batch: int = 16
     learning_rate: float = 2e-3
     warmup_steps: int = 60
     decay_share: float = 0.3
     sigma: float = 1.75
-    checkpoint_seconds: float = 120.0
-    evaluate_seconds: float = 240.0
-    evaluate_samples: int = 256
+    checkpoint_seconds: Annotated[float, "wall time between two checkpoints"] = 120.0
+    evaluate_seconds: Annotated[float, "wall time between two evaluations"] = 240.0
+    evaluate_samples: Annotated[int, "samples of each of them"] = 256
+
+    @property
+    def budget(self) -> Budget:
+        """Samples if they are given, else wall time."""
+        if self.samples is not None:
+            return Budget(self.samples, "samples")
+        return Budget(60 * self.minutes, "seconds")
 
 
-@dataclass
-class Progress:
-    """How far the run is: optimiser steps, samples seen, wall seconds and this process's CPU seconds spent."""
+@dataclass(frozen=True)
+class PredictorSettings(NetworkTrainingSettings):
+    """Options of a run of ``training.predictor.train``."""
 
-    step: int = 0
-    samples: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
+    inputs: Annotated[Literal["rgb", "rgb+depth", "rgb+depth+position"], "the paper's table 12"] = "rgb+depth+position"
+    encoder: Annotated[Literal["clap", "plain"], "plain: convolutions, as RVT-2"] = "clap"

@@ -10,8 +10,7 @@ from typing import Any
 
 from clap.worlds.tabletop.phrasing import instruction_templates
 from clap.worlds.tabletop.tasks import all_task_infos, sample_task
-from training.evaluation.html_parts import difference
-from training.evaluation.rates import rate
+from training.evaluation.rates import difference, rate
 from training.evaluation.summary import counted_text
 from training.retraining.evaluation import NEW, OLD, Cell
 from training.retraining.settings import RetrainSettings

@@ -20,7 +20,7 @@ from demos.frames import TakeInfo
 from training.evaluation.episode_job import Finished, Job, key_of
 from training.evaluation.results import evaluate
 from training.evaluation.runners import run_jobs
-from training.retraining.progress import Progress
+from training.retraining.progress import RetrainingProgress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import RetrainingError, RetrainSettings
 
@@ -80,7 +80,7 @@ def cells_of(tasks: Sequence[str]) -> list[Cell]:
 
 
 def evaluate_checkpoint(
-    run: RunFolder, settings: RetrainSettings, which: str, folder: Path, progress: Progress
+    run: RunFolder, settings: RetrainSettings, which: str, folder: Path, progress: RetrainingProgress
 ) -> list[tuple[Cell, list[dict[str, Any]]]]:
     """The records of each cell's episodes with the checkpoint in ``folder``; those that are there are not run again."""
     checkpoint = open_checkpoint(folder)

@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 
 from clap.errors import ClapError
-from training.retraining.loop import CANCELLED, Cancelled, Learner, Loop
+from training.retraining.loop import CANCELLED, Learner, Retraining
 from training.retraining.planner import PlannerLearner
 from training.retraining.predictor import PredictorLearner
-from training.retraining.progress import Progress
+from training.retraining.progress import RetrainingProgress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import RetrainSettings
 from training.retraining.tracking import Tracker
+from training.training_run import TrainingCancelledError
 
 
 def train_part(run: RunFolder, name: str, parent: int) -> int:
@@ -27,8 +28,8 @@ def train_part(run: RunFolder, name: str, parent: int) -> int:
     )
     tracker = Tracker(run.path.parent, run.name, name, asdict(settings))
     try:
-        Loop(learner, settings, run.part(name), Progress(run.progress), tracker, parent).run()
-    except Cancelled:
+        Retraining(learner, settings, run.part(name), RetrainingProgress(run.progress), tracker, parent).run()
+    except TrainingCancelledError:
         return CANCELLED
     finally:
         tracker.finish()
@@ -41,7 +42,7 @@ def main() -> int:
     try:
         return train_part(run, name, parent)
     except ClapError as error:
-        Progress(run.progress).tell("failed", sentence=str(error))
+        RetrainingProgress(run.progress).tell("failed", sentence=str(error))
         return 1
 
 

@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from clap.policies.checkpoint import open_checkpoint
 from clap.policies.predictor.network import FineActionNetwork
 from clap.policies.predictor.predictor import FineActionPredictor
 from training.finetuning.lora import LoraSizes, merged
 from training.predictor.augmentation import augment
-from training.predictor.evaluation import evaluate, to_inputs
-from training.predictor.losses import jitter_bins, losses
+from training.predictor.evaluation import evaluate
+from training.predictor.losses import batch_losses
 from training.predictor.optimizers import optimizers
 from training.predictor.samples import HELD_OUT_SHARE, Samples, ZoomData
 from training.retraining.adapters import adamw, adapted_predictor
@@ -36,7 +35,6 @@ class PredictorLearner:
         self.settings = settings
         predictor = FineActionPredictor.load(open_checkpoint(settings.checkpoint).predictor)
         self.network, self.tokenizer = predictor.network, predictor.tokenizer
-        self.text_limit = predictor.config.encoders.text_limit
         self.recorded, self.rehearsed = ZoomData(recorded, HELD_OUT_SHARE), ZoomData(settings.data, HELD_OUT_SHARE)
         self._adapted: nn.Module | None = None
         if settings.method == "lora":
@@ -51,10 +49,7 @@ class PredictorLearner:
         own = self.recorded.read(rng.integers(self.recorded.count(), size=self.settings.recorded_zooms))
         rest = self.rehearsed.read(rng.integers(self.rehearsed.count(), size=self.settings.rehearsed_zooms))
         samples = augment(together(own, rest), rng)
-        inputs = to_inputs(samples, self.tokenizer, self.text_limit)
-        autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.settings.bf16)
-        with autocast, sdpa_kernel(SDPBackend.MATH):
-            parts = losses(self.network, inputs, samples, SIGMA, jitter_bins)
+        parts = batch_losses(self.network, samples, self.tokenizer, SIGMA, self.settings.bf16)
         total = sum(parts.values(), torch.zeros(()))
         total.backward()
         return {"loss": float(total.detach()), **{name: float(value.detach()) for name, value in parts.items()}}
@@ -63,10 +58,7 @@ class PredictorLearner:
         """Shares of positions within a centimetre."""
         limit = ZOOMS_PER_SCENE * self.settings.check_scenes
         kinds = {"new": self.recorded, "old": self.rehearsed}
-        return {
-            name: evaluate(self.network, data, self.tokenizer, self.text_limit, limit)["within_1cm"]
-            for name, data in kinds.items()
-        }
+        return {name: evaluate(self.network, data, self.tokenizer, limit)["within_1cm"] for name, data in kinds.items()}
 
     def export(self, folder: Path) -> None:
         """See ``loop.Learner``."""

@@ -13,7 +13,7 @@ from clap.policies.prediction import PlanStatus
 from clap.worlds.tabletop.phrasing import CATALOGUE, DRAWER
 from training.data.language.tables import random_table
 from training.data.language_plans import LanguagePlan, answer_for
-from training.data.recordings.known_subtasks import things_of
+from training.data.recordings.things import things_of
 from training.planner.evaluation import scene_views
 from training.planner.scenes import SceneStore
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from clap.errors import ClapError
+from training.config import config_of, read_config
 
 METHODS = ("full", "lora")
 LEAST_MINUTES, MOST_MINUTES = 0.01, 24 * 60.0
@@ -95,29 +96,9 @@ class RetrainSettings:
     @staticmethod
     def load(path: Path) -> RetrainSettings:
         """Read them. Raises RetrainingError for a file that holds something else."""
-        try:
-            return RetrainSettings.made_of(json.loads(path.read_text("utf-8")), str(path))
-        except (OSError, ValueError, RecursionError) as error:
-            raise RetrainingError(f"{path} cannot be read ({error}).") from error
+        return read_config(RetrainSettings, path, error=RetrainingError)
 
     @staticmethod
     def made_of(values: Any, where: str) -> RetrainSettings:
         """From JSON values. Raises RetrainingError, naming ``where`` they are from, if they are no settings."""
-        known = {field.name: field.default for field in fields(RetrainSettings)}
-        if not isinstance(values, dict) or not set(values) <= set(known):
-            raise RetrainingError(f"{where} may hold {', '.join(known)}.")
-        fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        for name, value in fixed.items():
-            if not isinstance(value, _kinds(known[name])):
-                raise RetrainingError(f"{where}: {name} is {value!r}, which is no value for it.")
-        try:
-            return RetrainSettings(**fixed)
-        except TypeError as error:
-            raise RetrainingError(f"{where} holds no settings of a retraining ({error}).") from error
-
-
-def _kinds(default: object) -> tuple[type, ...]:
-    """The types that a setting may have, by its default; those without one are texts or lists of texts."""
-    if default is MISSING:
-        return (str, tuple)
-    return (int, float) if isinstance(default, float) else (type(default),)
+        return config_of(RetrainSettings, values, where, RetrainingError)

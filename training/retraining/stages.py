@@ -17,12 +17,11 @@ from pathlib import Path
 from clap.policies.checkpoint import PLANNER, PREDICTOR, RECORD, open_checkpoint
 from clap.policies.clap import ClapPolicy
 from demos.store.store import DemonstrationStore
-from training.data.recordings.export import export_training
-from training.data.recordings.records import Copies
+from training.data.recordings.export import Copies, export_training
 from training.retraining.comparison import Counted, compare, comparison_text, report
 from training.retraining.evaluation import evaluate_checkpoint, shown_variations
 from training.retraining.loop import CANCELLED
-from training.retraining.progress import Progress, read_progress
+from training.retraining.progress import RetrainingProgress, read_progress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import CancelledError, RetrainingError, RetrainSettings
 
@@ -34,7 +33,7 @@ PATIENCE_S = 60.0
 class Stages:
     """Runs in the process of ``training.retrain``; programs that take long run beside it."""
 
-    def __init__(self, run: RunFolder, settings: RetrainSettings, progress: Progress):
+    def __init__(self, run: RunFolder, settings: RetrainSettings, progress: RetrainingProgress):
         self._run, self._settings, self._progress = run, settings, progress
         self._before: Counted = ()
         self._after: Counted = ()

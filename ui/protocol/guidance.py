@@ -6,7 +6,7 @@ from clap.episode.preconditions import objection, waits
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
 from clap.rollout.safety import Decision
 from clap.rollout.self_correction import WHAT_IT_DOES
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 
 State = EpisodeState
 
@@ -32,7 +32,7 @@ def hint(snapshot: EpisodeSnapshot) -> str:
     if state is State.FAILED:
         failure = snapshot.failure
         return failure.next_move if failure else "Look at the log, then try again."
-    sets_up = Ability.SET_UP in snapshot.abilities
+    sets_up = Ability.RESET in snapshot.abilities
     if sets_up and not snapshot.task:
         return "Choose a task and press Reset scene."
     if state is State.DONE:

@@ -15,7 +15,8 @@ from clap.geometry.frames import VIEWS, Pose, Workspace
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import listed
 from clap.rollout.safety import Verdict
-from clap.worlds.base import Ability, Rehearsal, TaskInfo
+from clap.worlds.base import TaskInfo
+from clap.worlds.capabilities import Ability, Rehearsal
 from clap.worlds.teleoperation import MAX_ANGULAR, MAX_LINEAR, SLOW
 from ui.protocol.guidance import hint
 

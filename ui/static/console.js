@@ -85,7 +85,7 @@ class Console {
 
   /** What this world cannot do is not offered. */
   hello({ abilities }) {
-    for (const ability of ["move", "set-up", "go-back", "rehearse"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
+    for (const ability of ["move", "reset", "undo", "preview"]) document.body.classList.toggle(`c-no-${ability}`, !abilities.includes(ability));
     offerPanel("calibration", abilities.includes("calibrate"));
   }
 

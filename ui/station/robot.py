@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from clap.errors import CheckpointError, WorldError
 from clap.policies.checkpoint import open_checkpoint
 from clap.stop_button import StopButton
-from clap.worlds.base import Ability, World
+from clap.worlds.base import World
+from clap.worlds.capabilities import Ability, abilities_of
 from clap.worlds.robot.config import ArmKind, RobotConfig
 from ui.protocol.messages import ConsoleInfo, PolicyChoice
 from ui.station.clap_policy import load_clap
@@ -68,7 +69,7 @@ class Opening:
 
     def calibration(self) -> CalibrationBench | None:
         """For one thread, whichever it is; None for a world that cannot calibrate."""
-        if self._world is None or Ability.CALIBRATE not in self._world.abilities:
+        if self._world is None or Ability.CALIBRATE not in abilities_of(self._world):
             return None
         from clap.worlds.robot.opening import open_bench
 

@@ -18,10 +18,10 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
 from clap.errors import InvalidPlannerTextError
 from clap.geometry.frames import VIEW_NAMES
 from clap.geometry.views import CanonicalViews
-from clap.policies.base import OnText
 from clap.policies.planner.constrained_decoding import Grammar
 from clap.policies.planner.model import PlannerModel, PlannerSettings, patch_grid, patchify
 from clap.policies.planner.prefix_cache import Reading, rows_of
+from clap.policies.planner.question import Question
 from clap.policies.planner.test_time_augmentation import Looks
 
 IMAGE_PAD, VISION_START, VISION_END = "<|image_pad|>", "<|vision_start|>", "<|vision_end|>"
@@ -87,27 +87,18 @@ class Answers:
         self._looks, self._one_look = Looks(tokenizer, settings.looks), Looks(tokenizer, 1)
         self._seen: _Seen | None = None
 
-    def answer(
-        self,
-        question: str,
-        grammar: str | None,
-        max_new_tokens: int,
-        on_text: OnText | None = None,
-        views: CanonicalViews | None = None,
-    ) -> Answer:
-        """The answer to ``question``, which follows the ``views`` if there are any; it matches ``grammar``, if any.
-
-        Raises InvalidPlannerTextError if the length limit cut it.
-        """
+    def answer(self, question: Question, max_new_tokens: int) -> Answer:
+        """The answer to a question. Raises InvalidPlannerTextError if the length limit cut it."""
+        views = question.views
         with torch.inference_mode():
             if views is None:
-                ids = self._encode(wrap_prompt(question, self.settings.chat))
-                return self._write(Reading(self.model), ids, self._one_look, grammar, max_new_tokens, on_text)
+                ids = self._encode(wrap_prompt(question.text, self.settings.chat))
+                return self._write(Reading(self.model), ids, self._one_look, question, max_new_tokens)
             prefix = image_prefix(tokens_per_view(self.model.config, views.size))
-            ids = self._encode(wrap_prompt(prefix + question, self.settings.chat))
+            ids = self._encode(wrap_prompt(prefix + question.text, self.settings.chat))
             seen = self._read(views, ids)
             rest = ids[seen.length :]
-            return self._write(seen.reading, rest, self._looks, grammar, max_new_tokens, on_text, views.size)
+            return self._write(seen.reading, rest, self._looks, question, max_new_tokens, views.size)
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -118,13 +109,12 @@ class Answers:
         reading: Reading,
         prompt: list[int],
         looks: Looks,
-        grammar: str | None,
+        question: Question,
         max_new_tokens: int,
-        on_text: OnText | None,
         size: int = 0,
     ) -> Answer:
         """Write an answer behind what was read and the rest of the ``prompt``."""
-        follower, places = self._grammar.follow(grammar), looks.answer(size)
+        follower, places = self._grammar.follow(question.grammar), looks.answer(size)
         unread, written = [rows_of(prompt, looks.count)], list[int]()
         while len(written) < max_new_tokens:
             allowed = follower.allowed(self.model.config.text_config.vocab_size)
@@ -140,8 +130,8 @@ class Answers:
                 return Answer(self._text(written), places.scatter)
             follower.take(token)
             unread.append(own[:, None])
-            if on_text is not None:
-                on_text(self._text(written))
+            if question.on_text is not None:
+                question.on_text(self._text(written))
         raise InvalidPlannerTextError("The planner's answer was cut at its length limit.", raw=self._text(written))
 
     def _text(self, written: list[int]) -> str:

@@ -14,8 +14,6 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
 from transformers.utils import logging as transformers_logging
 
 from clap.errors import CheckpointError
-from clap.geometry.views import CanonicalViews
-from clap.policies.base import OnText
 from clap.policies.planner.generation import (
     ANSWER,
     BOS,
@@ -27,6 +25,7 @@ from clap.policies.planner.generation import (
     wrap_prompt,
 )
 from clap.policies.planner.model import SETTINGS_FILE, PlannerModel, PlannerSettings
+from clap.policies.planner.question import Question
 from clap.policies.planner.rounds import PlannerRounds, Reasoning
 
 __all__ = [
@@ -100,22 +99,13 @@ class CoarseTaskPlanner(PlannerRounds):
         words = (name.removeprefix("▁") for name in self.tokenizer.get_vocab())
         return frozenset(word for word in words if word.isalnum())
 
-    def answer(
-        self,
-        question: str,
-        grammar: str | None,
-        on_text: OnText | None = None,
-        views: CanonicalViews | None = None,
-        max_new_tokens: int | None = None,
-    ) -> str:
-        """The model's answer to any question, which follows the ``views`` if there are any; see Answers.answer."""
-        return self._answers.answer(question, grammar, max_new_tokens or self.max_new_tokens, on_text, views).text
+    def answer(self, question: Question) -> str:
+        """The model's answer to any question; see Answers.answer."""
+        return self._answers.answer(question, question.max_new_tokens or self.max_new_tokens).text
 
-    def answer_places(
-        self, question: str, grammar: str, on_text: OnText | None, views: CanonicalViews
-    ) -> tuple[str, NDArray[np.float64]]:
+    def answer_places(self, question: Question) -> tuple[str, NDArray[np.float64]]:
         """As ``answer``, with the scatter of the looks; see planner_looks."""
-        answer = self._answers.answer(question, grammar, self.max_new_tokens, on_text, views)
+        answer = self._answers.answer(question, question.max_new_tokens or self.max_new_tokens)
         return answer.text, answer.scatter
 
 

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from clap.errors import CheckpointError, InvalidPlannerTextError
 from clap.geometry.views import CanonicalViews
-from clap.policies.base import OnText
 from clap.policies.planner.chat_client import (
     KEY_VARIABLE,
     ChatServer,
@@ -22,6 +21,7 @@ from clap.policies.planner.chat_client import (
     PlannerServerError,
 )
 from clap.policies.planner.model import PlannerSettings
+from clap.policies.planner.question import Question
 from clap.policies.planner.rounds import Parsed, PlannerRounds
 from clap.policies.planner.view_images import view_parts
 
@@ -55,24 +55,22 @@ class RemotePlanner(PlannerRounds):
         """The words that the server said its planner knows; empty if it said nothing, or knows all."""
         return self._known_words
 
-    def answer(
-        self, question: str, grammar: str | None, on_text: OnText | None = None, views: CanonicalViews | None = None
-    ) -> str:
+    def answer(self, question: Question) -> str:
         """The server's answer, not yet parsed. Raises PlannerServerError, or InvalidPlannerTextError if it was cut."""
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": "user", "content": self._content(question, views)}],
+            "messages": [{"role": "user", "content": self._content(question.text, question.views)}],
             "temperature": 0,
-            "max_tokens": self.max_new_tokens,
+            "max_tokens": question.max_new_tokens or self.max_new_tokens,
         }
-        if grammar is None or self.guided == "none":
-            return self.server.complete(body, on_text)
+        if question.grammar is None or self.guided == "none":
+            return self.server.complete(body, question.on_text)
         try:
-            return self.server.complete({**body, **_guidance(grammar)}, on_text)
+            return self.server.complete({**body, **_guidance(question.grammar)}, question.on_text)
         except PlannerRequestError:
             if self.guided == "regex":
                 raise
-            text = self.server.complete(body, on_text)
+            text = self.server.complete(body, question.on_text)
             self.guided = "none"  # only now is it known that the grammar was what the server minded
             return text
 
@@ -81,19 +79,12 @@ class RemotePlanner(PlannerRounds):
             return question
         return [*view_parts(views, self.send_depth), {"type": "text", "text": f" {question}"}]
 
-    def _ask(
-        self,
-        question: str,
-        grammar: str,
-        parse: Callable[[str], Parsed],
-        on_text: OnText | None,
-        views: CanonicalViews | None = None,
-    ) -> Parsed:
+    def _ask(self, question: Question, parse: Callable[[str], Parsed]) -> Parsed:
         """The parsed answer; a malformed one is asked for once more, then it is an error with the raw text."""
         try:
-            return super()._ask(question, grammar, parse, on_text, views)
+            return super()._ask(question, parse)
         except InvalidPlannerTextError:
-            return super()._ask(question, grammar, parse, on_text, views)
+            return super()._ask(question, parse)
 
 
 def remote_planner(

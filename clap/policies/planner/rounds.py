@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clap.errors import InvalidPlannerTextError
 from clap.geometry.frames import VIEW_NAMES
 from clap.geometry.views import CanonicalViews
-from clap.policies.base import INITIAL_STEP, OnText
+from clap.policies.base import INITIAL_STEP, OnText, PlanRequest
 from clap.policies.planner import text_format as language
 from clap.policies.planner.compound import held_against_parts, parts_of
 from clap.policies.planner.grounding import (
@@ -26,6 +26,7 @@ from clap.policies.planner.grounding import (
 )
 from clap.policies.planner.instruction_words import read_instruction
 from clap.policies.planner.model import PlannerSettings
+from clap.policies.planner.question import Question
 from clap.policies.prediction import Plan, PlanStatus
 
 Parsed = TypeVar("Parsed")
@@ -57,10 +58,8 @@ class PlannerRounds(ABC):
         """Words of a word-level vocabulary; empty for a subword tokenizer, which can spell any word."""
 
     @abstractmethod
-    def answer(
-        self, question: str, grammar: str | None, on_text: OnText | None = None, views: CanonicalViews | None = None
-    ) -> str:
-        """The answer to ``question``, which follows the ``views`` if there are any."""
+    def answer(self, question: Question) -> str:
+        """The answer to a question."""
 
     @property
     def knows_completion(self) -> bool:
@@ -74,21 +73,19 @@ class PlannerRounds(ABC):
         """
         if not (self.settings.reason_plan and self.settings.look_first):
             return None
-        return self._ask(language.NAME_PROMPT, language.SEEN_GRAMMAR, language.parse_seen, on_text, views)
+        return self._ask(Question(language.NAME_PROMPT, language.SEEN_GRAMMAR, views, on_text), language.parse_seen)
 
-    def plan(
-        self, instruction: str, last_step: str, on_text: OnText | None = None, seen: Sequence[str] | None = None
-    ) -> Plan:
-        """Round one: the plan of the current sub-task, from the instruction, the last step, and what was ``seen``.
+    def plan(self, request: PlanRequest) -> Plan:
+        """Round one: the plan of the current sub-task, from the instruction, the last step, and what was seen.
 
         A planner without round one passes the instruction on as the plan; a plan of which nothing is left to do is
         read as the end of the task; a plan for several tasks is held against the plans of each (``plan_parts``).
         Raises InvalidInstructionError (empty, too long, unknown words) or InvalidPlannerTextError.
         """
-        instruction = self.check_instruction(instruction)
+        instruction, last_step, seen = self.check_instruction(request.instruction), request.last_step, request.seen
         if not self.settings.reason_plan:
             return Plan(PlanStatus.STEPS, (instruction,))
-        plan = self._plan_alone(instruction, last_step, seen, on_text)
+        plan = self._plan_alone(instruction, last_step, seen, request.on_text)
         parts = parts_of(instruction) if self.settings.last_step else ()
         if not parts:
             return plan
@@ -124,15 +121,16 @@ class PlannerRounds(ABC):
     ) -> Plan:
         """The plan for a checked instruction, held against what was seen and done; of a part, whose whole was not
         refused, also a refusal that mixes its words up."""
-        question = self.format.plan_prompt(instruction, last_step, seen)
-        plan = self._ask(question, self.format.plan_grammar, language.parse_plan, on_text)
+        prompt = self.format.plan_prompt(instruction, last_step, seen)
+        question = Question(prompt, self.format.plan_grammar, on_text=on_text)
+        plan = self._ask(question, language.parse_plan)
         denied = is_part and denies_what_was_not_asked(plan.reason, instruction)
         if (
             seen is not None
             and plan.status is PlanStatus.REFUSED
             and (denied or denies_what_is_there(plan.reason, seen))
         ):
-            plan = self._ask(question, self.format.steps_grammar, language.parse_plan, on_text)
+            plan = self._ask(replace(question, grammar=self.format.steps_grammar), language.parse_plan)
         if self.settings.last_step and ends_with_what_is_done(plan.steps, last_step):
             return Plan(PlanStatus.COMPLETE, raw=plan.raw)
         missing = None if seen is None else missing_thing(plan.steps, seen)
@@ -156,18 +154,16 @@ class PlannerRounds(ABC):
             raise ValueError(f"round two needs a plan with steps, this one is {plan.status.value}")
 
         last_step = of_this_plan(last_step, plan.steps)
-        question = self.format.reasoning_prompt(plan.steps, last_step)
+        prompt = self.format.reasoning_prompt(plan.steps, last_step)
         grammar = self.format.reasoning_grammar(plan.steps, last_step, step)
-        text, scatter = self.answer_places(question, grammar, on_text, views)
+        text, scatter = self.answer_places(Question(prompt, grammar, views, on_text))
         answer = self.format.parse_reasoning(text, plan.steps)
         objects = tuple((thing.name, thing.pixels) for thing in answer.objects)
         return Reasoning(objects, answer.step, answer.keypoint_pixels, text, scatter)
 
-    def answer_places(
-        self, question: str, grammar: str, on_text: OnText | None, views: CanonicalViews
-    ) -> tuple[str, NDArray[np.float64]]:
+    def answer_places(self, question: Question) -> tuple[str, NDArray[np.float64]]:
         """The answer to a question for places, and the scatter (3, 2) of the last one, pixels; 0 if it is not known."""
-        return self.answer(question, grammar, on_text, views), np.zeros((len(VIEW_NAMES), 2))
+        return self.answer(question), np.zeros((len(VIEW_NAMES), 2))
 
     def check_instruction(self, instruction: str) -> str:
         """The instruction as the planner is shown it. Raises InvalidInstructionError with a sentence and a hint."""
@@ -184,12 +180,5 @@ class PlannerRounds(ABC):
         of a whole task is longer."""
         return 192 if self.known_words and self.settings.last_step else 640
 
-    def _ask(
-        self,
-        question: str,
-        grammar: str,
-        parse: Callable[[str], Parsed],
-        on_text: OnText | None,
-        views: CanonicalViews | None = None,
-    ) -> Parsed:
-        return parse(self.answer(question, grammar, on_text, views))
+    def _ask(self, question: Question, parse: Callable[[str], Parsed]) -> Parsed:
+        return parse(self.answer(question))

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clap.errors import ClapError
+from clap.program_name import program_name
 from clap.worlds.robot.config import RobotConfig, load
 from clap.worlds.robot.errors import CalibrationError
 
@@ -162,7 +163,7 @@ def _calibrate(config: RobotConfig, folder: Path, pictures: Path | None) -> None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m clap.worlds.robot", description="A real robot, from the shell.")
+    parser = argparse.ArgumentParser(prog=program_name(), description="A real robot, from the shell.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="test each part in turn, and say what to do about each failure")
     homing = commands.add_parser("home-gripper", help="let the hand find its ends; needed once after its power was off")

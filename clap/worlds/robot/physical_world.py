@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from clap.errors import ClapError, WorldError
+from clap.errors import ClapError
 from clap.geometry.frames import Pose
 from clap.geometry.observation import CameraFrame, Observation
-from clap.worlds.base import TaskInfo
 from clap.worlds.snapshot import Instant, Onlooker
 
 Frames = tuple[CameraFrame, ...]
@@ -31,45 +30,19 @@ class Cameras(Protocol):
 
 
 class Judge(Protocol):
-    """What knows whether an instruction's goal holds; see ``World.follow`` and ``World.success``."""
+    """What knows whether an instruction's goal holds; see ``Instructable.follow`` and ``World.success``."""
 
     def follow(self, instruction: str) -> bool: ...
     def success(self) -> bool | None: ...
 
 
 class RealTable:
-    """A part of ``clap.worlds.base.World``. ``prompts``: the instructions to offer. No real table has a ``judge``."""
+    """What a world with an arm and one without share."""
 
     is_real = True
 
-    def __init__(self, cameras: Cameras, prompts: tuple[str, ...] = (), judge: Judge | None = None):
-        self.cameras, self._prompts, self._judge = cameras, prompts, judge
-
-    def tasks(self) -> tuple[TaskInfo, ...]:
-        return ()
-
-    def conditions(self) -> tuple[str, ...]:
-        return ()
-
-    def reset(self, task: str, seed: int, variation: int | None = None, condition: str = "none") -> str:
-        raise WorldError(
-            "A real table is set by hand: there are no tasks.", "Put things on the table, and say what to do."
-        )
-
-    def examples(self) -> tuple[str, ...]:
-        return self._prompts
-
-    def follow(self, instruction: str) -> bool:
-        return self._judge is not None and self._judge.follow(instruction)
-
-    def success(self) -> bool | None:
-        return None if self._judge is None else self._judge.success()
-
-    def save(self) -> object | None:
-        return None
-
-    def restore(self, saved: object) -> None:
-        raise WorldError("A real table cannot be set back.", "Put things back by hand.")
+    def __init__(self, cameras: Cameras):
+        self.cameras = cameras
 
     def onlooker(self) -> Onlooker:
         return RealOnlooker()

@@ -1,28 +1,24 @@
-"""A world without an arm: cameras, or recordings of them, to look at. Whatever would move is refused."""
+"""A world without an arm: cameras, or recordings of them, to look at. Nothing there can move."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from clap.errors import ClapError, WorldError
 from clap.geometry.frames import Pose, Workspace
 from clap.geometry.observation import CameraFrame, Observation
 from clap.robots.fr3 import HOME_JOINTS
 from clap.robots.fr3_kinematics import InverseKinematics
-from clap.worlds.base import Ability, MotionReport, Rehearsal, ShouldStop
+from clap.worlds.capabilities import Snapshotable
 from clap.worlds.motion_limits import MotionLimits
 from clap.worlds.robot.physical_world import Cameras, RealTable
 from clap.worlds.snapshot import Instant
 
 
-class LookingWorld(RealTable):
-    """See ``clap.worlds.base.World``. The arm that it shows stands in the home posture of an FR3."""
+class LookingWorld(RealTable, Snapshotable):
+    """The arm that it shows stands in the home posture of an FR3."""
 
-    abilities: frozenset[Ability] = frozenset()
     tool_speed = 0.1
     limits: MotionLimits | None = None
 
@@ -36,9 +32,6 @@ class LookingWorld(RealTable):
         frames = self.cameras.frames(self._tool)
         return self._observation(frames, min(frame.timestamp for frame in frames))
 
-    def observe_in_parts(self) -> Iterator[Observation | None]:
-        yield self.observe()
-
     def instant(self) -> Instant:
         return Instant(self._observation((), time.time()), self._tool, 1.0, self._frames_or_failure(self._tool))
 
@@ -48,21 +41,9 @@ class LookingWorld(RealTable):
     def reachable(self, pose: Pose) -> bool:
         return self._kinematics.solve_from_anywhere(pose, HOME_JOINTS) is not None
 
-    def execute(self, *_: Any, **__: Any) -> MotionReport:
-        """Refused, as are ``drive`` and ``home``. Raises WorldError."""
-        raise WorldError("There is no arm here: this world can only be looked at.", "Configure an arm to move one.")
-
-    drive = home = execute
-
-    def rehearse(self, *_: Any, **__: Any) -> Rehearsal:
-        """Refused. Raises WorldError."""
-        raise WorldError("There is no arm here that could have a twin.", "Configure an arm.")
-
-    def trouble(self) -> ClapError | None:
+    def success(self) -> bool | None:
+        """Nobody can tell."""
         return None
-
-    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
-        """Nothing troubles an arm that is not there."""
 
     def close(self) -> None:
         self.cameras.close()

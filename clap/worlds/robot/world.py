@@ -8,13 +8,23 @@ from collections.abc import Callable, Iterator
 from clap.errors import ClapError
 from clap.geometry.frames import Pose
 from clap.geometry.observation import CameraFrame, Observation
-from clap.worlds.base import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop
+from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionReport
+from clap.worlds.capabilities import (
+    Drivable,
+    Instructable,
+    Movable,
+    ObservableInParts,
+    Previewable,
+    Recoverable,
+    Rehearsal,
+    Snapshotable,
+)
 from clap.worlds.motion_limits import MotionLimits
 from clap.worlds.robot.arm.client import ArmClient
 from clap.worlds.robot.arm.errors import ArmError
 from clap.worlds.robot.arm.executor import Executor
 from clap.worlds.robot.arm.kinematics import Router
-from clap.worlds.robot.arm.motion_preview import rehearse
+from clap.worlds.robot.arm.motion_preview import preview
 from clap.worlds.robot.arm.protocol import ArmState
 from clap.worlds.robot.arm.teleoperation import drive
 from clap.worlds.robot.physical_world import Cameras, Judge, RealTable
@@ -22,14 +32,15 @@ from clap.worlds.snapshot import Instant
 from clap.worlds.teleoperation import DriveCommand
 
 
-class RobotWorld(RealTable):
-    """See ``clap.worlds.base.World``. Time is wall time, ``time.time()`` in observations.
+class RobotWorld(RealTable, Movable, Drivable, Recoverable, Previewable, Instructable, ObservableInParts, Snapshotable):
+    """A real arm and its cameras. Time is wall time, ``time.time()`` in observations.
+
+    ``prompts``: the instructions to offer. No real table has a ``judge``; a served one in a simulation has.
 
     After a stop, and after the arm stopped by itself or was lost, motions raise the ArmError that says so until
     ``recover`` is called. ``on_close`` is called last.
     """
 
-    abilities = frozenset({Ability.MOVE, Ability.REHEARSE, Ability.CALIBRATE})
     limits: MotionLimits | None
 
     def __init__(
@@ -43,7 +54,8 @@ class RobotWorld(RealTable):
         judge: Judge | None = None,
         on_close: Callable[[], None] = lambda: None,
     ):
-        super().__init__(cameras, prompts, judge)
+        super().__init__(cameras)
+        self._prompts, self._judge = prompts, judge
         self.limits, self.workspace, self.tool_speed = router.limits, router.limits.workspace, tool_speed
         self.arm, self._router, self._on_close = arm, router, on_close
         self._executor = Executor(arm, router, tool_speed, grasp_force, self._check_sight)
@@ -69,27 +81,26 @@ class RobotWorld(RealTable):
     def reachable(self, pose: Pose) -> bool:
         return self._router.reachable(pose, self.arm.state().joints)
 
-    def rehearse(self, action: Action, speed: float = 0.0) -> Rehearsal:
-        return rehearse(self._router, action.pose, self.arm.state().joints, self._executor.speed(speed))
+    def execute(self, action: Action, context: MotionContext = UNWATCHED) -> MotionReport:
+        return self._executor.execute(action, context)
 
-    def execute(
-        self,
-        action: Action,
-        should_stop: ShouldStop = lambda: False,
-        on_tick: OnTick | None = None,
-        speed: float = 0.0,
-    ) -> MotionReport:
-        return self._executor.execute(action, should_stop, on_tick, speed)
+    def home(self, context: MotionContext = UNWATCHED) -> MotionReport:
+        return self._executor.home(self._router.kinematics.home, context)
 
-    def drive(
-        self, command: DriveCommand, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None
-    ) -> MotionReport:
-        return drive(self._executor, self._router, command, should_stop, on_tick)
+    def drive(self, command: DriveCommand, context: MotionContext = UNWATCHED) -> MotionReport:
+        return drive(self._executor, self._router, command, context)
 
-    def home(
-        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
-    ) -> MotionReport:
-        return self._executor.home(self._router.kinematics.home, should_stop, on_tick, speed)
+    def preview(self, action: Action, speed: float = 0.0) -> Rehearsal:
+        return preview(self._router, action.pose, self.arm.state().joints, self._executor.speed(speed))
+
+    def examples(self) -> tuple[str, ...]:
+        return self._prompts
+
+    def follow(self, instruction: str) -> bool:
+        return self._judge is not None and self._judge.follow(instruction)
+
+    def success(self) -> bool | None:
+        return None if self._judge is None else self._judge.success()
 
     def trouble(self) -> ClapError | None:
         try:
@@ -98,9 +109,9 @@ class RobotWorld(RealTable):
             return error
         return None
 
-    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
+    def recover(self, context: MotionContext = UNWATCHED) -> None:
         asked = self.arm.asked  # before Stop is asked about: one that is pressed in between is not passed over
-        if not should_stop():
+        if not context.should_stop():
             self.arm.recover(asked)
 
     def close(self) -> None:

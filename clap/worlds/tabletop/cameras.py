@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clap.errors import RenderingError
 from clap.geometry.observation import CameraFrame
-from clap.robots.fr3 import CAMERA_NAMES, CAMERA_SIZE, SINGLE_CAMERA
+from clap.worlds.tabletop.scene import CAMERA_NAMES, CAMERA_SIZE, SINGLE_CAMERA
 from clap.worlds.tabletop.sensor_noise import D435I, SensorNoise
 
 

@@ -19,7 +19,7 @@ from clap.robots.fr3 import (
     HOME_JOINTS,
 )
 from clap.robots.fr3_kinematics import InverseKinematics
-from clap.worlds.base import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.tabletop.contacts import TouchGuard, touching
 from clap.worlds.teleoperation import CONTROL_PERIOD
 
@@ -64,13 +64,13 @@ class Arm:
         self._tick_hook: Callable[[], None] = lambda: None
         self._guard: TouchGuard | None = None
 
-    def home(self, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
+    def home(self, context: MotionContext) -> MotionReport:
         """Open the gripper where it is, then move to the home posture."""
-        opened = self.execute(Action(self.pose(), gripper_open=True), should_stop, on_tick, speed)
+        opened = self.execute(Action(self.pose(), gripper_open=True), context)
         if opened.outcome is MotionOutcome.STOPPED:
             return opened
         pose = self.kinematics.forward(HOME_JOINTS)
-        return self.execute(Action(pose, gripper_open=True), should_stop, on_tick, speed)
+        return self.execute(Action(pose, gripper_open=True), context)
 
     def place_at(self, joints: Array) -> None:
         """Set the joint state (no motion) to joint angles (7,) rad, with an open gripper."""
@@ -126,16 +126,16 @@ class Arm:
             mujoco.mj_step(self.model, self.data, self._substeps)
             self._tick_hook()
 
-    def execute(self, action: Action, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
-        """Move to the pose, then set the gripper; see ``World.execute``."""
+    def execute(self, action: Action, context: MotionContext) -> MotionReport:
+        """Move to the pose, then set the gripper; see ``Movable.execute``."""
         started = self.time
         path = self._plan(action.pose)
         if path is None:
             return self.report(MotionOutcome.UNREACHABLE, action, started, "No joint angles reach this pose.")
         try:
             self._guard = None if action.ignore_collisions else TouchGuard(self.model, self.data)
-            self._tick_hook = self._hook(should_stop, on_tick, speed)
-            if should_stop():
+            self._tick_hook = self._hook(context)
+            if context.should_stop():
                 raise Stopped
             for q in path:
                 self.command(q)
@@ -156,19 +156,18 @@ class Arm:
             return self.report(MotionOutcome.FELL_SHORT, action, started, self._why_short(report))
         return report
 
-    def _hook(self, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> Callable[[], None]:
+    def _hook(self, context: MotionContext) -> Callable[[], None]:
         wall_start, sim_start = time.monotonic(), self.time
 
         def hook() -> None:
-            if should_stop():
+            if context.should_stop():
                 raise Stopped
             if self._guard is not None and (pressed := self._guard.pressed()):
                 name, force = pressed
                 raise Touched(f"The motion touched the {name} ({force:.0f} N) and was stopped there.")
-            if on_tick is not None:
-                on_tick(self.pose(), self.gripper_open())
-            if speed > 0:
-                ahead = (self.time - sim_start) / speed - (time.monotonic() - wall_start)
+            context.on_tick(self.pose(), self.gripper_open())
+            if context.speed > 0:
+                ahead = (self.time - sim_start) / context.speed - (time.monotonic() - wall_start)
                 if ahead > 0:
                     time.sleep(ahead)
 

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.robots.fr3 import TABLE_HEIGHT
+from clap.geometry.frames import TABLE_TOP
 from clap.worlds.tabletop.phrasing import DRAWER, HANDLE, SHAPES, hole
 
 Array = NDArray[np.floating]
@@ -66,7 +66,7 @@ class Placement:
 
     @property
     def position(self) -> list[float]:
-        return [self.x, self.y, TABLE_HEIGHT + self.z]
+        return [self.x, self.y, TABLE_TOP + self.z]
 
     @property
     def quaternion(self) -> list[float]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from clap.errors import WorldError
-from clap.robots.fr3 import Lighting
 from clap.worlds.base import TaskInfo
 from clap.worlds.tabletop.layout import Layout
 from clap.worlds.tabletop.objects import HANDLES, Thing
@@ -31,6 +30,7 @@ from clap.worlds.tabletop.phrasing import (
     pick_and_place_objects,
     pick_and_place_steps,
 )
+from clap.worlds.tabletop.scene import Lighting
 
 OPENED = 0.10
 """A drawer counts as open when it is pulled out this far, metres."""

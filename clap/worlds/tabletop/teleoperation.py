@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from clap.geometry.frames import Workspace
-from clap.worlds.base import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.tabletop.motion import Arm
 from clap.worlds.teleoperation import CONTROL_PERIOD, STILL, DriveCommand, Driver
 
@@ -27,15 +27,13 @@ NO_REACH = "The arm cannot reach further that way: it held still."
 PRESSING = "The arm pressed against something: it held still."
 
 
-def drive(
-    arm: Arm, workspace: Workspace, command: DriveCommand, should_stop: ShouldStop, on_tick: OnTick | None
-) -> MotionReport:
-    """Follow the operator's jogs; see ``World.drive``."""
+def drive(arm: Arm, workspace: Workspace, command: DriveCommand, context: MotionContext) -> MotionReport:
+    """Follow the operator's jogs; see ``Drivable.drive``."""
     started, reason, lead, hand = arm.time, "", 0.0, None
     driver = Driver(arm.commanded_pose(), workspace)
     due, resting = time.monotonic(), 0
     while True:
-        if should_stop():
+        if context.should_stop():
             arm.hold()
             return _report(arm, MotionOutcome.STOPPED, started, "Stopped by the operator.")
         jog = command()
@@ -57,8 +55,7 @@ def drive(
         if hand is not None:
             arm.move_gripper(hand == "open")
         arm.tick()
-        if on_tick is not None:
-            on_tick(arm.pose(), arm.gripper_open())
+        context.on_tick(arm.pose(), arm.gripper_open())
         due = max(due + CONTROL_PERIOD, time.monotonic() - MOST_BEHIND)
         time.sleep(max(0.0, due - time.monotonic()))
 

@@ -9,12 +9,21 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from clap.errors import ClapError, WorldError
+from clap.errors import WorldError
 from clap.geometry.frames import Pose, Workspace
 from clap.geometry.observation import CameraFrame, Observation
-from clap.robots.fr3 import HOME_JOINTS, Lighting, table_spec
+from clap.robots.fr3 import HOME_JOINTS
 from clap.robots.fr3_kinematics import InverseKinematics
-from clap.worlds.base import Ability, Action, MotionReport, OnTick, Rehearsal, ShouldStop, TaskInfo
+from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionReport, TaskInfo
+from clap.worlds.capabilities import (
+    Drivable,
+    Instructable,
+    Movable,
+    ObservableInParts,
+    Resettable,
+    Restorable,
+    Snapshotable,
+)
 from clap.worlds.motion_limits import MotionLimits
 from clap.worlds.snapshot import Instant, Onlooker
 from clap.worlds.tabletop.cameras import SETUPS, CameraRig, RenderContext
@@ -22,6 +31,7 @@ from clap.worlds.tabletop.motion import LINEAR_SPEED, Arm
 from clap.worlds.tabletop.objects import Thing, add_thing, named_points, positions
 from clap.worlds.tabletop.phrasing import hole
 from clap.worlds.tabletop.saved_state import Moment
+from clap.worlds.tabletop.scene import Lighting, table_spec
 from clap.worlds.tabletop.sensor_noise import SensorNoise, calibration_error, degraded
 from clap.worlds.tabletop.snapshot_renderer import TableOnlooker, TableScene
 from clap.worlds.tabletop.success import holds
@@ -40,8 +50,8 @@ from clap.worlds.tabletop.teleoperation import drive
 from clap.worlds.teleoperation import DriveCommand
 
 
-class TabletopWorld:
-    """The MuJoCo tabletop; see ``clap.worlds.base.World`` for the protocol.
+class TabletopWorld(Movable, Drivable, Resettable, Restorable, Instructable, ObservableInParts, Snapshotable):
+    """The MuJoCo tabletop; its methods are those of the protocols that it follows.
 
     ``cameras`` names one of ``SETUPS``: "four" clean ones, or a "single" noisy one whose calibration error is drawn
     anew, and whose noise starts anew, at every reset (the same task and seed give the same).
@@ -50,7 +60,6 @@ class TabletopWorld:
     """
 
     is_real = False
-    abilities = frozenset(Ability) - {Ability.REHEARSE, Ability.CALIBRATE}  # steps can be undone, cameras are known
     tool_speed = LINEAR_SPEED
     limits: MotionLimits | None = None
 
@@ -178,24 +187,16 @@ class TabletopWorld:
     def reachable(self, pose: Pose) -> bool:
         return self._kinematics.solve_from_anywhere(pose, self.arm.commanded) is not None
 
-    def rehearse(self, action: Action, speed: float = 0.0) -> Rehearsal:
-        raise WorldError("The simulated table has no twin.", "Carry the step out, and undo it if need be.")
+    def execute(self, action: Action, context: MotionContext = UNWATCHED) -> MotionReport:
+        return self.arm.execute(action, context)
 
-    def execute(
-        self,
-        action: Action,
-        should_stop: ShouldStop = lambda: False,
-        on_tick: OnTick | None = None,
-        speed: float = 0.0,
-    ) -> MotionReport:
-        return self.arm.execute(action, should_stop, on_tick, speed)
+    def home(self, context: MotionContext = UNWATCHED) -> MotionReport:
+        return self.arm.home(context)
 
-    def drive(
-        self, command: DriveCommand, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None
-    ) -> MotionReport:
-        return drive(self.arm, self.workspace, command, should_stop, on_tick)
+    def drive(self, command: DriveCommand, context: MotionContext = UNWATCHED) -> MotionReport:
+        return drive(self.arm, self.workspace, command, context)
 
-    def save(self) -> object | None:
+    def save(self) -> object:
         return Moment(self.model, self.data, self.arm, self._goal, self._sensor_rng, self._calibration_errors)
 
     def restore(self, saved: object) -> None:
@@ -209,17 +210,6 @@ class TabletopWorld:
         if self._goal is None:
             return None
         return all(holds(self, subtask) for subtask in self._goal)
-
-    def home(
-        self, should_stop: ShouldStop = lambda: False, on_tick: OnTick | None = None, speed: float = 0.0
-    ) -> MotionReport:
-        return self.arm.home(should_stop, on_tick, speed)
-
-    def trouble(self) -> ClapError | None:
-        return None
-
-    def recover(self, should_stop: ShouldStop = lambda: False) -> None:
-        """Nothing troubles a simulated arm."""
 
     def close(self) -> None:
         self._rig = None

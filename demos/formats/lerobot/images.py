@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,8 @@ from PIL import Image
 
 from demos.errors import DamagedFileError
 from demos.formats.lerobot.columns import Picture
+from demos.store.images import decode_image
 
-LARGEST_IMAGE = 32 << 20
 COLOUR = ("PNG", "JPEG"), ("RGB",)
 DEPTH = ("PNG", "TIFF"), ("I;16", "I;16B", "I", "F")
 """The file formats and pixel types of each; LeRobot itself writes depth as TIFF."""
@@ -46,29 +44,4 @@ def _decoded(value: Any, picture: Picture, formats: tuple[str, ...], modes: tupl
             f"An image of {picture.column} is not in the set's file.",
             "Images that are files of their own are not followed; write the set with embedded images.",
         )
-    if len(encoded) > LARGEST_IMAGE:
-        raise DamagedFileError(f"An image of {picture.column} is larger than {LARGEST_IMAGE >> 20} MB.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(encoded), formats=formats)
-            # The header is compared before anything is unfolded.
-            if image.size != (picture.width, picture.height) or image.mode not in modes:
-                raise DamagedFileError(
-                    f"An image of {picture.column} is {image.size[0]} x {image.size[1]} {image.mode}, "
-                    f"not {picture.width} x {picture.height} {modes[0]}."
-                )
-            image.load()
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        KeyError,
-        OverflowError,
-        MemoryError,
-        Image.DecompressionBombWarning,
-        Image.DecompressionBombError,
-    ) as error:
-        raise DamagedFileError(f"An image of {picture.column} cannot be decoded.") from error
-    return image
+    return decode_image(encoded, f"An image of {picture.column}", formats, modes, (picture.width, picture.height))

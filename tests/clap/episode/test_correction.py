@@ -114,13 +114,13 @@ SETS_DOWN = "the robot puts the red block down"
 class Clinging(TouchPolicy):
     """Keeps hold of the block that it is to put down."""
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        if last_step == SETS_DOWN:
+    def plan(self, request):
+        if request.last_step == SETS_DOWN:
             return Plan(PlanStatus.COMPLETE, raw="complete")
         return Plan(PlanStatus.STEPS, (STEPS[0], SETS_DOWN))
 
-    def predict(self, observation, plan, last_step, on_text=None, step=None):
-        right = super().predict(observation, plan, last_step, on_text)
+    def predict(self, request):
+        right = super().predict(replace(request, step=None))
         return replace(right, step=SETS_DOWN) if right.step == STEPS[1] else right
 
 
@@ -149,18 +149,18 @@ def test_a_run_opens_the_hand_by_itself(stage):
 class ShortSighted(TouchPolicy):
     """Does not find the green block while the arm is away from home."""
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        if "green" not in instruction or self.world.pose.distance(HOME)[0] < 0.01:
-            return super().plan("touch", last_step, on_text, seen)
+    def plan(self, request):
+        if "green" not in request.instruction or self.world.pose.distance(HOME)[0] < 0.01:
+            return super().plan(replace(request, instruction="touch"))
         return Plan(PlanStatus.REFUSED, reason="there is no green block")
 
 
 class Blind(ShortSighted):
     """Never finds it."""
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        if "green" not in instruction:
-            return super().plan(instruction, last_step, on_text, seen)
+    def plan(self, request):
+        if "green" not in request.instruction:
+            return super().plan(request)
         return Plan(PlanStatus.REFUSED, reason="there is no green block")
 
 

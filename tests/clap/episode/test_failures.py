@@ -15,7 +15,7 @@ from clap.errors import CheckpointError
 from clap.rollout.rollout import MAX_REPEATS
 from clap.rollout.safety import Decision
 from clap.rollout.self_correction import MAX_PER_STEP
-from tests.support.kinematic_world import TouchPolicy
+from tests.support.kinematic_world import KinematicArm, TouchPolicy
 from tests.support.staged_episode import Stage, wait_for
 
 
@@ -124,7 +124,7 @@ def test_a_world_that_cannot_start_is_a_named_failure():
 
 def test_on_a_real_table_a_prediction_grows_stale_while_it_waits(stage):
     late = [0.0]
-    one = stage(clock=lambda: time.time() - late[0]).ready("touch the block")
+    one = stage(kind=KinematicArm, clock=lambda: time.time() - late[0]).ready("touch the block")
     late[0] = 5.0
     one.episode.predict()
     assert one.rest(EpisodeState.AWAITING).verdict.decision is Decision.ASK
@@ -135,10 +135,12 @@ def test_on_a_real_table_a_prediction_grows_stale_while_it_waits(stage):
 
 
 def test_another_speed_is_judged_before_approval(stage):
-    one = stage(clock=time.time).ready("touch the block")
+    one = stage(kind=KinematicArm, clock=time.time).ready("touch the block")
+    one.worlds[0].tool_speed = 3.0
+    assert one.episode.set_speed(0.05)
     one.episode.predict()
     slow = one.rest(EpisodeState.AWAITING)
-    assert one.episode.set_speed(16.0)
+    assert one.episode.set_speed(1.0)
     fast = one.rest(EpisodeState.AWAITING)
     assert fast.prediction is slow.prediction
     assert [verdict.decision for verdict in (slow.verdict, fast.verdict)] == [Decision.ALLOW, Decision.ASK]

@@ -10,8 +10,7 @@ from clap.episode.episode import Episode, EpisodeSnapshot, EpisodeState
 from clap.episode.events import ArmHeld, PoseUpdated, Rehearsed, SightLost
 from clap.episode.preconditions import preconditions
 from clap.errors import ClapError, WorldError
-from clap.worlds.base import Ability
-from tests.support.kinematic_world import KinematicWorld, TouchPolicy
+from tests.support.kinematic_world import KinematicArm, KinematicTable, TouchPolicy
 from tests.support.staged_episode import Stage, wait_for
 from ui.protocol.guidance import hint
 
@@ -61,9 +60,9 @@ def test_a_stop_pressed_after_resume_wins(stage):
     held(one)
     stopped: list[bool] = []
 
-    def recover(should_stop):
+    def recover(context):
         one.episode.stop()
-        stopped.append(should_stop())
+        stopped.append(context.should_stop())
 
     one.worlds[0].recover = recover
     assert one.episode.recover()
@@ -78,8 +77,8 @@ def test_a_motion_that_is_broken_off_by_a_failure_counts_as_ended(stage):
     one.episode.watch(lambda world, moving: seen.append(moving))
     failing = one.worlds[0]
 
-    def execute(action, should_stop, on_tick, speed):
-        on_tick(failing.pose, 1.0)
+    def execute(action, context):
+        context.on_tick(failing.pose, 1.0)
         raise HELD
 
     failing.execute = execute
@@ -88,7 +87,7 @@ def test_a_motion_that_is_broken_off_by_a_failure_counts_as_ended(stage):
     wait_for(lambda: seen == [True, False])
 
 
-class Blind(KinematicWorld):
+class Blind(KinematicArm):
     """Its camera can be lost."""
 
     lost: ClapError | None = None
@@ -104,7 +103,7 @@ def test_a_scene_that_lives_on_is_looked_at_while_nothing_is_done_and_told_when_
     worlds: list[Blind] = []
 
     def make() -> Blind:
-        worlds.append(Blind(clock=time.time, abilities=frozenset({Ability.MOVE})))
+        worlds.append(Blind(clock=time.time))
         return worlds[0]
 
     episode = Episode(make, {"touch": TouchPolicy}, "touch")
@@ -122,18 +121,18 @@ def test_a_scene_that_lives_on_is_looked_at_while_nothing_is_done_and_told_when_
         episode.close()
 
 
-@pytest.mark.parametrize("abilities", [frozenset(), frozenset({Ability.MOVE})])
-def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(stage, abilities):
-    one = stage(abilities=abilities)
+@pytest.mark.parametrize("kind", [KinematicTable, KinematicArm])
+def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(stage, kind):
+    one = stage(kind=kind, clock=time.time)
     one.rest(EpisodeState.READY)
     offered = possible(one.episode.snapshot())
     assert "reset" not in offered and "plan" in offered
-    assert ("home" in offered) == (Ability.MOVE in abilities)
+    assert ("home" in offered) == (kind is KinematicArm)
     assert not one.episode.reset("touch", 0)
     assert "set by hand" in one.refusal()
     assert not one.episode.set_speed(2.0) and not one.episode.set_speed(0.0)
     assert one.episode.set_speed(0.5)
-    if Ability.MOVE not in abilities:
+    if kind is KinematicTable:
         one.events.clear()
         assert not one.episode.home()
         assert "only be looked at" in one.refusal()

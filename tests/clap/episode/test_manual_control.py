@@ -9,7 +9,7 @@ from clap.episode.episode import EpisodeState
 from clap.episode.events import Approved, Moved, Planned, Refused, StepDone
 from clap.geometry.frames import Pose
 from clap.rollout.safety import Decision
-from tests.support.kinematic_world import BOXES, DOWN, HOME, STEPS, SUBTASKS, TouchPolicy
+from tests.support.kinematic_world import BOXES, DOWN, HOME, STEPS, SUBTASKS, KinematicArm, TouchPolicy
 from tests.support.staged_episode import wait_for
 
 ABOVE_CUP, TOUCH_CUP = SUBTASKS[1]
@@ -239,7 +239,7 @@ def test_a_correction_in_a_run_never_starts_by_itself(stage):
 
 @pytest.mark.parametrize("real", [True, False])
 def test_approval_of_each_step_is_the_rule_on_a_real_robot(stage, real):
-    one = stage(clock=(lambda: 0.0) if real else None)
+    one = stage(kind=KinematicArm, clock=(lambda: 0.0) if real else None)
     assert one.episode.snapshot().approve_each is real
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from clap.episode.episode import EpisodeState
 from clap.episode.events import StepDone, Undone
 from clap.episode.undo import MOST_MOMENTS
-from tests.support.kinematic_world import HOME, STEPS, TouchPolicy
+from tests.support.kinematic_world import HOME, STEPS, KinematicArm, TouchPolicy
 from tests.support.staged_episode import wait_for
 
 SAME = ("instruction", "plan", "last_step", "steps_done", "seen", "corrections", "success")
@@ -94,7 +94,7 @@ def test_another_scene_forgets_what_could_be_undone(stage):
 
 
 def test_a_real_robot_cannot_be_set_back(stage):
-    one = stage(clock=time.time).ready("touch the block")
+    one = stage(kind=KinematicArm, clock=time.time).ready("touch the block")
     step(one)
     assert one.episode.snapshot().undo == 0
     assert not one.episode.undo()

@@ -11,7 +11,7 @@ import torch
 
 from clap.errors import CheckpointError, EmptyWindowError, OutOfWorkspaceError
 from clap.geometry.frames import Workspace, project, to_pixels
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.checkpoint import default_checkpoint, open_checkpoint
 from clap.policies.clap import ClapPolicy
 from clap.policies.planner.local import Reasoning
@@ -75,7 +75,7 @@ class WatchedPredictor:
 def test_the_keypoint_is_lifted_and_the_fine_stage_sees_the_window_around_it():
     predictor = WatchedPredictor(tiny_predictor())
     policy = ClapPolicy(PointingPlanner(), predictor)
-    found = policy.predict(KinematicWorld().observe(), PLAN, INITIAL_STEP)
+    found = policy.predict(PredictRequest(KinematicWorld().observe(), PLAN))
     cell = 2 * WORKSPACE.half_extent / 224
     assert np.abs(found.keypoint.position - BOXES["red block"]).max() <= cell / 2 + 1e-9
     assert found.keypoint.agreement_px <= 1
@@ -110,8 +110,8 @@ def test_look_and_prediction_share_the_views_of_one_observation():
     planner = PointingPlanner()
     policy, seen = ClapPolicy(planner, tiny_predictor()), KinematicWorld().observe()
     assert policy.look(seen) == tuple(BOXES)
-    policy.predict(seen, PLAN, INITIAL_STEP)
-    policy.predict(replace(seen), PLAN, INITIAL_STEP)
+    policy.predict(PredictRequest(seen, PLAN))
+    policy.predict(PredictRequest(replace(seen), PLAN))
     first, second, third = planner.looked_at
     assert first is second
     assert third is not second
@@ -126,14 +126,14 @@ def test_a_policy_knows_its_end_if_its_planner_does(knows):
 def test_a_gripper_that_holds_a_block_is_told_as_closed(opening, told):
     world, predictor = KinematicWorld(), WatchedPredictor(tiny_predictor())
     world.opening = opening
-    ClapPolicy(PointingPlanner(), predictor).predict(world.observe(), PLAN, INITIAL_STEP)
+    ClapPolicy(PointingPlanner(), predictor).predict(PredictRequest(world.observe(), PLAN))
     assert predictor.asked[0][2] == told
 
 
 def test_a_keypoint_in_empty_space_is_a_named_failure():
     policy = ClapPolicy(PointingPlanner(np.array([-0.25, -0.45, 1.5])), tiny_predictor())
     with pytest.raises(EmptyWindowError, match="around the keypoint"):
-        policy.predict(KinematicWorld().observe(), PLAN, INITIAL_STEP)
+        policy.predict(PredictRequest(KinematicWorld().observe(), PLAN))
 
 
 @pytest.fixture(scope="module")
@@ -150,17 +150,17 @@ def test_a_policy_loads_from_its_folder_and_decides_in_three_views(folder):
     policy = ClapPolicy.load(folder)
     assert policy.name == "CLAP (untrained)"
     seen = policy.look(KinematicWorld().observe())
-    assert isinstance(policy.plan("put the red block in the red cup", INITIAL_STEP, seen=seen), Plan)
+    assert isinstance(policy.plan(PlanRequest("put the red block in the red cup", seen=seen)), Plan)
     steps = pick_and_place_steps("red block", "red cup")
     # Untrained weights point anywhere: a cloud that fills the air gives every window something to see.
     seen = KinematicWorld().observe()
     depth = np.random.default_rng(0).uniform(0.05, 0.8, seen.frames[0].depth.shape).astype(np.float32)
     seen = replace(seen, frames=(replace(seen.frames[0], depth=depth),))
-    found = policy.predict(seen, Plan(PlanStatus.STEPS, steps), INITIAL_STEP)
+    found = policy.predict(PredictRequest(seen, Plan(PlanStatus.STEPS, steps)))
     assert found.step in steps
     assert WORKSPACE.contains(found.keypoint.position)
     for wanted in (steps[3], steps[0]):
-        assert policy.predict(seen, Plan(PlanStatus.STEPS, steps), INITIAL_STEP, step=wanted).step == wanted
+        assert policy.predict(PredictRequest(seen, Plan(PlanStatus.STEPS, steps), step=wanted)).step == wanted
     assert {"the", "robot", "grasps", "red", "drawer"} <= policy.step_words
     assert "put" not in policy.step_words, "the planner reads it, the fine stage does not"
 

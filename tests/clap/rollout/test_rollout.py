@@ -9,7 +9,7 @@ import pytest
 
 from clap.errors import InvalidInstructionError
 from clap.geometry.frames import Pose
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import PredictRequest
 from clap.policies.prediction import Plan, PlanStatus
 from clap.rollout.errors import StepRepeatedError
 from clap.rollout.refusals import RefusedInstructionError, refusal
@@ -25,7 +25,7 @@ class Refusing(TouchPolicy):
 
     reason = "there is no green block"
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
+    def plan(self, request):
         return Plan(PlanStatus.REFUSED, reason=self.reason)
 
 
@@ -66,7 +66,7 @@ def test_the_first_decision_is_made_from_the_observation_of_the_look():
 def test_after_a_motion_the_first_decision_looks_again():
     rollout = begun()
     rollout.ask_plan()
-    rollout.execute(rollout.policy.predict(rollout.world.observe(), rollout.plan, INITIAL_STEP))
+    rollout.execute(rollout.policy.predict(PredictRequest(rollout.world.observe(), rollout.plan)))
     rollout.ask_plan()
     seen_before = rollout.world.observed
     assert rollout.decide().observation.gripper_pose is rollout.world.pose

@@ -16,7 +16,7 @@ from clap.rollout.errors import StepMissedError
 from clap.rollout.rollout import Rollout
 from clap.rollout.self_correction import EMPTY_BELOW, MAX_PER_STEP, Remedy, Situation, check_motion, remedy_for
 from clap.rollout.unattended import run_unattended
-from clap.worlds.base import Action, MotionOutcome, MotionReport
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.tabletop.world import TabletopWorld
 
 TASK, SEED = "block_in_same_cup", 1
@@ -37,8 +37,8 @@ class Clumsy(ExpertPolicy):
         super().__init__(world)
         self.world, self.at, self.mistake, self.times = world, at, mistake, times
 
-    def predict(self, observation, plan, last_step, on_text=None, step=None):
-        right = super().predict(observation, plan, last_step, on_text, step)
+    def predict(self, request):
+        right = super().predict(request)
         if self.at not in right.step or self.times == 0:
             return right
         self.times -= 1
@@ -112,8 +112,9 @@ def test_a_policy_that_always_misses_ends_with_what_was_tried(table):
 class OneAfterAnother(ExpertPolicy):
     """The expert, who follows several sentences in their order."""
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        plans = (super(OneAfterAnother, self).plan(one, last_step) for one in instruction.split(" and "))
+    def plan(self, request):
+        parts = (replace(request, instruction=part) for part in request.instruction.split(" and "))
+        plans = (super(OneAfterAnother, self).plan(part) for part in parts)
         return next((plan for plan in plans if plan.status is PlanStatus.STEPS), Plan(PlanStatus.COMPLETE))
 
 
@@ -155,7 +156,7 @@ def test_a_missed_step_is_not_done_and_stop_halts_the_remedy(table):
     correction = rollout.propose(missed.value)
     assert "begins this part of the task again" in correction.sentence
     polled = itertools.count()
-    reports = list(rollout.correct(correction, should_stop=lambda: next(polled) > 40))
+    reports = list(rollout.correct(correction, MotionContext(lambda: next(polled) > 40)))
     assert reports[-1].outcome is MotionOutcome.STOPPED
     assert next(polled) < 60
     assert (rollout.state.last_step, rollout.state.corrections) == (INITIAL_STEP, (correction,))

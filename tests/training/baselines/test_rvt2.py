@@ -13,7 +13,7 @@ from clap.errors import CheckpointError, EmptyCloudError, InvalidInstructionErro
 from clap.geometry.frames import Workspace, project
 from clap.geometry.observation import fuse
 from clap.geometry.views import render_views
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import PlanStatus, Prediction
 from clap.policies.predictor.network import FineActionNetwork, PredictorConfig
 from clap.policies.predictor.predictor import FineActionPredictor
@@ -23,14 +23,15 @@ from clap.worlds.tabletop.phrasing import instruction_templates
 from clap.worlds.tabletop.tasks import task_infos
 from clap.worlds.tabletop.world import TabletopWorld
 from tests.support import predictor_shards, synthetic_shards
+from tests.support.killed_training import kill_at
 from tests.support.kinematic_world import KinematicWorld
 from training.baselines import train_rvt2
 from training.baselines.export_rvt2 import export
 from training.baselines.rvt2 import BRANCHES, COARSE, FINE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_policy import PRETRAINED, Rvt2Policy
-from training.baselines.train_rvt2 import BranchTraining, Settings
-from training.predictor.samples import TrainingDataError
+from training.baselines.train_rvt2 import BranchSettings, BranchTraining
+from training.data.shards import TrainingDataError
 
 SIZE = 56
 
@@ -76,8 +77,10 @@ def small(monkeypatch):
     monkeypatch.setattr(train_rvt2, "branch_config", config)
 
 
-def settings(folders, out, branch, **changes) -> Settings:
-    return Settings(folders[branch], out, branch, **{"samples": 8, "batch": 2, "warmup_steps": 2, **changes})
+def settings(folders, out, branch, **changes) -> BranchSettings:
+    return BranchSettings(
+        folders[branch], out, branch=branch, **{"samples": 8, "batch": 2, "warmup_steps": 2, **changes}
+    )
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
@@ -142,9 +145,9 @@ def test_a_branch_learns_one_sample_by_heart(small, folders, tmp_path, branch):
     training = BranchTraining(settings(folders, tmp_path, branch, samples=10**6, learning_rate=3e-3))
     sample = training.data.read(np.array([0]))
     training.data.draw = lambda indices, rng: sample
-    first = training.train_step(np.array([0]))
+    first = training.train_step()
     for _ in range(24):
-        last = training.train_step(np.array([0]))
+        last = training.train_step()
     assert set(first) == ({"heatmap"} if branch == COARSE else {"heatmap", "rotation", "gripper", "collision"})
     assert sum(last.values()) < 0.7 * sum(first.values())
     training.data._entries[True] = training.data._entries[False][:1]
@@ -164,9 +167,9 @@ def test_a_run_that_was_cut_and_resumed_ends_as_one_that_was_not(small, folders,
     assert report["count"] == whole.data.count(held_out=True)
     cut = BranchTraining(settings(folders, tmp_path / "cut", branch))
     for _ in range(2):
-        cut.train_step(cut.next_indices())
+        cut.train_step()
     cut.save()
-    cut.train_step(cut.next_indices())
+    cut.train_step()
     resumed = BranchTraining(settings(folders, tmp_path / "cut", branch, resume=True))
     assert (resumed.progress.step, resumed.progress.samples) == (2, 4)
     resumed.run()
@@ -175,6 +178,18 @@ def test_a_run_that_was_cut_and_resumed_ends_as_one_that_was_not(small, folders,
     lines = [json.loads(line) for line in (tmp_path / "whole" / f"{branch}-run" / "log.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["start", "end"]
     assert lines[-1]["samples"] == 8 and lines[-1]["cpu_seconds"] > 0
+
+
+def test_a_run_that_was_killed_ends_as_one_that_was_not(small, folders, tmp_path):
+    fast = settings(folders, tmp_path / "whole", FINE, samples=40, checkpoint_seconds=0.0)
+    BranchTraining(fast).run()
+    killed = replace(fast, out=tmp_path / "killed")
+    kill_at(lambda: BranchTraining(killed).run(), tmp_path / "killed" / f"{FINE}-run" / "checkpoint.pt")
+    resumed = BranchTraining(replace(killed, resume=True))
+    assert 0 < resumed.progress.samples < 40
+    resumed.run()
+    ended, expected = weights(tmp_path / "killed", FINE), weights(tmp_path / "whole", FINE)
+    assert all(torch.equal(value, expected[name]) for name, value in ended.items())
 
 
 def test_an_epoch_shows_every_sample_once(folders, tmp_path):
@@ -216,7 +231,7 @@ def pointing_at_something(seen) -> tuple[Rvt2Policy, Prediction]:
     for seed in range(100):
         policy = untrained(seed)
         try:
-            return policy, policy.predict(seen, policy.plan("open the drawer", INITIAL_STEP), INITIAL_STEP)
+            return policy, policy.predict(PredictRequest(seen, policy.plan(PlanRequest("open the drawer"))))
         except EmptyCloudError:
             continue
     raise AssertionError("no window of a hundred showed anything")
@@ -235,7 +250,7 @@ def test_a_policy_takes_a_step_in_the_world_and_predicts_the_same_once_saved_and
         assert np.array_equal(decided.action.pose.position, first.action.pose.position)
         refined = policy.refine(world.observe(), "open the drawer", decided.keypoint.position)
         assert np.array_equal(refined.action.pose.position, decided.action.pose.position)
-        wanted = policy.predict(world.observe(), rollout.plan, INITIAL_STEP, step="open the drawer")
+        wanted = policy.predict(PredictRequest(world.observe(), rollout.plan, step="open the drawer"))
         assert wanted.step == "open the drawer"
         assert np.array_equal(decided.heatmaps, first.heatmaps)
         assert (decided.step, decided.objects, rollout.state.seen) == ("open the drawer", (), None)
@@ -263,7 +278,7 @@ def test_the_keypoint_follows_the_sentence():
 @pytest.mark.parametrize("instruction", ["", " . ", "very " * 33 + "long"])
 def test_a_sentence_without_words_or_too_long_is_refused(instruction):
     with pytest.raises(InvalidInstructionError, match="words"):
-        untrained(0, SIZE, SIZE).plan(instruction, INITIAL_STEP)
+        untrained(0, SIZE, SIZE).plan(PlanRequest(instruction))
 
 
 def test_a_folder_with_one_branch_is_a_named_error(tmp_path):
@@ -310,5 +325,5 @@ def test_the_shipped_baseline_is_whole_and_says_what_it_saw():
     record = json.loads((PRETRAINED / "record.json").read_text("utf-8"))
     assert all(record[branch]["samples"] > 0 and record[branch]["cpu_seconds"] > 0 for branch in BRANCHES)
     policy = Rvt2Policy.load(PRETRAINED)
-    assert policy.plan("Open the drawer!", INITIAL_STEP).steps == ("open the drawer",)
+    assert policy.plan(PlanRequest("Open the drawer!")).steps == ("open the drawer",)
     assert (policy.coarse.image_size, policy.fine.image_size) == (224, 112)

@@ -11,17 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clap.geometry.frames import Workspace, project, to_pixels
+from clap.geometry.frames import TABLE_TOP, Workspace, project, to_pixels
 from clap.geometry.observation import fuse
 from clap.policies.expert_keyframes import canonical_action, fold, top_down
-from clap.robots.fr3 import TABLE_HEIGHT
 from clap.worlds.tabletop.objects import RGB
 from clap.worlds.tabletop.tasks import Subtask
 from clap.worlds.tabletop.world import TabletopWorld
 from training.data import generate
 from training.data.capture import capture, draw_cameras, moved_poses
 from training.data.demonstrations import WINDOW, demonstrate
-from training.data.rigid_augmentation import RigidMotion
+from training.data.rendering import RigidMotion
 from training.data.shards import ShardWriter
 
 small = st.floats(-0.5, 0.5)
@@ -159,7 +158,7 @@ def test_training_sees_one_to_four_cameras_moved_and_noisy():
     # A moved camera whose pose is known sees the same table top.
     for frame in shot.moved[:3]:
         cloud = fuse(replace(shot.observation, frames=(frame,)), Workspace())
-        assert np.median(cloud.points[:, 2]) == pytest.approx(TABLE_HEIGHT, abs=0.003)
+        assert np.median(cloud.points[:, 2]) == pytest.approx(TABLE_TOP, abs=0.003)
     drawn = [draw_cameras(shot, rng) for _ in range(60)]
     assert {len(seen.frames) for seen in drawn} == {1, 2, 3, 4}
     assert any(seen.frames[0].depth.shape == (360, 640) for seen in drawn)

@@ -17,10 +17,8 @@ from demos.sample import SAMPLE
 from demos.store.store import DemonstrationStore
 from training.commands.from_recordings import main
 from training.data.language_plans import answer_for
-from training.data.recordings.known_subtasks import known_subtask, things_of
-from training.data.recordings.places import places_at
-from training.data.recordings.skipped import LeftOutError
-from training.data.recordings.steps import recorded_steps, subtask_plans
+from training.data.recordings.steps import LeftOutError, recorded_steps, subtask_plans
+from training.data.recordings.things import known_subtask, places_at, things_of
 from training.planner.batches import IGNORED, BatchMaker
 from training.planner.conversations import query_conversation
 from training.planner.losses import DenseHead, PlannerLosses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,12 +75,12 @@ class Wanderer(TouchPolicy):
 
     decisions = 0
 
-    def predict(self, observation, plan, last_step, on_text=None, step=None):
+    def predict(self, request):
         self.decisions += 1
-        return super().predict(observation, plan, STEPS[self.decisions % 3], on_text)
+        return super().predict(replace(request, last_step=STEPS[self.decisions % 3], step=None))
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        return super().plan(instruction, STEPS[0], on_text, seen)
+    def plan(self, request):
+        return super().plan(replace(request, last_step=STEPS[0]))
 
 
 def test_an_unattended_run_ends_at_the_step_limit():

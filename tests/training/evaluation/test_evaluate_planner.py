@@ -17,7 +17,7 @@ REFUSES = "refuse : there is no such thing"
 class Refusing:
     """Refuses whatever it is asked."""
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
+    def plan(self, request):
         return parse_plan(REFUSES)
 
 

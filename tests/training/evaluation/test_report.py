@@ -16,10 +16,10 @@ from clap.geometry.observation import CameraFrame
 from clap.worlds.tabletop.tasks import TASK_KEYS, task_infos
 from training.commands.report import main
 from training.evaluation.episode_job import KEY_FIELDS
+from training.evaluation.failure_bars import COLORS
 from training.evaluation.failure_classes import CLASSES
 from training.evaluation.filmstrip import HEIGHT, PREDICTED, WANTED, Shot, film_strip
-from training.evaluation.html_parts import COLORS, difference
-from training.evaluation.rates import wilson
+from training.evaluation.rates import difference, wilson
 from training.evaluation.reported_run import ReportedRun, choose_films, paper_table3, strip_file
 from training.evaluation.results import strip_name, strips_folder
 from training.evaluation.step_facts import StepFacts

@@ -41,12 +41,12 @@ class BentExpert(ExpertPolicy):
         super().__init__(world)
         self.world, self.bend, self.at, self.answer, self.after = world, bend, at, answer, after
 
-    def plan(self, instruction, last_step, on_text=None, seen=None):
-        right = super().plan(instruction, last_step, on_text, seen)
-        return self.answer(self.world, right) if self.answer and self.after in last_step else right
+    def plan(self, request):
+        right = super().plan(request)
+        return self.answer(self.world, right) if self.answer and self.after in request.last_step else right
 
-    def predict(self, observation, plan, last_step, on_text=None, step=None):
-        right = super().predict(observation, plan, last_step, on_text, step)
+    def predict(self, request):
+        right = super().predict(request)
         return self.bend(self.world, right) if self.bend and self.at in right.step else right
 
 

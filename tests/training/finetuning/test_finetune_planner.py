@@ -22,6 +22,7 @@ from clap.policies.base import INITIAL_STEP
 from clap.policies.planner.local import CoarseTaskPlanner, image_prefix, wrap_prompt
 from clap.policies.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
+from tests.support.killed_training import kill_at
 from tests.support.synthetic_shards import write_shard
 from tests.support.tiny_qwen import save_tiny_qwen
 from training.commands.finetune_planner import PlannerFinetuning, main, merge, summed_loss
@@ -87,7 +88,7 @@ def logged(config: FinetuneConfig) -> list[dict]:
 
 
 def trained_weights(config: FinetuneConfig) -> dict[str, torch.Tensor]:
-    return load_file(Path(config.out) / "checkpoints" / "step-00000003" / "trained.safetensors")
+    return load_file(Path(config.out) / "checkpoints" / "step-00000012" / "trained.safetensors")
 
 
 def base_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -110,32 +111,20 @@ def batch(config, planner) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_trains_and_a_killed_one_goes_on_as_if_it_had_not_been(config, tmp_path):
+    config = replace(config, epochs=4)
     whole = run(config)
-    assert [line["step"] for line in logged(config)] == [1, 2, 3]
+    assert [line["step"] for line in logged(config)] == list(range(1, 13))
     record = json.loads((Path(config.out) / "training_record.json").read_text("utf-8"))
-    assert record["data"]["samples_seen"] == {"trajectories": 3, "positions": 1, "plans": 2}
+    assert record["data"]["samples_seen"] == {"trajectories": 12, "positions": 4, "plans": 8}
     assert record["trained_parameters"] < 0.2 * record["parameters"]
 
     killed = replace(config, out=str(tmp_path / "killed"))
-    Path(killed.out).mkdir()
-    training = PlannerFinetuning(killed)
-    log = training._log
-
-    def stop_at_the_third(**figures: float) -> None:
-        if training.step == 3:
-            raise KeyboardInterrupt
-        log(**figures)
-
-    training._log = stop_at_the_third  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        training.train()
-    assert [path.name for path in (Path(killed.out) / "checkpoints").iterdir()] == ["step-00000002"]
+    kill_at(lambda: run(killed), Path(killed.out) / "checkpoints" / "step-00000002")
     resumed = run(killed, resume=True)
-    assert [line["step"] for line in logged(killed)] == [1, 2, 3]
-    assert logged(killed) == logged(config)
+    assert list({line["step"]: line for line in logged(killed)}.values()) == logged(config)
     for name, value in trained_weights(config).items():
         assert torch.equal(value, trained_weights(killed)[name]), name
-    assert resumed.step == whole.step == 3
+    assert resumed.progress.step == whole.progress.step == 12
 
 
 def test_saved_adapters_reload_and_merge_into_a_planner_of_the_policy(config, planner, base, batch, tmp_path):

@@ -20,19 +20,21 @@ from clap.policies.predictor.encoders import EncoderConfig
 from clap.policies.predictor.network import FineActionNetwork, PredictorConfig
 from clap.policies.predictor.predictor import FineActionPredictor
 from clap.policies.predictor.tokenizer import build_tokenizer
+from tests.support.killed_training import kill_at
 from tests.support.predictor_shards import write_shard
 from tests.support.tiny_qwen import chat_tokenizer, tiny_config
 from training.commands.finetune_planner import main as planner_command
 from training.commands.finetune_planner import summed_loss
-from training.finetuning.config import FinetuneConfig, build, micro_batches, read_config, read_json
+from training.config import TrainingConfigError, config_of, read_config, read_json
+from training.data.shards import TrainingDataError
+from training.finetuning.config import FinetuneConfig, micro_batches
 from training.finetuning.cost_model import PlannerShape, layer_bytes, planner_flops, predictor_flops
 from training.finetuning.dry_run import largest_micro_batch, meta_planner, planner_report, state_bytes
-from training.finetuning.lora import FinetuningError, LoraSizes, TrainedParts, adapt, checkpoint_activations
+from training.finetuning.lora import LoraSizes, TrainedParts, adapt, checkpoint_activations
 from training.finetuning.pretrained_predictor import PaperPredictorConfig, freeze_towers
 from training.finetuning.train_predictor import PaperPredictorTraining
 from training.finetuning.train_predictor import main as predictor_command
-from training.predictor.evaluation import to_inputs
-from training.predictor.samples import TrainingDataError, ZoomData
+from training.predictor.samples import ZoomData, to_inputs
 
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
 SIZE = 28
@@ -70,8 +72,10 @@ def test_the_architecture_has_the_parameters_of_the_published_model():
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"base": "a"}, "missing"),
-        ({"colour": 1}, r"unknown \['colour'\]"),
+        ({"base": "a"}, "the key data is missing"),
+        ({"colour": 1}, "colour: there is no such key; known are: base, data, out"),
+        ({"parts": {"visoin": "lora"}}, "parts.visoin: there is no such key; did you mean vision"),
+        ({"batch": "64"}, "batch: expected a number, found '64'"),
         ({"parts": {"vision": "half"}}, "parts.vision is 'half'"),
         ({"parts": {"vision": "frozen", "language": "frozen"}}, "nothing to train"),
     ],
@@ -79,8 +83,8 @@ def test_the_architecture_has_the_parameters_of_the_published_model():
 def test_malformed_configurations_are_named(values, sentence):
     if "base" not in values:
         values = {**read_json(CONFIGS / "gembench_planner.json"), **values}
-    with pytest.raises(FinetuningError, match=sentence):
-        build(FinetuneConfig, values, "the configuration")
+    with pytest.raises(TrainingConfigError, match=sentence):
+        config_of(FinetuneConfig, values, "the configuration")
 
 
 def test_dry_runs_print_parameters_memory_and_time(capsys):
@@ -104,7 +108,7 @@ def tiny_setup(parts: TrainedParts, precision: str) -> tuple[torch.nn.Module, Qw
     """A real tiny model set up for training, and its configuration."""
     architecture = tiny_config(chat_tokenizer(), width=64)
     values = {**read_json(CONFIGS / "gembench_planner.json"), "parts": asdict(parts), "precision": precision}
-    config = replace(build(FinetuneConfig, values, "test"), lora=LoraSizes(8, 32, 0.0))
+    config = replace(config_of(FinetuneConfig, values, "test"), lora=LoraSizes(8, 32, 0.0))
     torch.manual_seed(0)
     model = PlannerModel(architecture)
     if precision == "bf16":
@@ -263,20 +267,10 @@ def test_the_predictor_trains_around_pretrained_towers(predictor_config, towers,
 
 
 def test_a_killed_predictor_run_goes_on_as_if_it_had_not_been(predictor_config, tmp_path):
-    whole = replace(predictor_config, out=str(tmp_path / "whole"))
-    killed = replace(predictor_config, out=str(tmp_path / "killed"))
+    whole = replace(predictor_config, epochs=6, out=str(tmp_path / "whole"))
+    killed = replace(whole, out=str(tmp_path / "killed"))
     run(whole)
-    AcceleratorState._reset_state(reset_partial_state=True)
-    training = PaperPredictorTraining(killed)
-
-    def stop_at_the_third(**figures: float) -> None:
-        if training.step == 3:
-            raise KeyboardInterrupt
-
-    training._log = stop_at_the_third  # type: ignore[method-assign]
-    Path(killed.out).mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        training.train()
+    kill_at(lambda: run(killed), Path(killed.out) / "checkpoints" / "step-00000002")
     run(killed, resume=True)
     networks = [FineActionPredictor.load(Path(config.out) / "predictor").network for config in (whole, killed)]
     for name, value in networks[0].state_dict().items():

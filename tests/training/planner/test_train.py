@@ -11,20 +11,23 @@ import torch
 
 from clap.errors import CheckpointError
 from clap.geometry.frames import Workspace, to_pixels
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.planner.local import CoarseTaskPlanner, image_prefix, wrap_prompt
 from clap.policies.planner.text_format import FULL_FORMAT, NAME_PROMPT, Format, parse_plan
 from clap.policies.prediction import PlanStatus
 from clap.worlds.tabletop import phrasing
+from tests.support.killed_training import kill_at
 from tests.support.synthetic_shards import write_shard
 from training.data.language_plans import answer_for
+from training.optimizers import learning_rate_factor
 from training.planner.batches import IGNORED, BatchMaker
+from training.planner.config import PlannerTrainingConfig
 from training.planner.conversations import scene_conversations
 from training.planner.first_steps import FirstSteps, frame_of, measured_offsets, trained_subtasks
 from training.planner.losses import batched_vision_attention
 from training.planner.model_init import new_mini_planner
 from training.planner.scenes import SceneStore, recolor_table, shift_scene
-from training.planner.train import PlannerTraining, PlannerTrainingConfig, rate_factor, train
+from training.planner.train import CHECKPOINT_FILE, PlannerTraining, train
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -271,16 +274,19 @@ def test_subtasks_follow_each_other_and_end_complete():
 
 
 def test_rate_warms_up_stays_flat_and_decays():
-    assert rate_factor(0.0, 0, 40) < 0.05
-    assert rate_factor(0.5, 100, 40) == 1
-    assert rate_factor(0.85, 100, 40) == pytest.approx(0.52)
-    assert rate_factor(1.0, 100, 40) == pytest.approx(0.02)
+    def rate_factor(progress: float, step: int) -> float:
+        return learning_rate_factor(step, progress, warmup_steps=40, decay_share=0.3, floor=0.02)
+
+    assert rate_factor(0.0, 0) < 0.05
+    assert rate_factor(0.5, 100) == 1
+    assert rate_factor(0.85, 100) == pytest.approx(0.52)
+    assert rate_factor(1.0, 100) == pytest.approx(0.02)
 
 
 def test_a_run_trains_exports_and_resumes(data, tmp_path):
     train(tiny(data, tmp_path), resume=False)
     planner = CoarseTaskPlanner.load(tmp_path)
-    assert isinstance(planner.plan("open the drawer", INITIAL_STEP).status, PlanStatus)
+    assert isinstance(planner.plan(PlanRequest("open the drawer")).status, PlanStatus)
     record = json.loads((tmp_path / "training_record.json").read_text())
     assert record["counts"]["step"] > 0
     assert record["data"]["scenes_seen"] >= 2
@@ -300,8 +306,8 @@ def test_only_a_planner_taught_with_object_data_looks_first(data, tmp_path, obje
 def test_resuming_is_bit_exact(data, tmp_path):
     def step_twice(run):
         run.planner.model.train()
-        run.elapsed = 6.0  # the warm-up of 3.6 seconds is over
-        return [run.step()["loss"] for _ in range(2)]
+        run.progress.cpu_seconds = 6.0  # the warm-up of 3.6 seconds is over
+        return [run.train_step()["loss"] for _ in range(2)]
 
     config = tiny(data, tmp_path, minutes=1.0, warmup_minutes=0.06)
     run = PlannerTraining(config)
@@ -311,6 +317,19 @@ def test_resuming_is_bit_exact(data, tmp_path):
     again = PlannerTraining(config)
     assert again.resume()
     assert step_twice(again) == wanted
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(data, tmp_path):
+    config = tiny(data, tmp_path, minutes=0.2, checkpoint_seconds=0.0)
+    kill_at(lambda: train(config, resume=False), tmp_path / CHECKPOINT_FILE)
+    saved = torch.load(tmp_path / CHECKPOINT_FILE, weights_only=True)
+    again = PlannerTraining(config)
+    assert again.resume()
+    assert (again.progress.step, again.progress.cpu_seconds) == (saved["counts"]["step"], saved["elapsed"])
+    assert 0 < again.training_run.share < 1
+    shorter = replace(config, minutes=saved["elapsed"] / 60 + 0.01)
+    train(shorter, resume=True)
+    assert json.loads((tmp_path / "training_record.json").read_text())["counts"]["step"] > saved["counts"]["step"]
 
 
 def test_what_cannot_be_trained_is_said(data, tmp_path):

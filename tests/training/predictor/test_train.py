@@ -11,10 +11,14 @@ import torch
 
 from clap.errors import CheckpointError
 from clap.policies.predictor.predictor import FineActionPredictor
+from tests.support.killed_training import kill_at
 from tests.support.predictor_shards import write_shard
-from training.predictor.optimizers import learning_rate_factor
-from training.predictor.samples import TrainingDataError, ZoomData, step_kind, table_height
-from training.predictor.settings import INPUTS, Settings
+from training.data.shards import TrainingDataError
+from training.data.step_kinds import step_kind
+from training.optimizers import learning_rate_factor
+from training.predictor.augmentation import augment
+from training.predictor.samples import ZoomData, table_height
+from training.predictor.settings import INPUTS, PredictorSettings
 from training.predictor.train import PredictorTraining
 
 SIZE = 28
@@ -27,8 +31,8 @@ def folder(tmp_path_factory):
     return path
 
 
-def quick(folder, out, **changes) -> Settings:
-    return Settings(folder, out, **{"minutes": 1 / 60, "batch": 4, "evaluate_samples": 8, **changes})
+def quick(folder, out, **changes) -> PredictorSettings:
+    return PredictorSettings(folder, out, **{"minutes": 1 / 60, "batch": 4, "evaluate_samples": 8, **changes})
 
 
 def test_new_shards_are_taken_in_and_the_held_out_part_is_never_trained_on(tmp_path):
@@ -72,7 +76,7 @@ def test_an_unreadable_checkpoint_is_a_named_error(folder, tmp_path):
 def test_the_losses_fall_on_a_few_samples(folder, tmp_path):
     training = PredictorTraining(quick(folder, tmp_path, warmup_steps=5, minutes=10))
     rng = np.random.default_rng(0)
-    parts = [training.train_step(np.arange(4), rng) for _ in range(14)]
+    parts = [training.learn(augment(training.data.read(np.arange(4)), rng)) for _ in range(14)]
     total = [sum(part.values()) for part in parts]
     assert np.mean(total[-4:]) < 0.85 * np.mean(total[:4])
     assert np.mean([part["collision"] for part in parts[-4:]]) < 0.5 * parts[0]["collision"]
@@ -82,7 +86,7 @@ def test_the_losses_fall_on_a_few_samples(folder, tmp_path):
     ("step", "share", "expected"), [(0, 0.0, 0.1), (50, 0.3, 1), (50, 0.85, 0.51), (50, 1.0, 0.01)]
 )
 def test_the_learning_rate_warms_up_stays_and_decays(step, share, expected):
-    assert learning_rate_factor(step, share, warmup_steps=10, decay_share=0.3) == pytest.approx(expected)
+    assert learning_rate_factor(step, share, warmup_steps=10, decay_share=0.3, floor=0.01) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +111,17 @@ def test_a_budget_of_samples_is_kept_exactly_over_resumes(folder, tmp_path):
     resumed.run()
     last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert last["samples"] == 14 and last["step"] == 4
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(folder, tmp_path):
+    run = quick(folder, tmp_path, samples=120, minutes=0.0, checkpoint_seconds=0.0)
+    kill_at(lambda: PredictorTraining(run).run(), tmp_path / "checkpoint.pt")
+    resumed = PredictorTraining(dataclasses.replace(run, resume=True))
+    assert 0 < resumed.progress.samples < 120
+    weights = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"]
+    assert all(torch.equal(value, weights[name]) for name, value in resumed.network.state_dict().items())
+    resumed.run()
+    assert resumed.progress.samples == 120
 
 
 def test_a_validation_folder_is_held_out_whole_and_training_data_used_whole(folder, tmp_path):

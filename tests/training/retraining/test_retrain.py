@@ -23,14 +23,13 @@ from demos.store.store import DemonstrationStore
 from tests.support.rehearsal_shards import write_rehearsal
 from tests.support.tiny_checkpoint import save_tiny_checkpoint
 from training.commands.retrain import main, parser, settings_of
-from training.data.recordings.export import export_training
-from training.data.recordings.records import Copies
+from training.data.recordings.export import Copies, export_training
 from training.evaluation.rates import wilson
 from training.retraining.evaluation import NEW, OLD, cells_of, shown_variations
 from training.retraining.loop import STATE
 from training.retraining.planner import PlannerLearner
 from training.retraining.predictor import PredictorLearner
-from training.retraining.progress import Progress, read_progress
+from training.retraining.progress import RetrainingProgress, read_progress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import RetrainingError, RetrainSettings
 
@@ -181,7 +180,7 @@ def test_one_run_at_a_time_works_in_a_folder(tmp_path):
 def test_a_line_that_a_kill_has_cut_is_left_out_of_the_progress(tmp_path):
     path = tmp_path / "progress.jsonl"
     path.write_bytes(b'{"phase": "planner", "step": 1}\n{"phase": "pla')
-    Progress(path).tell("cancelled")
+    RetrainingProgress(path).tell("cancelled")
     assert [line["phase"] for line in read_progress(path)] == ["planner", "cancelled"]
 
 

@@ -21,7 +21,7 @@ from tests.support.kinematic_station import eventually, station
 from tests.support.rehearsal_shards import write_rehearsal
 from tests.support.tiny_checkpoint import save_tiny_checkpoint
 from training.commands.retrain import LOW
-from training.retraining.progress import Progress, read_progress
+from training.retraining.progress import RetrainingProgress, read_progress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import RetrainingError, RetrainSettings
 from ui.panels.retraining.panel import retraining_panel
@@ -88,7 +88,7 @@ def a_run(runs: Path, name: str, tiny: Path, *phases: str) -> RunFolder:
     run.path.mkdir(parents=True)
     RetrainSettings(str(SAMPLE), (episode(),), str(tiny)).save(run.settings)
     for phase in phases:
-        Progress(run.progress).tell(phase)
+        RetrainingProgress(run.progress).tell(phase)
     return run
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from clap.episode.episode import Episode, EpisodeState
 from clap.geometry.frames import Workspace
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.expert import ExpertPolicy
 from clap.worlds.tabletop.world import TabletopWorld
 from demos.errors import DemonstrationError
@@ -167,13 +168,13 @@ def test_a_replay_is_a_policy_that_says_when_it_is_done(sample: DemonstrationSto
     try:
         world.reset(info.task_key, info.seed or 0, info.variation, info.condition)
         policy = ReplayPolicy(world, recorded)
-        plan = policy.plan(info.task, "the robot is currently at the initial state")
+        plan = policy.plan(PlanRequest(info.task))
         assert [text.split(": ")[1] for text in plan.steps] == [recorded.steps[k] for k in recorded.keyframes]
-        prediction = policy.predict(world.observe(), plan, plan.steps[0])
+        prediction = policy.predict(PredictRequest(world.observe(), plan, plan.steps[0]))
         assert prediction.step == plan.steps[1]
         frame = int(recorded.keyframes[1])
         assert prediction.action.pose.position == pytest.approx(recorded.action[frame, :3], abs=1e-6)
         assert prediction.action.gripper_open == bool(recorded.action[frame, 7] > 0.5)
-        assert policy.plan(info.task, plan.steps[-1]).status.value == "complete"
+        assert policy.plan(PlanRequest(info.task, plan.steps[-1])).status.value == "complete"
     finally:
         world.close()

@@ -78,7 +78,7 @@ def test_a_station_tells_what_a_page_needs(running: Station, told: Told) -> None
     (hello,) = (json.loads(frame.payload) for frame in running.known() if frame.kind == "hello")
     assert hello["dead_man_s"] == 0.4
     assert hello["limits"]["linear"] > 0
-    assert hello["abilities"] == ["go-back", "hurry", "move", "rehearse", "set-up"]
+    assert hello["abilities"] == ["faster-than-real-time", "move", "preview", "reset", "undo"]
     assert "starting" not in {frame.kind for frame in running.known()}, "what is over is not told to new pages"
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from clap.program_name import program_name
 from training.benchmarks.console import served
 from training.benchmarks.console.browser import SCREEN, NeverError, Tab, chromium, clock_error_s
 from training.benchmarks.console.gradio_events import Events
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options; what is 0 is left out."""
-    parser = argparse.ArgumentParser(prog="python -m training.benchmark console", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{program_name()} console", description=__doc__)
     parser.add_argument("--stops", type=int, default=200, help="presses of Stop under load (200)")
     parser.add_argument("--tabs", type=int, default=6, help="tabs that are open meanwhile (6)")
     parser.add_argument("--windows", action="store_true", help="all tabs are seen at once, each in a window of its own")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clap.errors import ClapError
 from clap.geometry.frames import Pose
 from clap.geometry.observation import OPEN_FROM
 from clap.policies.base import INITIAL_STEP
@@ -23,11 +24,17 @@ from clap.policies.planner.text_format import MAX_STEPS, STEP_GRAMMAR, normalise
 from clap.worlds.base import Action
 from demos.frames import Outcome
 from demos.store.episode import RecordedEpisode
-from training.data.recordings.known_subtasks import contact_kind
-from training.data.recordings.skipped import LeftOutError
+from training.data.step_kinds import ends_in_contact
 
 WINDOW, MOMENT_S = 5, 0.1
 """m of the paper's section 5.1: so many moments after a keyframe are learned from, and seconds between two."""
+
+
+class LeftOutError(ClapError):
+    """A demonstration cannot be learned from; the sentence says why."""
+
+    name = "demonstration left out"
+    default_next_move = "Correct it in the review, or choose other episodes."
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,11 @@ def recorded_steps(episode: RecordedEpisode) -> list[RecordedStep]:
     _check_texts(plans)
     found: list[RecordedStep] = []
     for number, (run, (subtask, plan)) in enumerate(zip(runs, plans, strict=True)):
-        repeated = any(later.step == run.step and plans[k][0] == subtask for k, later in _after(runs, number))
-        keyframe = _last_keyframe(episode, run)
-        if repeated or keyframe is None:
+        repeated = any(later.step == run.step and plans[k][0] == subtask for k, later in enumerate(runs) if k > number)
+        keyframes = [int(number) for number in episode.keyframes if run.first <= number <= run.last]
+        if repeated or not keyframes:
             continue
+        keyframe = keyframes[-1]
         index = plan.index(run.step)
         last_step = plan[index - 1] if index else next((p[-1] for s, p in reversed(plans) if s == subtask - 1), "")
         found.append(
@@ -105,10 +113,6 @@ def _runs(episode: RecordedEpisode) -> list[_Run]:
         runs.append(_Run(first, first + length - 1, step, subtask))
         first += length
     return runs
-
-
-def _after(runs: Sequence[_Run], number: int) -> list[tuple[int, _Run]]:
-    return list(enumerate(runs))[number + 1 :]
 
 
 def _plans(runs: Sequence[_Run]) -> list[tuple[int, tuple[str, ...]]]:
@@ -144,11 +148,6 @@ def _check_texts(plans: Sequence[tuple[int, tuple[str, ...]]]) -> None:
                 raise LeftOutError(f'the step “{step[:80]}” does not read like "the robot grasps the red block"')
 
 
-def _last_keyframe(episode: RecordedEpisode, run: _Run) -> int | None:
-    inside = [int(number) for number in episode.keyframes if run.first <= number <= run.last]
-    return inside[-1] if inside else None
-
-
 def _seen_at(episode: RecordedEpisode, run: _Run) -> tuple[int, ...]:
     """The frame at the keyframe before (the first of all where there is none), and the first moments after it."""
     pace = max(1, round(MOMENT_S * episode.fps))
@@ -166,4 +165,4 @@ def _action(episode: RecordedEpisode, keyframe: int) -> Action:
 
 def _touches(episode: RecordedEpisode, run: _Run, keyframe: int) -> bool:
     before, after = episode.state[max(0, run.first - 1), 7] > OPEN_FROM, episode.state[keyframe, 7] > OPEN_FROM
-    return bool(before != after) or contact_kind(run.step)
+    return bool(before != after) or ends_in_contact(run.step)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from clap.errors import ClapError
 from clap.policies.checkpoint import default_checkpoint
+from clap.program_name import program_name
 from demos.frames import Outcome
 from demos.store.store import DemonstrationStore
 from training.commands.retrain import main as retrain
@@ -32,7 +33,9 @@ SCAN_SEED, JUDGE_SEED = 25_000, 30_000
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    out = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    out = argparse.ArgumentParser(
+        prog=program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     out.add_argument("--out", type=Path, required=True)
     out.add_argument("--report", type=Path, help="where the report goes (OUT/README.md)")
     out.add_argument("--checkpoint", type=Path, default=default_checkpoint())

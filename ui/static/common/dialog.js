@@ -1,4 +1,5 @@
 // Dialogs under the top bar, so that Stop stays in sight and in reach of pointer, Tab and Esc. Esc stops and closes.
+// They are shown by show(): showModal() would make all else inert, Stop among it.
 
 import { el } from "./dom.js";
 
@@ -9,16 +10,15 @@ let open = null;
 /** Show one dialog, closing the one before it. Returns a function that closes it. `onclose` is called once. */
 export function openDialog({ id, title, body, wide = false, onclose }) {
   open?.();
-  const former = document.activeElement;
   const close = () => {
     if (open !== close) return;
     open = null;
     removeEventListener("keydown", keys, { capture: true });
+    dialog.close(); // the focus goes back to where it was
     shade.remove();
-    former?.focus?.();
     onclose?.();
   };
-  const dialog = el("section", { class: `c-dialog ${wide ? "c-wide" : ""}`, id, role: "dialog", "aria-labelledby": `${id}-title`, tabindex: "-1" },
+  const dialog = el("dialog", { class: `c-dialog ${wide ? "c-wide" : ""}`, id, "aria-labelledby": `${id}-title`, tabindex: "-1" },
     el("div", { class: "c-dialog-head" }, el("h2", { id: `${id}-title` }, title),
       el("button", { type: "button", class: "c-icon", "aria-label": "Close", onclick: () => close() }, "×")),
     el("div", { class: "c-dialog-body", tabindex: "0" }, body));
@@ -29,6 +29,7 @@ export function openDialog({ id, title, body, wide = false, onclose }) {
   };
   addEventListener("keydown", keys, { capture: true });
   document.body.append(shade);
+  dialog.show();
   dialog.focus();
   open = close;
   document.dispatchEvent(new Event("clap-dialog"));

@@ -24,7 +24,7 @@ export class Settings {
 
   hello({ dead_man_s: deadMan, abilities }) {
     this.deadMan = deadMan;
-    this.fastest = abilities.includes("hurry") ? Infinity : 1;
+    this.fastest = abilities.includes("faster-than-real-time") ? Infinity : 1;
     this.fresh = true;
   }
 

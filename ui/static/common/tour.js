@@ -31,10 +31,10 @@ export class Tour {
     this.end();
     closeDialog(); // the list of keys, from which it may have been begun
     showPanel("operate");
-    this.former = document.activeElement;
     this.ring = el("div", { class: "c-tour-ring", "aria-hidden": "true" });
-    this.card = el("section", { class: "c-tour", id: "c-tour", role: "dialog", "aria-labelledby": "c-tour-title", tabindex: "-1" });
+    this.card = el("dialog", { class: "c-tour", id: "c-tour", "aria-labelledby": "c-tour-title", tabindex: "-1" });
     document.body.append(this.ring, this.card);
+    this.card.show(); // not showModal(), which would make Stop inert
     document.dispatchEvent(new Event("clap-dialog"));
     this.show(0);
   }
@@ -44,8 +44,8 @@ export class Tour {
     memory.setItem(KEY, "seen");
     this.step = null;
     this.ring.remove();
+    this.card.close(); // the focus goes back to where it was
     this.card.remove();
-    this.former?.focus?.();
   }
 
   show(step) {

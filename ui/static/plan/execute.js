@@ -34,7 +34,7 @@ export class Execute {
   }
 
   hello({ abilities }) {
-    $("c-speed").max = abilities.includes("hurry") ? SPEEDS.length - 1 : REAL_TIME;
+    $("c-speed").max = abilities.includes("faster-than-real-time") ? SPEEDS.length - 1 : REAL_TIME;
   }
 
   command(verb) {
@@ -44,7 +44,7 @@ export class Execute {
   /** Letters are commands outside of text fields, while the arm is not driven by hand with the same letters. */
   key(event) {
     const free = !writing(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey && !event.repeat;
-    const busyElsewhere = this.message?.driving || !operating() || document.querySelector("[role=dialog]");
+    const busyElsewhere = this.message?.driving || !operating() || document.querySelector("dialog[open]");
     const verb = KEYS[event.key];
     if (!free || busyElsewhere || !verb || !this.permit.allows(verb)) return;
     event.preventDefault();

@@ -118,7 +118,7 @@ export class ReviewEpisode {
   }
 
   key(event) {
-    if (!this.isOpen || !this.detail || document.body.dataset.panel !== "demonstrations" || writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("[role=dialog]")) return;
+    if (!this.isOpen || !this.detail || document.body.dataset.panel !== "demonstrations" || writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.target.closest?.("[role=tablist], select, canvas")) return;
     const act = { ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ArrowUp: ["toKeyframe", -1], ArrowDown: ["toKeyframe", 1], Home: ["step", -1e9], End: ["step", 1e9], p: ["toggle"] }[event.key];
     if (!act) return;

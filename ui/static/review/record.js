@@ -102,7 +102,7 @@ export class Record {
   /** T and M, while driving too: no key that drives is among them. */
   key(event) {
     const free = !writing(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.repeat;
-    if (!free || !operating() || document.querySelector("[role=dialog]")) return;
+    if (!free || !operating() || document.querySelector("dialog[open]")) return;
     const { state } = this.message;
     if (event.key === "m" && state === "recording") this.send("record-mark");
     else if (event.key !== "t") return;

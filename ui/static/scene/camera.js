@@ -42,7 +42,7 @@ export class SceneCamera {
   }
 
   key(event) {
-    if (writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || !operating() || document.querySelector("[role=dialog]")) return;
+    if (writing(event.target) || event.ctrlKey || event.metaKey || event.altKey || !operating() || document.querySelector("dialog[open]")) return;
     const preset = PRESETS.find(([, , , key]) => key === event.key);
     if (preset) this.preset(preset[0]);
   }

@@ -71,7 +71,7 @@ class ArmSetupError(ArmError):
     """This computer or this installation cannot drive the arm."""
 
     name = "arm not usable from here"
-    default_next_move = "Install what the sentence names; docs/add_your_arm.md says what each arm needs."
+    default_next_move = "Install what the sentence names; docs/robot.md says what each arm needs."
 
 
 KINDS = (

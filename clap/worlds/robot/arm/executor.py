@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from clap.errors import ClapError
-from clap.worlds.base import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.motion_limits import Objection
 from clap.worlds.robot.arm.client import ArmClient
 from clap.worlds.robot.arm.errors import ArmError, ArmHaltedError, ArmLostError, ArmNotReadyError, ArmReflexError
@@ -54,54 +54,52 @@ class Executor:
         self._check_sight(state)
         return state
 
-    def execute(self, action: Action, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
-        """See ``World.execute``."""
+    def execute(self, action: Action, context: MotionContext) -> MotionReport:
+        """See ``Movable.execute``."""
         started = time.monotonic()
-        if should_stop():
+        if context.should_stop():
             return self.report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
         state = self.ready()
-        route = self._router.to_pose(action.pose, state.joints, self.speed(speed))
-        return self._carry_out(action, route, started, should_stop, on_tick, speed)
+        route = self._router.to_pose(action.pose, state.joints, self.speed(context.speed))
+        return self._carry_out(action, route, started, context)
 
-    def home(self, home: Array, should_stop: ShouldStop, on_tick: OnTick | None, speed: float) -> MotionReport:
-        """See ``World.home``."""
+    def home(self, home: Array, context: MotionContext) -> MotionReport:
+        """See ``Movable.home``."""
         started = time.monotonic()
         action = Action(self._router.kinematics.forward(home), gripper_open=True)
-        if should_stop():
+        if context.should_stop():
             return self.report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
         state = self.ready()
         here = Action(state.tool, gripper_open=True)
         try:
-            self._set_gripper(True, should_stop, on_tick)
+            self._set_gripper(True, context)
         except Stopped:
             return self.report(MotionOutcome.STOPPED, here, started, "Stopped by the operator.")
         except ArmError as error:
             return self._ended(here, started, error)
-        route = self._router.to_pose(action.pose, state.joints, self.speed(speed))
+        route = self._router.to_pose(action.pose, state.joints, self.speed(context.speed))
         if isinstance(route, Objection):
-            route = self._router.to_joints(home, state.joints, self.speed(speed))
-        return self._carry_out(action, route, started, should_stop, on_tick, speed)
+            route = self._router.to_joints(home, state.joints, self.speed(context.speed))
+        return self._carry_out(action, route, started, context)
 
     def _carry_out(
         self,
         action: Action,
         route: Route | Objection,
         started: float,
-        should_stop: ShouldStop,
-        on_tick: OnTick | None,
-        speed: float,
+        context: MotionContext,
     ) -> MotionReport:
         if isinstance(route, Objection):
             return self.report(MotionOutcome.UNREACHABLE, action, started, str(route))
         gentle, time_out = not action.ignore_collisions, PATIENCE * route.seconds + 5.0
         try:
             if route.share is None:
-                motion = self.arm.line(action.pose, self.speed(speed), gentle, time_out)
+                motion = self.arm.line(action.pose, self.speed(context.speed), gentle, time_out)
             else:
                 motion = self.arm.joints(route.goal, route.share, gentle, time_out)
-            self.follow(motion, should_stop, on_tick)
-            self._settle(should_stop, on_tick)
-            self._set_gripper(action.gripper_open, should_stop, on_tick)
+            self.follow(motion, context)
+            self._settle(context)
+            self._set_gripper(action.gripper_open, context)
         except Stopped:
             return self.report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
         except ArmError as error:
@@ -112,12 +110,12 @@ class Executor:
             return self.report(MotionOutcome.FELL_SHORT, action, started, reason)
         return report
 
-    def follow(self, motion: Motion, should_stop: ShouldStop, on_tick: OnTick | None) -> None:
+    def follow(self, motion: Motion, context: MotionContext) -> None:
         """Watch a motion until it has ended. Raises Stopped, or the ArmError that ended it."""
         while not motion.over.wait(CONTROL_PERIOD):
-            self.tick(should_stop, on_tick)
+            self.tick(context)
         halted = motion.stopped or isinstance(motion.failure, ArmHaltedError)
-        if halted and should_stop():
+        if halted and context.should_stop():
             self.halt()
             raise Stopped
         if motion.failure is not None:
@@ -126,9 +124,9 @@ class Executor:
             self.arm.check_ready()
             raise ArmHaltedError("The motion was halted.")
 
-    def tick(self, should_stop: ShouldStop, on_tick: OnTick | None) -> ArmState:
+    def tick(self, context: MotionContext) -> ArmState:
         """One control tick of a motion: beat, look, tell. Raises Stopped once the arm has halted, and ClapError."""
-        if should_stop():
+        if context.should_stop():
             self.halt()
             raise Stopped
         self.arm.beat()
@@ -138,8 +136,7 @@ class Executor:
         except ClapError:
             self.halt()
             raise
-        if on_tick is not None:
-            on_tick(state.tool, state.opening)
+        context.on_tick(state.tool, state.opening)
         return state
 
     def halt(self) -> None:
@@ -172,19 +169,19 @@ class Executor:
         """Metres a second at the operator's pace: on a robot never more than its own."""
         return self._tool_speed * (min(factor, 1.0) if factor > 0 else 1.0)
 
-    def _settle(self, should_stop: ShouldStop, on_tick: OnTick | None) -> None:
+    def _settle(self, context: MotionContext) -> None:
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
-            if self.tick(should_stop, on_tick).is_still:
+            if self.tick(context).is_still:
                 return
             time.sleep(CONTROL_PERIOD)
 
-    def _set_gripper(self, open_: bool, should_stop: ShouldStop, on_tick: OnTick | None) -> None:
+    def _set_gripper(self, open_: bool, context: MotionContext) -> None:
         motion = self.set_hand(open_)
         if motion is None:
             return
         try:
-            self.follow(motion, should_stop, on_tick)
+            self.follow(motion, context)
         except (Stopped, ClapError):
             self.commanded_opening = 1.0  # what a closing came to is not known: the next one closes again
             raise

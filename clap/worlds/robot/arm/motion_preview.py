@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from clap.geometry.frames import TABLE_TOP, Pose
-from clap.worlds.base import Rehearsal
+from clap.worlds.capabilities import Rehearsal
 from clap.worlds.motion_limits import Objection
 from clap.worlds.robot.arm.kinematics import Router
 from clap.worlds.robot.arm.protocol import Array
@@ -17,7 +17,7 @@ from clap.worlds.robot.arm.protocol import Array
 MOST_POSES = 60
 
 
-def rehearse(router: Router, tool: Pose, joints: Array, speed: float) -> Rehearsal:
+def preview(router: Router, tool: Pose, joints: Array, speed: float) -> Rehearsal:
     """The way from ``joints`` (n,) rad to a pose of the tool at ``speed`` metres a second, as the model goes it."""
     route = router.to_pose(tool, joints, speed)
     if isinstance(route, Objection):

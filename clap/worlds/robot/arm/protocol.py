@@ -1,6 +1,6 @@
 """The arm protocol: the little that a robot arm with a gripper has to offer to be driven by the console.
 
-``docs/add_your_arm.md`` tells how to write an adapter. It lives in a process of its own (``arm_process``), which calls
+``docs/robot.md`` tells how to write an adapter. It lives in a process of its own (``arm_process``), which calls
 it from two threads: ``soft_stop`` and ``brake`` may come at any time, also while another call is under way; all
 else comes one call after the other. Poses are those of the tool centre point between the finger tips, in the world
 frame; metres, radians and seconds.

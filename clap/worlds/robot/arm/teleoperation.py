@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from clap.geometry.frames import Pose, Workspace
-from clap.worlds.base import Action, MotionOutcome, MotionReport, OnTick, ShouldStop
+from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.robot.arm.errors import ArmError
 from clap.worlds.robot.arm.executor import Executor, Stopped
 from clap.worlds.robot.arm.kinematics import Router
@@ -103,17 +103,15 @@ class Drive:
             self._closing = self._executor.set_hand(jog.gripper == "open")
 
 
-def drive(
-    executor: Executor, router: Router, command: DriveCommand, should_stop: ShouldStop, on_tick: OnTick | None
-) -> MotionReport:
-    """Follow the operator's jogs; see ``World.drive``."""
+def drive(executor: Executor, router: Router, command: DriveCommand, context: MotionContext) -> MotionReport:
+    """Follow the operator's jogs; see ``Drivable.drive``."""
     started = time.monotonic()
     state = executor.ready()
     driving = Drive(executor, router, state)
     due, resting_since = time.monotonic(), None
     try:
         while True:
-            state = executor.tick(should_stop, on_tick)
+            state = executor.tick(context)
             executor.arm.check_ready()
             jog = command()
             if jog is None and driving.at_rest and driving.hand_at_rest:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from clap.errors import InvalidPlannerTextError
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.planner import text_format as language
 from clap.policies.planner.compound import held_against_parts, parts_of
 from clap.policies.planner.model import PlannerSettings
@@ -140,7 +140,7 @@ def test_the_third_part_follows_the_second_if_the_first_came_first():
 def test_what_was_written_for_the_whole_is_told_beside_the_part():
     planner = Scripted()
     whole, part = (language.format_plan(plan.status, plan.steps) for plan in (steps("cylinder", "drawer"), CYLINDER))
-    assert planner.plan(WHOLE, INITIAL_STEP).raw == f"{whole}\n(a part alone) {part}"
+    assert planner.plan(PlanRequest(WHOLE)).raw == f"{whole}\n(a part alone) {part}"
 
 
 @pytest.mark.parametrize("nothing", [REFUSED, COMPLETE, None])
@@ -160,7 +160,8 @@ class Scripted(PlannerRounds):
     def __init__(self, broken: str = "no such words"):
         self.settings, self.broken, self.questions = PlannerSettings(), broken, 0
 
-    def answer(self, question, grammar, on_text=None, views=None):
+    def answer(self, question):
+        question = question.text
         self.questions += 1
         if self.broken in question:
             raise InvalidPlannerTextError("cut", "cut")
@@ -171,21 +172,21 @@ class Scripted(PlannerRounds):
 
 def test_a_planner_mends_its_plan_and_asks_for_the_parts_once():
     planner = Scripted()
-    assert planner.plan(WHOLE, INITIAL_STEP).steps == CYLINDER.steps
+    assert planner.plan(PlanRequest(WHOLE)).steps == CYLINDER.steps
     first = planner.questions
-    assert planner.plan(WHOLE, CYLINDER.steps[0]).steps == CYLINDER.steps
+    assert planner.plan(PlanRequest(WHOLE, CYLINDER.steps[0])).steps == CYLINDER.steps
     assert planner.questions == first + 1
     for number in range(PARTS_KEPT):
-        planner.plan(f"{WHOLE} and {number} times the block", INITIAL_STEP)
+        planner.plan(PlanRequest(f"{WHOLE} and {number} times the block"))
     assert len(planner._parts_plans) == PARTS_KEPT
 
 
 def test_a_part_that_is_not_answered_changes_nothing():
-    assert Scripted(broken=f": {SECOND}").plan(WHOLE, INITIAL_STEP).status is PlanStatus.STEPS
+    assert Scripted(broken=f": {SECOND}").plan(PlanRequest(WHOLE)).status is PlanStatus.STEPS
 
 
 def test_a_planner_that_is_not_told_the_last_step_is_not_asked_for_parts():
     planner = Scripted()
     planner.settings = PlannerSettings(last_step=False)
-    assert planner.plan(WHOLE, INITIAL_STEP).steps == steps("cylinder", "drawer").steps
+    assert planner.plan(PlanRequest(WHOLE)).steps == steps("cylinder", "drawer").steps
     assert planner.questions == 1

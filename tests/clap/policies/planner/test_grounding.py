@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clap.errors import InvalidPlannerTextError
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.planner import text_format as language
 from clap.policies.planner.grounding import (
     denies_what_is_there,
@@ -85,27 +85,27 @@ class Scripted(PlannerRounds):
     def __init__(self, *answers: str):
         self.answers, self.grammars = list(answers), []
 
-    def answer(self, question, grammar, on_text=None, views=None):
-        self.grammars.append(grammar)
+    def answer(self, question):
+        self.grammars.append(question.grammar)
         return self.answers.pop(0)
 
 
 def test_a_plan_with_something_absent_is_a_refusal_that_names_it():
     steps = " ; ".join(phrasing.pick_and_place_steps("red block", "green cup"))
-    plan = Scripted(f"steps : {steps}").plan("put it there", INITIAL_STEP, seen=SEEN)
+    plan = Scripted(f"steps : {steps}").plan(PlanRequest("put it there", seen=SEEN))
     assert (plan.status, plan.reason) == (PlanStatus.REFUSED, "there is no green cup")
     assert plan.raw == f"steps : {steps}"
 
 
 def test_a_denial_of_what_is_there_is_asked_again_without_refusals():
     planner = Scripted("refuse : there is no blue cup", language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP))
-    plan = planner.plan("put it there", INITIAL_STEP, seen=SEEN)
+    plan = planner.plan(PlanRequest("put it there", seen=SEEN))
     assert plan.steps == TO_THE_BLUE_CUP
     assert "refuse" in planner.grammars[0] and "refuse" not in planner.grammars[1]
 
 
 def test_without_a_look_nothing_is_checked():
-    plan = Scripted("refuse : there is no blue cup").plan("put it there", INITIAL_STEP)
+    plan = Scripted("refuse : there is no blue cup").plan(PlanRequest("put it there"))
     assert plan.reason == "there is no blue cup"
 
 
@@ -130,14 +130,14 @@ def test_a_plan_is_done_when_its_last_step_is(steps, last_step, done):
 
 def test_a_part_that_was_just_done_is_not_begun_again():
     raw = language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP)
-    plan = Scripted(raw).plan("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN)
+    plan = Scripted(raw).plan(PlanRequest("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN))
     assert (plan.status, plan.steps, plan.raw) == (PlanStatus.COMPLETE, (), raw)
 
 
 def test_a_planner_that_is_not_told_the_last_step_plans_the_whole_task_again():
     planner = Scripted(language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP))
     planner.settings = PlannerSettings(last_step=False)
-    assert planner.plan("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN).steps == TO_THE_BLUE_CUP
+    assert planner.plan(PlanRequest("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN)).steps == TO_THE_BLUE_CUP
 
 
 def test_a_plan_that_is_not_begun_is_begun_at_its_start():
@@ -151,7 +151,7 @@ def test_a_plan_that_is_not_begun_is_begun_at_its_start():
 def test_round_two_is_not_told_of_another_sub_task():
     planner, plan = Scripted("no answer that could be read"), Plan(PlanStatus.STEPS, TO_THE_BLUE_CUP)
     told = []
-    planner.answer_places = lambda question, *rest: told.append(question) or ("", None)
+    planner.answer_places = lambda question: told.append(question.text) or ("", None)
     for last_step in (phrasing.OPEN_DRAWER_STEPS[-1], TO_THE_BLUE_CUP[0]):
         with pytest.raises(InvalidPlannerTextError):
             planner.reason(None, plan, last_step)
@@ -165,7 +165,7 @@ def test_a_part_may_not_deny_what_was_not_asked_while_a_refusal_of_the_whole_sta
     parts = [language.format_plan(PlanStatus.STEPS, steps) for steps in (wanted, other)]
     planner = Scripted(mixed_up, "refuse : there is no red cylinder", *parts, "complete", "complete", mixed_up)
     instruction = "put the cylinder in the red cup and the red block in the blue cup"
-    assert planner.plan(instruction, INITIAL_STEP, seen=SEEN).steps == wanted
+    assert planner.plan(PlanRequest(instruction, seen=SEEN)).steps == wanted
     assert planner.grammars[2] == planner.format.steps_grammar and planner.answers == []
     planner = Scripted("refuse : there is no red cylinder")
-    assert planner.plan(instruction, INITIAL_STEP, seen=SEEN).status is PlanStatus.REFUSED
+    assert planner.plan(PlanRequest(instruction, seen=SEEN)).status is PlanStatus.REFUSED

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig
 from clap.errors import CheckpointError, InvalidInstructionError
 from clap.geometry.frames import Workspace
 from clap.geometry.views import CanonicalViews
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.planner import text_format as language
 from clap.policies.planner.constrained_decoding import Grammar
 from clap.policies.planner.generation import Answers
@@ -24,6 +24,7 @@ from clap.policies.planner.instruction_words import read_instruction
 from clap.policies.planner.local import IMAGE_PAD, VISION_END, VISION_START, CoarseTaskPlanner
 from clap.policies.planner.model import PlannerModel, PlannerSettings, patchify
 from clap.policies.planner.prefix_cache import Reading
+from clap.policies.planner.question import Question
 from clap.policies.planner.text_format import PLAN_GRAMMAR, SEEN_GRAMMAR, format_plan, format_seen
 from clap.policies.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
@@ -62,7 +63,7 @@ def test_even_an_untrained_planner_answers_within_the_grammar(planner, views):
     assert answer.objects
     assert texts[-1] == answer.raw
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts)), "what is shown is never taken back"
-    assert isinstance(planner.plan("open the drawer", INITIAL_STEP, seen=("red block",)).status, PlanStatus)
+    assert isinstance(planner.plan(PlanRequest("open the drawer", seen=("red block",))).status, PlanStatus)
     assert all(name.replace(" ", "").isalpha() for name in planner.look(views))
 
 
@@ -93,9 +94,9 @@ def test_a_checkpoint_of_another_language_format_is_refused(planner, tmp_path):
 
 def test_the_three_rounds_ask_what_the_format_says(planner, views, questions):
     planner.look(views)
-    planner.plan("Open the drawer!", INITIAL_STEP, seen=("red cup", "closed drawer"))
-    planner.plan("open the drawer", INITIAL_STEP, seen=())
-    planner.plan("open the drawer", INITIAL_STEP)
+    planner.plan(PlanRequest("Open the drawer!", seen=("red cup", "closed drawer")))
+    planner.plan(PlanRequest("open the drawer", seen=()))
+    planner.plan(PlanRequest("open the drawer"))
     planner.reason(views, PLAN, INITIAL_STEP)
     assert questions == [
         "name all objects",
@@ -110,7 +111,7 @@ def test_the_three_rounds_ask_what_the_format_says(planner, views, questions):
 def test_without_a_plan_round_two_is_given_the_instruction(planner, views, questions):
     direct = changed(planner, reason_plan=False)
     assert direct.look(views) is None
-    plan = direct.plan("Open the drawer!", INITIAL_STEP, seen=("closed drawer",))
+    plan = direct.plan(PlanRequest("Open the drawer!", seen=("closed drawer",)))
     assert plan == Plan(PlanStatus.STEPS, ("open the drawer",))
     answer = direct.reason(views, plan, INITIAL_STEP)
     assert answer.step.startswith("the robot ")
@@ -121,7 +122,7 @@ def test_without_a_plan_round_two_is_given_the_instruction(planner, views, quest
 def test_a_planner_that_was_not_taught_names_is_not_asked_for_them(planner, views, questions):
     blind = changed(planner, look_first=False)
     assert blind.look(views) is None
-    blind.plan("open the drawer", INITIAL_STEP, seen=blind.look(views))
+    blind.plan(PlanRequest("open the drawer", seen=blind.look(views)))
     assert questions == [f"task : open the drawer seen : unknown last : {INITIAL_STEP}"]
 
 
@@ -133,7 +134,7 @@ def test_without_objects_the_answer_begins_with_the_step(planner, views):
 
 def test_without_the_last_step_nobody_is_told_of_it(planner, views, questions):
     forgetful = changed(planner, last_step=False)
-    forgetful.plan("open the drawer", PLAN.steps[0], seen=())
+    forgetful.plan(PlanRequest("open the drawer", PLAN.steps[0], seen=()))
     forgetful.reason(views, PLAN, PLAN.steps[0])
     assert questions == ["task : open the drawer seen : nothing", f"plan : {' ; '.join(PLAN.steps)}"]
     assert not forgetful.knows_completion
@@ -144,7 +145,7 @@ def test_what_was_read_of_the_views_is_used_again_and_changes_no_answer(planner,
     encoded: list[int] = []
     handle = planner.model.model.visual.register_forward_hook(lambda *_: encoded.append(1))
     kept = [asked.look(views), asked.reason(views, PLAN, INITIAL_STEP).raw]
-    asked.plan("open the drawer", INITIAL_STEP)  # text alone, which has positions of its own
+    asked.plan(PlanRequest("open the drawer"))  # text alone, which has positions of its own
     kept.append(asked.reason(views, PLAN, INITIAL_STEP).raw)
     assert len(encoded) == 1
     handle.remove()
@@ -155,19 +156,21 @@ def test_what_was_read_of_the_views_is_used_again_and_changes_no_answer(planner,
 def test_answers_are_those_of_the_librarys_own_generation(planner, views):
     asked, library = changed(planner, looks=1), LibraryPlanner(planner)
     form, last = asked.format, PLAN.steps[0]
-    for question, grammar, seen in (
+    for text, grammar, seen in (
         (language.NAME_PROMPT, language.SEEN_GRAMMAR, views),
         (form.plan_prompt("open the drawer", INITIAL_STEP, ["red cup"]), form.plan_grammar, None),
         (form.reasoning_prompt(PLAN.steps, last), form.reasoning_grammar(PLAN.steps, last), views),
         (form.reasoning_prompt(PLAN.steps, last), form.reasoning_grammar(PLAN.steps, wanted=last), views),
     ):
-        assert asked.answer(question, grammar, views=seen) == library.answer(question, grammar, views=seen)
+        question = Question(text, grammar, seen)
+        assert asked.answer(question) == library.answer(question)
 
 
 def test_a_token_without_an_alternative_costs_no_pass_through_the_model(planner, views, monkeypatch):
     passes, read = [], Reading.read
     monkeypatch.setattr(Reading, "read", lambda self, ids, **images: passes.append(1) or read(self, ids, **images))
-    answer = changed(planner, looks=1).answer("name all objects", "seen : nothing (?:here|there) at all ?", views=views)
+    question = Question("name all objects", "seen : nothing (?:here|there) at all ?", views)
+    answer = changed(planner, looks=1).answer(question)
     assert answer in ("seen : nothing here at all", "seen : nothing there at all")
     assert len(passes) == 2, "the views, and the one choice"
 
@@ -224,7 +227,7 @@ def test_missing_and_malformed_checkpoints_are_named(planner, tmp_path):
 )
 def test_instructions_that_cannot_be_read(planner, instruction, sentence):
     with pytest.raises(InvalidInstructionError, match=sentence):
-        planner.plan(instruction, INITIAL_STEP)
+        planner.plan(PlanRequest(instruction))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from clap.errors import InvalidInstructionError, InvalidPlannerTextError
 from clap.geometry.frames import Workspace
 from clap.geometry.observation import fuse
 from clap.geometry.views import CanonicalViews, render_views, views_from_arrays
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest
 from clap.policies.checkpoint import default_checkpoint
 from clap.policies.planner.chat_client import (
     KEY_VARIABLE,
@@ -88,13 +88,13 @@ def test_the_server_tells_what_its_planner_is(remote, shipped):
     assert remote.send_depth
     assert remote.knows_completion == shipped.knows_completion
     with pytest.raises(InvalidInstructionError, match='"quxote"'):
-        remote.plan("put the red block in the quxote", INITIAL_STEP)
+        remote.plan(PlanRequest("put the red block in the quxote"))
 
 
 def test_the_shipped_planner_answers_the_same_from_afar(remote, shipped, views):
     texts: list[str] = []
-    plan = remote.plan(INSTRUCTION, INITIAL_STEP, texts.append)
-    assert plan == shipped.plan(INSTRUCTION, INITIAL_STEP)
+    plan = remote.plan(PlanRequest(INSTRUCTION, on_text=texts.append))
+    assert plan == shipped.plan(PlanRequest(INSTRUCTION))
     assert texts[-1] == plan.raw
     assert len(texts) > 10
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
@@ -103,9 +103,8 @@ def test_the_shipped_planner_answers_the_same_from_afar(remote, shipped, views):
 
 def test_all_rounds_of_the_present_format_answer_the_same(remote_untrained, untrained, views):
     assert remote_untrained.look(views) == untrained.look(views)
-    assert remote_untrained.plan(INSTRUCTION, STEPS[0], seen=["red block"]) == untrained.plan(
-        INSTRUCTION, STEPS[0], seen=["red block"]
-    )
+    request = PlanRequest(INSTRUCTION, STEPS[0], seen=["red block"])
+    assert remote_untrained.plan(request) == untrained.plan(request)
     assert remote_untrained.reason(views, PLAN, STEPS[0]).raw == untrained.reason(views, PLAN, STEPS[0]).raw
 
 
@@ -135,11 +134,11 @@ def answers(*texts: str) -> Callable[[Scripted], None]:
 def test_an_answer_outside_the_grammar_is_asked_for_once_more_and_never_guessed_at():
     with scripted(answers("Sure! Here is the plan: steps : fly")) as (url, server):
         with pytest.raises(InvalidPlannerTextError) as caught:
-            remote_planner(url).plan("fly", INITIAL_STEP)
+            remote_planner(url).plan(PlanRequest("fly"))
         assert caught.value.raw == "Sure! Here is the plan: steps : fly"
         assert len(server.asked) == 2
     with scripted(answers("nonsense", "complete")) as (url, server):
-        assert remote_planner(url).plan("fly", INITIAL_STEP).status is PlanStatus.COMPLETE
+        assert remote_planner(url).plan(PlanRequest("fly")).status is PlanStatus.COMPLETE
 
 
 def test_what_is_asked(views):
@@ -168,16 +167,16 @@ def test_a_server_that_knows_no_grammars_is_asked_without_one():
     with scripted(refuses_unknown_fields) as (url, server):
         planner = remote_planner(url)
         for _ in range(2):
-            assert planner.plan("fly", INITIAL_STEP).status is PlanStatus.COMPLETE
+            assert planner.plan(PlanRequest("fly")).status is PlanStatus.COMPLETE
         assert ["structured_outputs" in asked for asked in server.asked] == [True, False, False]
         with pytest.raises(PlannerRequestError, match="Unexpected fields"):
-            remote_planner(url, guided="regex").plan("fly", INITIAL_STEP)
+            remote_planner(url, guided="regex").plan(PlanRequest("fly"))
 
 
 def test_a_server_that_does_not_stream_is_understood():
     body = b'{\n "choices": [{"message": {"content": " complete"}, "finish_reason": "stop"}]\n}\n'
     with scripted(lambda request: request.send(body)) as (url, _):
-        assert remote_planner(url).plan("fly", INITIAL_STEP).status is PlanStatus.COMPLETE
+        assert remote_planner(url).plan(PlanRequest("fly")).status is PlanStatus.COMPLETE
 
 
 def repeat(piece: bytes, pause: float = 0.0) -> Callable[[Scripted], None]:
@@ -224,7 +223,7 @@ def test_whatever_a_server_does_has_a_name(script, failure, sentence):
     with scripted(script) as (url, _):
         planner = RemotePlanner(ChatServer(url, limits=QUICK), "m")
         with pytest.raises(failure, match=sentence) as caught:
-            planner.plan("fly", INITIAL_STEP)
+            planner.plan(PlanRequest("fly"))
         assert caught.value.next_move
 
 
@@ -233,14 +232,14 @@ def test_an_answer_cut_at_its_length_keeps_what_was_written():
         scripted(lambda request: request.stream(iter([chunk("steps : the", "length")]))) as (url, _),
         pytest.raises(InvalidPlannerTextError, match="cut") as caught,
     ):
-        remote_planner(url).plan("fly", INITIAL_STEP)
+        remote_planner(url).plan(PlanRequest("fly"))
     assert caught.value.raw == "steps : the"
 
 
 def test_a_model_that_is_named_need_not_be_listed(monkeypatch):
     monkeypatch.setattr(Scripted, "do_GET", lambda self: self.send(b"", 500))
     with scripted(answers("complete")) as (url, _):
-        assert remote_planner(url, "m").plan("fly", INITIAL_STEP).status is PlanStatus.COMPLETE
+        assert remote_planner(url, "m").plan(PlanRequest("fly")).status is PlanStatus.COMPLETE
         with pytest.raises(PlannerServerError, match="500"):
             remote_planner(url)
 
@@ -267,7 +266,7 @@ def test_the_key_is_sent_and_never_told(monkeypatch, caplog):
 
     with scripted(echo) as (url, server):
         with pytest.raises(PlannerServerError) as caught:
-            remote_planner(url).plan("fly", INITIAL_STEP)
+            remote_planner(url).plan(PlanRequest("fly"))
         assert set(server.keys) == {"Bearer sesame-7391"}
     assert "wrong: Bearer ***" in str(caught.value)
     assert "sesame-7391" not in caplog.text

@@ -16,6 +16,7 @@ from clap.geometry.views import CanonicalViews, render_views
 from clap.policies.base import INITIAL_STEP
 from clap.policies.planner.local import CoarseTaskPlanner
 from clap.policies.planner.prefix_cache import Reading
+from clap.policies.planner.question import Question
 from clap.policies.planner.test_time_augmentation import SHIFTS, Looks, settle
 from clap.policies.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
@@ -90,7 +91,7 @@ def test_words_are_those_that_all_looks_together_find_likeliest(planner, views, 
         return logits
 
     monkeypatch.setattr(Reading, "read", leaning)
-    assert asked.answer("name all objects", "seen : (?:red|blue) ?", views=views) == "seen : blue"
+    assert asked.answer(Question("name all objects", "seen : (?:red|blue) ?", views)) == "seen : blue"
 
 
 def _thrice(depth):

@@ -15,7 +15,7 @@ pytest.importorskip("franky", reason="franky-control drives a Franka; it is part
 from clap.geometry.frames import Pose
 from clap.policies import expert_keyframes as keyframes
 from clap.stop_button import StopButton
-from clap.worlds.base import Action, MotionOutcome
+from clap.worlds.base import Action, MotionContext, MotionOutcome
 from clap.worlds.robot.arm.client import ArmClient
 from clap.worlds.robot.arm.errors import ArmBusyError, ArmError, ArmHaltedError, ArmLostError, ArmReflexError
 from clap.worlds.robot.loopback.arm import LoopbackArm
@@ -111,7 +111,7 @@ def test_a_stop_at_any_moment_ends_the_commanded_motion_and_holds(served, world)
     seconds = []
     for _ in range(PRESSES):
         stop = Press(rng.uniform(0.1, 0.6))
-        report = world.execute(Action(other_side(world), gripper_open=True), stop.pressed.is_set)
+        report = world.execute(Action(other_side(world), gripper_open=True), MotionContext(stop.pressed.is_set))
         assert report.outcome is MotionOutcome.STOPPED, report
         assert world.arm.halted
         seconds.append(served.ask("still_since", when=stop.at)["at"] - stop.at)
@@ -125,7 +125,7 @@ def test_a_stop_at_any_moment_ends_the_commanded_motion_and_holds(served, world)
 
 
 def test_after_a_stop_nothing_moves_until_a_person_resumes(world):
-    assert world.execute(Action(other_side(world), True), after(0.3)).outcome is MotionOutcome.STOPPED
+    assert world.execute(Action(other_side(world), True), MotionContext(after(0.3))).outcome is MotionOutcome.STOPPED
     assert world.trouble().name == "protective stop"
     fails_with(ArmHaltedError, world)
     world.recover()
@@ -140,7 +140,7 @@ def test_a_stop_that_is_pressed_after_resume_is_not_passed_over(world):
     with pytest.raises(ArmHaltedError, match="meanwhile"):
         world.arm.recover(known)
     fails_with(ArmHaltedError, world)
-    world.recover(lambda: True)
+    world.recover(MotionContext(lambda: True))
     assert world.arm.halted
     world.recover()
     go(world, other_side(world))

@@ -10,7 +10,7 @@ import pytest
 from clap.geometry.frames import TABLE_TOP, Pose
 from clap.worlds.motion_limits import MotionLimits
 from clap.worlds.robot.arm.kinematics import FrankaKinematics, Router
-from clap.worlds.robot.arm.motion_preview import MOST_POSES, rehearse
+from clap.worlds.robot.arm.motion_preview import MOST_POSES, preview
 from clap.worlds.robot.arm.protocol import ArmOptions
 from clap.worlds.robot.arm.ur_kinematics import UrKinematics
 from clap.worlds.robot.config import KeepOutBox
@@ -28,7 +28,7 @@ def router() -> Router:
 def test_the_twin_goes_from_where_the_arm_is_to_the_target(router: Router) -> None:
     home = router.kinematics.home
     target = Pose(np.array([0.3, 0.2, 0.95]), DOWN)
-    shown = rehearse(router, target, home, SPEED)
+    shown = preview(router, target, home, SPEED)
     assert shown.clear, shown.sentence
     assert 2 <= len(shown.poses) <= MOST_POSES
     assert shown.poses[0].distance(router.kinematics.forward(home))[0] < 1e-6
@@ -47,13 +47,13 @@ def test_links_that_would_run_into_a_box_beside_the_tools_way_are_told(router: R
     among = Router(router.kinematics, replace(MotionLimits(), keep_out=(box,)), ArmOptions(address=""))
     target = Pose(np.array([0.3, 0.2, 0.95]), DOWN)
     assert among.to_pose(target, home, SPEED).path is not None, "the limits look at the tool alone"
-    shown = rehearse(among, target, home, SPEED)
+    shown = preview(among, target, home, SPEED)
     assert not shown.clear and "“lamp”" in shown.sentence
     assert shown.poses, "the way is shown all the same"
 
 
 def test_a_target_that_cannot_be_reached_has_no_way(router: Router) -> None:
-    shown = rehearse(router, Pose(np.array([2.0, 0.0, 0.9]), DOWN), router.kinematics.home, SPEED)
+    shown = preview(router, Pose(np.array([2.0, 0.0, 0.9]), DOWN), router.kinematics.home, SPEED)
     assert (shown.poses, shown.clear) == ((), False)
     assert "outside the workspace" in shown.sentence
 

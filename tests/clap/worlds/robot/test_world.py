@@ -17,7 +17,8 @@ pytest.importorskip("franky", reason="franky-control drives a Franka; it is part
 from clap.errors import WorldError
 from clap.geometry.frames import Pose, Workspace
 from clap.geometry.observation import CameraFrame
-from clap.worlds.base import Action, MotionOutcome
+from clap.worlds.base import Action, MotionContext, MotionOutcome
+from clap.worlds.capabilities import Ability, Resettable, Restorable, abilities_of, require
 from clap.worlds.robot.__main__ import main
 from clap.worlds.robot.arm.client import BEAT_S
 from clap.worlds.robot.arm.errors import ArmHaltedError, ArmSetupError, ArmUnreachableError
@@ -95,7 +96,7 @@ def test_nothing_that_the_server_is_sent_leaves_the_limits(served, world):
     for point in rng.uniform(np.array(LOW) - 0.1, np.array(HIGH) + 0.1, (POSES, 3)):
         stop = StopAfter(12)
         try:
-            report = world.execute(Action(pose(*point), True), stop)
+            report = world.execute(Action(pose(*point), True), MotionContext(stop))
         except ArmHaltedError:  # a machine that was busy with other things: nobody watched the motion
             assert max(np.diff([*stop.asked, time.monotonic()])) > BEAT_S
             late += 1
@@ -157,11 +158,12 @@ def test_a_camera_that_is_lost_in_motion_halts_the_arm_until_it_sees_again_and_a
 
 
 def test_a_real_table_has_no_tasks_no_judge_and_no_way_back(world):
-    assert world.is_real and world.tasks() == () and world.success() is None and world.save() is None
+    assert world.is_real and world.success() is None
     assert world.examples() == ("put the red block in the red cup",)
-    for impossible in (lambda: world.reset("block_in_same_cup", 0), lambda: world.restore(None)):
+    assert abilities_of(world) == {Ability.MOVE, Ability.PREVIEW, Ability.CALIBRATE}
+    for impossible in (Resettable, Restorable):
         with pytest.raises(WorldError, match="hand"):
-            impossible()
+            require(world, impossible)
 
 
 def test_an_arm_that_is_not_there_or_not_usable_says_so():

@@ -13,7 +13,7 @@ from clap.rollout.unattended import run_unattended
 from clap.worlds.tabletop.objects import BLOCK_HALF
 from clap.worlds.tabletop.tasks import STACK, TASK_KEYS, examples, sample_task, task_infos, understand
 from clap.worlds.tabletop.world import TabletopWorld
-from training.data.recordings.known_subtasks import known_subtask, things_of
+from training.data.recordings.things import known_subtask, things_of
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from clap.errors import WorldError
 from clap.geometry.frames import TABLE_TOP, Pose
 from clap.policies.expert_keyframes import keyframe
-from clap.worlds.base import MotionOutcome
+from clap.worlds.base import MotionContext, MotionOutcome
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.teleoperation import (
     CLEARANCE,
@@ -54,7 +54,7 @@ def test_driving_is_in_real_time_smooth_and_as_fast_as_it_says(world):
     world.reset("block_in_same_cup", 3)
     held = Held(Jog((0, 0.6, 0.8)), 40)
     begun, time_begun = time.monotonic(), world.arm.time
-    report = world.drive(held, on_tick=held.tick)
+    report = world.drive(held, MotionContext(on_tick=held.tick))
     seconds = time.monotonic() - begun
     assert report.outcome is MotionOutcome.REACHED and not report.reason
     assert seconds >= 0.95 * (world.arm.time - time_begun)
@@ -71,12 +71,12 @@ def test_turning_leaves_the_tool_where_it_is_and_the_hand_opens_and_closes(world
     world.reset("block_in_same_cup", 3)
     before = world.state()[0]
     held = Held(Jog(angular=(0, 0, 1), gripper="close"), 30, after=10)
-    world.drive(held, on_tick=held.tick)
+    world.drive(held, MotionContext(on_tick=held.tick))
     pose, opening = world.state()
     metres, radians = pose.distance(before)
     assert metres < 0.005 and 0.3 < radians < 0.6 and opening < 0.1
     held = Held(Jog(gripper="open"), 1, after=40)
-    world.drive(held, on_tick=held.tick)
+    world.drive(held, MotionContext(on_tick=held.tick))
     assert world.state()[1] > 0.95
     assert np.diff([row[3] for row in held.path]).max() < 0.12
 
@@ -94,7 +94,7 @@ def test_the_arm_is_not_driven_into_the_table_nor_out_of_reach(world):
     side = world.state()[0]
     world.teleport(Pose(np.array([0.3, -0.35, TABLE_TOP + 0.05]), side.quaternion))
     held = Held(Jog((0, 0, -1)), 40)
-    world.drive(held, on_tick=held.tick)
+    world.drive(held, MotionContext(on_tick=held.tick))
     assert min(row[2] for row in held.path) > TABLE_TOP + CLEARANCE - 0.003
     world.teleport(Pose(np.array([0.4, 0.3, 0.9]), side.quaternion))
     report = world.drive(Held(Jog((1, 1, 0)), 60))
@@ -105,7 +105,7 @@ def test_the_arm_is_not_driven_into_the_table_nor_out_of_reach(world):
 def test_stop_halts_driving_within_a_tick(world):
     world.reset("block_in_same_cup", 3)
     held = Held(Jog((0, 1, 0)), 1000)
-    report = world.drive(held, lambda: len(held.path) >= 20, held.tick)
+    report = world.drive(held, MotionContext(lambda: len(held.path) >= 20, held.tick))
     assert report.outcome is MotionOutcome.STOPPED
     assert len(held.path) == 20
     reached = world.state()[0].position
@@ -118,7 +118,7 @@ def test_a_motion_that_may_not_begin_does_not(world):
     world.reset("block_in_same_cup", 3)
     pose = world.state()[0]
     action = keyframe(world, world.setup.subtasks[0], 0)
-    assert world.execute(action, should_stop=lambda: True).outcome is MotionOutcome.STOPPED
+    assert world.execute(action, MotionContext(lambda: True)).outcome is MotionOutcome.STOPPED
     assert world.state()[0].distance(pose)[0] < 1e-3
 
 

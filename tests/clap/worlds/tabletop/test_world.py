@@ -10,12 +10,12 @@ import pytest
 from clap.errors import InvalidInstructionError, WorldError
 from clap.geometry.frames import Pose, Workspace
 from clap.geometry.observation import Observation, fuse
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import INITIAL_STEP, PlanRequest, PredictRequest
+from clap.policies.errors import NoFineStageError, NoScriptError
 from clap.policies.expert import ExpertPolicy
 from clap.policies.expert_keyframes import keyframe, top_down
 from clap.policies.prediction import PlanStatus
-from clap.rollout.errors import NoFineStageError, NoScriptError
-from clap.worlds.base import Action, MotionOutcome
+from clap.worlds.base import Action, MotionContext, MotionOutcome
 from clap.worlds.tabletop.tasks import TASK_KEYS
 from clap.worlds.tabletop.world import TabletopWorld
 
@@ -141,7 +141,8 @@ def test_stop_halts_a_motion_where_it_is(world):
     start, polls = world.state()[0], []
     begun = world.arm.time
     target = top_down(np.array([0.4, -0.2, 0.9]), 0)
-    report = world.execute(Action(target, gripper_open=False), should_stop=lambda: polls.append(1) or len(polls) > 20)
+    halting = MotionContext(lambda: polls.append(1) or len(polls) > 20)
+    report = world.execute(Action(target, gripper_open=False), halting)
     assert report.outcome is MotionOutcome.STOPPED
     assert len(polls) == 21
     assert world.arm.time - begun < (21 + 5) * 0.02  # a tenth of a second to come to rest, not the time to settle
@@ -192,8 +193,8 @@ def test_the_expert_policy_speaks_the_two_rounds(world):
     instruction = world.reset("block_in_closed_drawer", 3)
     expert = ExpertPolicy(world)
     last, steps = INITIAL_STEP, []
-    while (plan := expert.plan(instruction, last)).status is PlanStatus.STEPS:
-        prediction = expert.predict(world.observe(), plan, last)
+    while (plan := expert.plan(PlanRequest(instruction, last))).status is PlanStatus.STEPS:
+        prediction = expert.predict(PredictRequest(world.observe(), plan, last))
         assert prediction.step in plan.steps
         assert prediction.keypoint.agreement_px <= 1
         world.execute(prediction.action)
@@ -202,20 +203,20 @@ def test_the_expert_policy_speaks_the_two_rounds(world):
     assert len(steps) == 8
     assert world.success() is True
     with pytest.raises(InvalidInstructionError, match="no script"):
-        expert.plan("dance a tango", INITIAL_STEP)
+        expert.plan(PlanRequest("dance a tango"))
 
 
 def test_the_expert_takes_the_step_that_is_wanted_and_knows_no_other(world):
     instruction = world.reset("block_in_closed_drawer", 3)
     expert = ExpertPolicy(world)
-    plan = expert.plan(instruction, INITIAL_STEP)
+    plan = expert.plan(PlanRequest(instruction))
     observation = world.observe()
-    assert expert.predict(observation, plan, INITIAL_STEP, step=plan.steps[1]).step == plan.steps[1]
+    assert expert.predict(PredictRequest(observation, plan, step=plan.steps[1])).step == plan.steps[1]
     with pytest.raises(NoScriptError, match=f"no script for “the robot dances”. It knows: “{plan.steps[0]}”"):
-        expert.predict(observation, plan, INITIAL_STEP, step="the robot dances")
+        expert.predict(PredictRequest(observation, plan, step="the robot dances"))
     with pytest.raises(NoFineStageError, match="scripted expert"):
         expert.refine(observation, plan.steps[0], np.zeros(3))
     # After a step of the operator's own it goes on with what is not fulfilled yet.
-    assert expert.plan(instruction, "the robot dances").steps == plan.steps
+    assert expert.plan(PlanRequest(instruction, "the robot dances")).steps == plan.steps
     solve(world)
-    assert expert.plan(instruction, "the robot dances").status is PlanStatus.COMPLETE
+    assert expert.plan(PlanRequest(instruction, "the robot dances")).status is PlanStatus.COMPLETE

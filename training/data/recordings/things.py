@@ -1,4 +1,4 @@
-"""Where a plan's things are, as far as the demonstration itself shows it.
+"""What a plan's words tell of its things, and where they are, as far as the demonstration itself shows it.
 
 A recording knows no positions of objects: a camera sees no names, and what a simulator could tell is not looked at,
 so that retraining learns on a simulated table what it could learn on a real one. But where the gripper closes, the
@@ -9,18 +9,23 @@ never touched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from clap.geometry.frames import Array
+from clap.policies.planner.text_format import mentioned_objects
+from clap.worlds.tabletop.phrasing import OPEN_DRAWER_STEPS, SORTER
+from clap.worlds.tabletop.tasks import OPEN_DRAWER, Subtask
 from demos.store.episode import RecordedEpisode
-from training.data.recordings.known_subtasks import things_of
 from training.data.recordings.steps import RecordedStep
 
 ACROSS_THE_TABLE = (True, True, False)
 NOWHERE = (False, False, False)
+_ABOVE = re.compile(r"the robot moves above the (.+)")
+_INTO = re.compile(r"the robot places the .+? (?:into|above) the (.+)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,24 @@ class Place:
     name: str
     position: Array
     known: tuple[bool, bool, bool]
+
+
+def known_subtask(plan: Sequence[str]) -> Subtask | None:
+    """The tabletop world's sub-task with exactly these steps, None if there is none."""
+    if tuple(plan) == OPEN_DRAWER_STEPS:
+        return OPEN_DRAWER
+    above, into = _ABOVE.fullmatch(plan[0]), _INTO.fullmatch(plan[-1])
+    if above is None or into is None:
+        return None
+    container = SORTER if into[1].endswith(f"hole of the {SORTER}") else into[1]
+    subtask = Subtask(above[1], container)
+    return subtask if subtask.steps == tuple(plan) else None
+
+
+def things_of(plan: Sequence[str]) -> tuple[str, ...]:
+    """What the plan is about, as the planner is to name it: what is moved first, then where it goes."""
+    subtask = known_subtask(plan)
+    return mentioned_objects(plan)[:2] if subtask is None else subtask.objects
 
 
 def places_at(episode: RecordedEpisode, steps: Sequence[RecordedStep], step: RecordedStep, frame: int) -> list[Place]:
