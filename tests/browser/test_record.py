@@ -25,7 +25,10 @@ from training.benchmarks.console.served import station
 
 pytestmark = pytest.mark.browser
 
-NUDGED = "() => window.__clap.status.prediction?.own && window.__clap.status.state === 'awaiting approval'"
+NUDGED = """() => window.__clap.status.prediction?.own && window.__clap.status.state === "awaiting approval"
+  && !document.querySelector(".c-nudge-note").textContent.startsWith("Moved")"""
+"""All clicks have been checked: those that came meanwhile are sent once the one before is."""
+
 RIGHT_EDGES = "[...document.querySelectorAll('.c-bar > *')].map((node) => node.getBoundingClientRect().right)"
 CAMERAS = ("front", "left_shoulder", "right_shoulder", "wrist")
 
@@ -149,9 +152,7 @@ def test_a_mixed_take_holds_who_did_what_with_all_cameras_and_both_poses(recorde
     page.click("#c-details [role=tab] >> text=Correct")
     for _ in range(3):
         page.click("[data-nudge='z+']")
-    page.wait_for_function(
-        "() => window.__clap.status.prediction?.own && window.__clap.status.state === 'awaiting approval'"
-    )
+    page.wait_for_function(NUDGED)
     proposed = page.evaluate("window.__clap.status.prediction.action.position")
     console.press_and_wait("approve", "planned")
     page.click("#c-rec")

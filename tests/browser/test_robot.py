@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
@@ -141,15 +142,23 @@ def test_clap_puts_the_block_into_its_cup_step_by_step_and_the_served_physics_sa
 
 
 class Colleague:
-    """A second console, as far as the server sees one."""
+    """A second console, as far as the server sees one: it is heard from until it loses the line."""
 
     def __init__(self, host: str):
         headers = {"origin": f"http://{host}"}
         asked = Request(f"http://{host}/clap/session", headers=headers, method="POST")
         with urlopen(asked) as answer:
             token = json.load(answer)["token"]
-        self.link = connect(f"ws://{host}/clap/ws", additional_headers=headers)
+        # What it is sent it does not always read: it may not be given up for that.
+        self.link = connect(f"ws://{host}/clap/ws", additional_headers=headers, ping_interval=None)
         self.send("open", token=token)
+        self._gone = threading.Event()
+        self._heart = threading.Thread(target=self._beat, daemon=True)
+        self._heart.start()
+
+    def _beat(self) -> None:
+        while not self._gone.wait(0.25):
+            self.send("ping", t=0)
 
     def send(self, kind: str, **fields: object) -> None:
         self.link.send(json.dumps({"type": kind, **fields}))
@@ -162,6 +171,8 @@ class Colleague:
                 return dict(message)
 
     def lose_the_line(self) -> None:
+        self._gone.set()
+        self._heart.join()
         self.link.socket.shutdown(socket.SHUT_RDWR)
 
 

@@ -10,12 +10,13 @@ import pytest
 from clap.episode.preconditions import VERBS, preconditions
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, InstructionProgress
 from clap.errors import Failure
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import RefusedInstructionError
 from clap.rollout.safety import Check, Decision, Verdict
 from clap.rollout.self_correction import Correction, Remedy
 from clap.rollout.task_plan import PlanStep
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 from tests.support.kinematic_world import STEPS, KinematicWorld, TouchPolicy
 
 State = EpisodeState
@@ -147,7 +148,7 @@ def expected(situation: str) -> dict[str, str | None]:
 def prediction() -> Prediction:
     world = KinematicWorld()
     policy = TouchPolicy(world)
-    return policy.predict(world.observe(), policy.plan("touch", ""), STEPS[0])
+    return policy.predict(PredictRequest(world.observe(), policy.plan(PlanRequest("touch", "")), STEPS[0]))
 
 
 def verdict(decision: Decision) -> Verdict:

@@ -15,13 +15,9 @@ from clap.episode.events import Refused
 from clap.episode.preconditions import VERBS
 from clap.errors import WorldError
 from clap.geometry.frames import Pose
-from clap.worlds.base import Ability
-from tests.support.kinematic_world import DOWN, TouchPolicy
+from tests.support.kinematic_world import KinematicArm, KinematicTable, TouchPolicy
 from tests.support.staged_episode import Stage, wait_for
 from ui.protocol.messages import status
-
-REAL_ARM = frozenset({Ability.MOVE, Ability.CALIBRATE})
-ONLY_CAMERAS = frozenset({Ability.CALIBRATE})
 
 MakeStage = Callable[..., Stage]
 
@@ -76,8 +72,8 @@ WAYS: dict[str, tuple[dict[str, Any], Way]] = {
     "finished": ({}, (DO["reset"], DO["run"])),
     "finished, then home": ({}, (DO["reset"], DO["run"], DO["home"])),
     "finished and driven": ({}, (DO["reset"], DO["run"], DO["drive"], DO["drive-end"])),
-    "set by hand": ({"abilities": REAL_ARM}, (DO["plan"],)),
-    "only cameras, predicted": ({"abilities": ONLY_CAMERAS}, (DO["plan"], DO["predict"])),
+    "set by hand": ({"kind": KinematicArm}, (DO["plan"],)),
+    "only cameras, predicted": ({"kind": KinematicTable}, (DO["plan"], DO["predict"])),
     "held": ({"held": True}, PREDICTED),
 }
 

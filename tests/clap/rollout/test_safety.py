@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clap.geometry.frames import Pose, Workspace, lift, project
 from clap.geometry.observation import Observation
-from clap.policies.base import INITIAL_STEP
+from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import Prediction
 from clap.rollout.safety import TABLE_TOP, Decision, Pace, Verdict, judge
 from clap.worlds.base import Action
@@ -20,7 +20,7 @@ from tests.support.kinematic_world import DOWN, KinematicWorld, TouchPolicy
 WORLD = KinematicWorld()
 OBSERVATION: Observation = WORLD.observe()
 POLICY = TouchPolicy(WORLD)
-PREDICTION = POLICY.predict(OBSERVATION, POLICY.plan("touch", INITIAL_STEP), INITIAL_STEP)
+PREDICTION = POLICY.predict(PredictRequest(OBSERVATION, POLICY.plan(PlanRequest("touch"))))
 
 
 def verdict_at(position, prediction: Prediction = PREDICTION, age: float = 0.0, quaternion=DOWN, reach=True) -> Verdict:

@@ -10,7 +10,7 @@ import pytest
 from clap.episode.episode import EpisodeState
 from clap.episode.snapshot import EpisodeSnapshot, InstructionProgress
 from clap.errors import Failure
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 from ui.protocol.guidance import hint
 
 
