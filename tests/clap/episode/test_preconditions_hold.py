@@ -15,7 +15,7 @@ from clap.episode.events import Refused
 from clap.episode.preconditions import VERBS
 from clap.errors import WorldError
 from clap.geometry.frames import Pose
-from tests.support.kinematic_world import KinematicArm, KinematicTable, TouchPolicy
+from tests.support.kinematic_world import DOWN, KinematicArm, KinematicTable, TouchPolicy
 from tests.support.staged_episode import Stage, wait_for
 from ui.protocol.messages import status
 
