@@ -37,7 +37,7 @@ def looks(*others: Look) -> pytest.MarkDecorator:
 
 ARRIVED = """([before, known, states]) => {
   const { seq, state } = window.__clap.status;
-  const looksAround = document.body.classList.contains("c-no-set-up");  // a real table: its status changes by itself
+  const looksAround = document.body.classList.contains("c-no-reset");  // a real table: its status changes by itself
   return seq > before && states.includes(state) && (window.__states.length > known || !looksAround);
 }"""
 TOASTED = "([known, text]) => window.__toasts.slice(known).some((toast) => toast.includes(text))"

@@ -18,7 +18,7 @@ from clap.worlds.robot.arm.protocol import ArmOptions
 from clap.worlds.robot.config import ArmKind, RobotConfig
 from clap.worlds.robot.errors import CameraError
 from clap.worlds.robot.physical_world import Cameras, Judge
-from clap.worlds.robot.view_only_world import LookingWorld
+from clap.worlds.robot.view_only_world import ViewOnlyWorld
 from clap.worlds.robot.world import RobotWorld
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def motion_limits(config: RobotConfig) -> MotionLimits:
     )
 
 
-def open_world(config: RobotConfig, button: StopButton | None = None) -> RobotWorld | LookingWorld:
+def open_world(config: RobotConfig, button: StopButton | None = None) -> RobotWorld | ViewOnlyWorld:
     """The world of a configuration: its cameras, and its arm if it has one. Nothing moves by that.
 
     ``button``: Stop as another process presses it. Raises the ClapError that says why it cannot be opened.
@@ -76,7 +76,7 @@ def open_world(config: RobotConfig, button: StopButton | None = None) -> RobotWo
     with contextlib.suppress(CameraError):  # the page will say so; it is tried again by itself
         cameras.wait_for_all()
     if config.arm.kind is ArmKind.NONE:
-        return LookingWorld(cameras, config.bounds.workspace)
+        return ViewOnlyWorld(cameras, config.bounds.workspace)
     return open_robot(config, cameras, button=button)
 
 

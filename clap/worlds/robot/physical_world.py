@@ -36,7 +36,7 @@ class Judge(Protocol):
     def success(self) -> bool | None: ...
 
 
-class RealTable:
+class PhysicalWorld:
     """What a world with an arm and one without share."""
 
     is_real = True

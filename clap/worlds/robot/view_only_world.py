@@ -12,11 +12,11 @@ from clap.robots.fr3 import HOME_JOINTS
 from clap.robots.fr3_kinematics import InverseKinematics
 from clap.worlds.capabilities import Snapshotable
 from clap.worlds.motion_limits import MotionLimits
-from clap.worlds.robot.physical_world import Cameras, RealTable
+from clap.worlds.robot.physical_world import Cameras, PhysicalWorld
 from clap.worlds.snapshot import Instant
 
 
-class LookingWorld(RealTable, Snapshotable):
+class ViewOnlyWorld(PhysicalWorld, Snapshotable):
     """The arm that it shows stands in the home posture of an FR3."""
 
     tool_speed = 0.1

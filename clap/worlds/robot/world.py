@@ -27,12 +27,14 @@ from clap.worlds.robot.arm.kinematics import Router
 from clap.worlds.robot.arm.motion_preview import preview
 from clap.worlds.robot.arm.protocol import ArmState
 from clap.worlds.robot.arm.teleoperation import drive
-from clap.worlds.robot.physical_world import Cameras, Judge, RealTable
+from clap.worlds.robot.physical_world import Cameras, Judge, PhysicalWorld
 from clap.worlds.snapshot import Instant
 from clap.worlds.teleoperation import DriveCommand
 
 
-class RobotWorld(RealTable, Movable, Drivable, Recoverable, Previewable, Instructable, ObservableInParts, Snapshotable):
+class RobotWorld(
+    PhysicalWorld, Movable, Drivable, Recoverable, Previewable, Instructable, ObservableInParts, Snapshotable
+):
     """A real arm and its cameras. Time is wall time, ``time.time()`` in observations.
 
     ``prompts``: the instructions to offer. No real table has a ``judge``; a served one in a simulation has.

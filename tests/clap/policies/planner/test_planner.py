@@ -79,7 +79,7 @@ def questions(monkeypatch) -> list[str]:
     answer = Answers.answer
 
     def listen(self, question, *others):
-        asked.append(question)
+        asked.append(question.text)
         return answer(self, question, *others)
 
     monkeypatch.setattr(Answers, "answer", listen)
