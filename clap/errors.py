@@ -6,6 +6,8 @@ and the console key on it), ``sentence`` says what happened in plain words, and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class ClapError(Exception):
     """An error with a stable name, a sentence for the operator, and the next move."""
@@ -20,6 +22,20 @@ class ClapError(Exception):
 
     def __str__(self) -> str:
         return f"{self.sentence} {self.next_move}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failure as the operator sees it: a stable name, what happened, and what to do next."""
+
+    name: str
+    sentence: str
+    next_move: str
+
+    @staticmethod
+    def of(error: ClapError) -> Failure:
+        """The failure that an error describes."""
+        return Failure(error.name, error.sentence, error.next_move)
 
 
 class EmptyCloudError(ClapError):

@@ -47,7 +47,7 @@ class CommandGate:
             if not keep:
                 dropped = {"prediction": None, "verdict": None, "own": None, "correction": None}
                 if snapshot.prediction is not None:  # the current step is no longer the predicted one
-                    dropped["plan"] = turns.checklist.lines()
+                    dropped["plan"] = turns.present.state.task.lines()
             self._board.update(state=busy, failure=None, **dropped)
             self._worker.submit(work)
             return True

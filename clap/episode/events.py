@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clap.episode.snapshot import EpisodeState, Failure, SceneFrame
+from clap.episode.snapshot import EpisodeState, SceneFrame
+from clap.errors import Failure
 from clap.geometry.frames import Pose
 from clap.policies.prediction import Plan, Prediction
 from clap.rollout.safety import Verdict

@@ -11,7 +11,8 @@ from clap.episode.run_loop import Turns
 from clap.episode.snapshot import EpisodeState as State
 from clap.errors import ClapError
 from clap.geometry.frames import Array, Pose
-from clap.rollout.rollout import Decided
+from clap.rollout.decided import Decided
+from clap.rollout.operator_prediction import aim, refine, revert
 from clap.worlds.capabilities import Drivable, Previewable, require
 from clap.worlds.teleoperation import JogFeed
 
@@ -25,48 +26,44 @@ class ByHand:
 
     def edit(self, steps: tuple[str, ...]) -> None:
         """Follow the operator's steps instead of those of the present part that are to come."""
-        turns = self.turns
-        plan = turns.present.edit(turns.checklist.done(), steps)
-        turns.checklist = turns.checklist.edit(steps)
-        self.worker.note(plan=turns.checklist.lines())
-        self.worker.tell(Planned, plan=plan)
-        turns.rest_or_go_on()
+        rollout = self.turns.present
+        rollout.state = rollout.state.after_edit(steps)
+        self.worker.note(plan=rollout.state.task.lines())
+        self.worker.tell(Planned, plan=rollout.plan)
+        self.turns.rest_or_go_on()
 
     def replan(self) -> None:
         """Ask round one from here, whatever the operator wrote before."""
-        self.turns.present.replan()
-        self.turns.checklist = self.turns.checklist.cut()
-        self.worker.note(plan=self.turns.checklist.lines())
-        self.turns.go_on(self.turns.after_step)
+        rollout = self.turns.present
+        rollout.state = replace(rollout.state, task=rollout.state.task.cut())
+        self.worker.note(plan=rollout.state.task.lines())
+        self.turns.go_on()
 
     def set_keypoint(self, keypoint: Array) -> None:
         """The fine stage again, around the operator's keypoint."""
-        rollout, pending = self.turns.present, self.turns.pending
-        self._put(partial(rollout.refine, pending, keypoint, self.stage.speed), "That keypoint cannot be used.")
+        policy, pending = self.turns.present.policy, self.turns.pending
+        again = partial(refine, self.stage.world, policy, pending, keypoint, self.stage.speed)
+        self._put(again, "That keypoint cannot be used.")
 
     def set_target(self, pose: Pose, gripper_open: bool) -> None:
         """The operator's own target, in place of the prediction or of none."""
         turns = self.turns
-        if self.worker.board.snapshot.prediction is not None:
-            pending = turns.pending
-            aim = partial(turns.present.aim, pending, pending.prediction.step)
-        else:
-            if turns.present.plan is None and not turns.ask_plan():
-                return
-            aim = partial(turns.present.aim, None, turns.checklist.current() or turns.present.last_step)
-        self._put(partial(aim, pose, gripper_open, self.stage.speed), "That target cannot be used.")
+        pending = turns.pending if self.worker.board.snapshot.prediction is not None else None
+        if pending is None and not turns.plan_if_due():
+            return
+        state = turns.present.state
+        step = pending.prediction.step if pending is not None else state.task.next_step or state.last_step
+        own = partial(aim, self.stage.world, pending, step, pose, gripper_open, self.stage.speed)
+        self._put(own, "That target cannot be used.")
 
     def revert(self) -> None:
         """Back to the policy's own prediction."""
-        self._put(partial(self.turns.present.revert, self.turns.pending, self.stage.speed), "")
+        self._put(partial(revert, self.stage.world, self.turns.pending, self.stage.speed), "")
 
     def judge_again(self, state: State) -> None:
         """Judge the pending prediction at the speed that is chosen by now; it waits on in ``state``."""
-        turns = self.turns
-        pending = turns.pending
-        verdict = turns.present.judge(pending.prediction, pending.observation, self.stage.speed)
-        turns.decided = replace(pending, verdict=verdict)
-        self.worker.enter(state, verdict=verdict)
+        self.turns.decided = decided = self.turns.pending.judged(self.stage.world, self.stage.speed)
+        self.worker.enter(state, verdict=decided.verdict)
 
     def rehearse(self, state: State) -> None:
         """Show the pending step in the arm's twin; it waits on in ``state``."""
@@ -78,14 +75,14 @@ class ByHand:
     def undo(self) -> None:
         """Everything as it was before the last step."""
         turns = self.turns
-        policy, moment = turns.present.policy, turns.memories.pop()
+        rollout, moment = turns.present, turns.memories.pop()
         moment.restore(self.stage)
-        moment.rollout.use(policy)
-        turns.rollout, turns.checklist = moment.rollout, moment.checklist
+        rollout.state = moment.state
+        rollout.use(rollout.policy)
         self.worker.tell(Undone, step=moment.step)
         self.stage.look()
-        if moment.rollout.plan is None:
-            turns.go_on(turns.after_step)
+        if rollout.plan is None:
+            turns.go_on()
         else:
             turns.rest_or_go_on()
 
@@ -107,4 +104,6 @@ class ByHand:
             self.worker.enter(State.PLANNED if snapshot.prediction is None else State.AWAITING)
             self.worker.tell(Refused, sentence=f"{objection} {error.sentence}")
             return
+        rollout = self.turns.present
+        rollout.state = replace(rollout.state, predicted=decided.prediction.step)
         self.turns.settle(decided, wait=True)

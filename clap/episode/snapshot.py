@@ -8,13 +8,15 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from clap.errors import ClapError
+from clap.errors import Failure
 from clap.geometry.observation import Observation, PointCloud
 from clap.geometry.views import CanonicalViews
 from clap.policies.base import INITIAL_STEP
 from clap.policies.prediction import Prediction
 from clap.rollout.safety import Verdict
 from clap.rollout.self_correction import Correction
+from clap.rollout.state import RolloutState
+from clap.rollout.task_plan import PlanStep
 from clap.worlds.capabilities import Ability
 
 
@@ -61,33 +63,6 @@ class InstructionProgress(str, Enum):
     NONE = "none"
     UNDER_WAY = "under way"
     COMPLETE = "complete"
-
-
-@dataclass(frozen=True)
-class PlanStep:
-    """A line of the checklist. ``status`` is "done", "current", "todo" or "skipped"; sub-tasks count from 0.
-
-    ``by``: "policy", or "human" for a step that the operator wrote.
-    """
-
-    text: str
-    status: str
-    subtask: int = 0
-    by: str = "policy"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A failure as the operator sees it: a stable name, what happened, and what to do next."""
-
-    name: str
-    sentence: str
-    next_move: str
-
-    @staticmethod
-    def of(error: ClapError) -> Failure:
-        """The failure that an error describes."""
-        return Failure(error.name, error.sentence, error.next_move)
 
 
 @dataclass(frozen=True)
@@ -171,3 +146,16 @@ NOTHING_DONE: dict[str, Any] = {
     "success": None,
 }
 """The snapshot's fields at the beginning of an instruction."""
+
+
+def shown(state: RolloutState) -> dict[str, Any]:
+    """The snapshot's fields that follow from the run's state."""
+    return {
+        "instruction": state.instruction,
+        "progress": InstructionProgress.COMPLETE if state.complete else InstructionProgress.UNDER_WAY,
+        "seen": state.seen,
+        "plan": state.task.lines(),
+        "last_step": state.last_step,
+        "steps_done": state.steps_done,
+        "corrections": len(state.corrections),
+    }

@@ -7,36 +7,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clap.episode.checklist import Checklist
+from clap.episode.snapshot import shown
 from clap.episode.world_session import Stage
-from clap.rollout.rollout import Rollout
+from clap.rollout.state import RolloutState
 from clap.worlds.capabilities import Restorable, require
 
 MOST_MOMENTS = 50
 """Steps that can be undone. A moment of the simulated table takes about one megabyte."""
 
-_SHOWN = ("instruction", "progress", "seen", "plan_raw", "round_texts", "last_step", "steps_done", "corrections")
-"""Fields of the snapshot that belong to the run."""
+_WRITTEN = ("plan_raw", "round_texts")
+"""Fields of the snapshot that hold what the planner had written."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """The world, the run and what was shown of it, before a ``step``."""
+    """The world, the run and what the planner had written, before a ``step``."""
 
     step: str
-    rollout: Rollout
-    checklist: Checklist
+    state: RolloutState
     _world: object
-    _run: Mapping[str, Any]
-    _shown: Mapping[str, Any]
+    _written: Mapping[str, Any]
     _away: bool
 
     def restore(self, stage: Stage) -> None:
-        """Make the world, the run and what is shown of it as they were."""
+        """Make the world, and what is shown of the run, as they were."""
         require(stage.world, Restorable).restore(self._world)
         stage.away = self._away
-        self.rollout.restore(self._run)
-        stage.worker.note(**self._shown, success=None, plan=self.checklist.lines())
+        stage.worker.note(**shown(self.state), **self._written, success=None)
 
 
 class Memories:
@@ -46,14 +43,14 @@ class Memories:
         self._stage = stage
         self._moments: deque[Moment] = deque(maxlen=MOST_MOMENTS)
 
-    def keep(self, rollout: Rollout | None, checklist: Checklist, step: str) -> None:
+    def keep(self, state: RolloutState, step: str) -> None:
         """Remember this moment, before a step; a world that cannot be set back is not remembered."""
         world = self._stage.world
-        if not isinstance(world, Restorable) or rollout is None:
+        if not isinstance(world, Restorable):
             return
         snapshot = self._stage.worker.board.snapshot
-        shown = {name: getattr(snapshot, name) for name in _SHOWN}
-        self._moments.append(Moment(step, rollout, checklist, world.save(), rollout.save(), shown, self._stage.away))
+        written = {name: getattr(snapshot, name) for name in _WRITTEN}
+        self._moments.append(Moment(step, state, world.save(), written, self._stage.away))
         self._tell()
 
     def pop(self) -> Moment:

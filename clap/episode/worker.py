@@ -17,8 +17,8 @@ from typing import Any
 
 from clap.episode.event_bus import Board
 from clap.episode.events import Event, Failed, Stopped
-from clap.episode.snapshot import EpisodeState, Failure
-from clap.errors import ClapError
+from clap.episode.snapshot import EpisodeState
+from clap.errors import ClapError, Failure
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 from clap.episode.events import ArmHeld, Moved, PoseUpdated, SceneUpdated, SightLost
 from clap.episode.scene_watch import SceneWatch
-from clap.episode.snapshot import EpisodeState, Failure, SceneFrame
+from clap.episode.snapshot import EpisodeState, SceneFrame
 from clap.episode.worker import Interrupted, Worker
-from clap.errors import ClapError
+from clap.errors import ClapError, Failure
 from clap.geometry.frames import Pose
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import CanonicalViews, render_views

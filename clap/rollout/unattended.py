@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clap.episode.snapshot import Failure
-from clap.errors import ClapError
+from clap.errors import ClapError, Failure
 from clap.geometry.frames import Array
 from clap.policies.base import Policy
-from clap.rollout.errors import MotionFailedError, RefusedPredictionError, StepMissedError
-from clap.rollout.rollout import Decided, Rollout
+from clap.rollout.decided import Decided
+from clap.rollout.operator import Operator
+from clap.rollout.rollout import Rollout
 from clap.rollout.safety import Decision
 from clap.rollout.self_correction import Correction
 from clap.worlds.base import MotionReport, World
@@ -50,43 +50,32 @@ def run_unattended(world: World, policy: Policy, instruction: str, correction: b
 
     ``correction``: failures that have a remedy get it, within the budget of ``clap.rollout.self_correction``.
     """
-    rollout = Rollout(world, policy, instruction, correction)
-    log: list[StepRecord] = []
+    rollout, nobody = Rollout(world, policy, instruction, correction), _Nobody()
     failure = None
     try:
         while not rollout.complete:
-            try:
-                if rollout.plan is None:
-                    for _ in rollout.check_release():
-                        pass
-                    rollout.ask_plan()
-                else:
-                    _take_step(rollout, log)
-            except ClapError as error:
-                proposed = rollout.propose(error)
-                if proposed is None:
-                    raise
-                for _ in rollout.carry_out(proposed):
-                    pass
+            rollout.advance(nobody)
     except ClapError as error:
         failure = Failure.of(error)
     goal_holds = bool(world.success())
     success = failure is None and goal_holds
-    return RolloutResult(success, goal_holds, failure, rollout.steps_done, tuple(log), tuple(rollout.corrections))
+    state = rollout.state
+    return RolloutResult(success, goal_holds, failure, state.steps_done, tuple(nobody.log), state.corrections)
 
 
-def _take_step(rollout: Rollout, log: list[StepRecord]) -> None:
-    """Decide and execute one step, and write it down, however it ends."""
-    decided = rollout.decide()
-    if decided.verdict.decision is Decision.REFUSE:
-        log.append(_record(decided, None))
-        raise RefusedPredictionError(decided.verdict)
-    try:
-        report = rollout.execute(decided.prediction)
-    except (MotionFailedError, StepMissedError) as error:
-        log.append(_record(decided, error.report))
-        raise
-    log.append(_record(decided, report))
+class _Nobody(Operator):
+    """Lets everything happen, and writes every step down, however it ends."""
+
+    def __init__(self) -> None:
+        self.log: list[StepRecord] = []
+
+    def approves(self, decided: Decided) -> bool:
+        if decided.verdict.decision is Decision.REFUSE:
+            self.log.append(_record(decided, None))
+        return True
+
+    def moved(self, decided: Decided, report: MotionReport) -> None:
+        self.log.append(_record(decided, report))
 
 
 def _record(decided: Decided, report: MotionReport | None) -> StepRecord:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from clap.episode.episode import Episode, EpisodeSnapshot, EpisodeState
 from clap.episode.events import Approved, Corrected, Event, Finished, Reset, StateChanged, StepDone, Undone
-from clap.rollout.operator_plan import CORRECTED
+from clap.rollout.operator_prediction import CORRECTED
 from clap.worlds.base import World
 from clap.worlds.capabilities import Snapshotable
 from demos.errors import DemonstrationError

@@ -10,7 +10,7 @@ import numpy as np
 
 from clap.episode.preconditions import preconditions
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, SceneFrame
-from clap.episode.snapshot import Failure as EpisodeFailure
+from clap.errors import Failure as EpisodeFailure
 from clap.geometry.frames import VIEWS, Pose, Workspace
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import listed

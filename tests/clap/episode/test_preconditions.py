@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from clap.episode.preconditions import VERBS, preconditions
-from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, Failure, InstructionProgress, PlanStep
+from clap.episode.snapshot import EpisodeSnapshot, EpisodeState, InstructionProgress
+from clap.errors import Failure
 from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import RefusedInstructionError
 from clap.rollout.safety import Check, Decision, Verdict
 from clap.rollout.self_correction import Correction, Remedy
+from clap.rollout.task_plan import PlanStep
 from clap.worlds.capabilities import Ability
 from tests.support.kinematic_world import STEPS, KinematicWorld, TouchPolicy
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,11 @@ from clap.errors import InvalidInstructionError
 from clap.geometry.frames import Pose
 from clap.policies.base import PredictRequest
 from clap.policies.prediction import Plan, PlanStatus
-from clap.rollout.errors import StepRepeatedError
+from clap.rollout.errors import MotionFailedError, RefusedPredictionError, StepRepeatedError
+from clap.rollout.operator import Operator
 from clap.rollout.refusals import RefusedInstructionError, refusal
-from clap.rollout.rollout import MAX_REPEATS, Rollout
+from clap.rollout.rollout import MAX_REPEATS, Rollout, Turn
+from clap.rollout.self_correction import Remedy
 from clap.rollout.unattended import run_unattended
 from tests.support.kinematic_world import BOXES, STEPS, KinematicWorld, TouchPolicy
 
@@ -47,8 +51,8 @@ def test_the_look_is_taken_once_and_every_plan_is_told_of_it():
     for step in STEPS[:3]:
         rollout.policy.told = None
         rollout.ask_plan()
-        assert rollout.policy.told == rollout.seen == tuple(BOXES)
-        rollout.remember(step)
+        assert rollout.policy.told == rollout.state.seen == tuple(BOXES)
+        rollout.state = rollout.state.after_skip(step)
     assert rollout.policy.looks == 1
 
 
@@ -86,7 +90,7 @@ def test_another_policy_looks_for_itself_only_if_nothing_was_named():
     rollout.use(other)
     rollout.ask_plan()
     assert (other.looks, other.told) == (0, tuple(BOXES))
-    rollout.seen = None
+    rollout.state = replace(rollout.state, seen=None)
     rollout.use(other)
     rollout.ask_plan()
     assert (other.looks, other.told) == (1, tuple(BOXES))
@@ -171,3 +175,79 @@ def test_a_goal_that_holds_from_the_start_is_no_excuse_for_doing_nothing(monkeyp
     rollout.policy.knows_completion = False
     monkeypatch.setattr(rollout.world, "success", lambda: True)
     assert rollout.ask_plan().status is PlanStatus.STEPS
+
+
+class Present(Operator):
+    """Is asked before every step and every remedy, and keeps what it was asked."""
+
+    absent = False
+
+    def __init__(self):
+        self.asked, self.remedies, self.states = [], [], []
+
+    def approves(self, decided):
+        self.asked.append(decided)
+        return False
+
+    def proposed(self, correction):
+        self.remedies.append(correction)
+
+    def executing(self, decided, state):
+        self.states.append(state)
+
+
+def test_with_nobody_to_ask_turns_lead_to_the_end():
+    rollout, turns = begun(), []
+    while not rollout.complete:
+        turns.append(rollout.advance(Operator()))
+    assert turns == [Turn.PLANNED, Turn.EXECUTED] * len(STEPS) + [Turn.COMPLETE]
+    assert rollout.state.executed == STEPS
+
+
+def test_a_step_waits_for_the_operator_and_is_carried_out_once_it_is_approved():
+    rollout, operator = begun(), Present()
+    assert [rollout.advance(operator) for _ in range(3)] == [Turn.PLANNED, Turn.WAITING, Turn.WAITING]
+    assert (rollout.world.ticks, rollout.state.steps_done) == (0, 0)
+    assert rollout.advance(operator, operator.asked[-1]) is Turn.EXECUTED
+    assert rollout.state.last_step == STEPS[0]
+    assert rollout.plan is None
+
+
+def test_what_is_approved_is_judged_again_and_may_be_refused():
+    rollout, operator = begun(), Present()
+    rollout.advance(operator)
+    rollout.advance(operator)
+    rollout.world.reach = 0.1
+    with pytest.raises(RefusedPredictionError):
+        rollout.advance(operator, operator.asked[-1])
+    assert (rollout.world.ticks, operator.states) == (0, [])
+
+
+def test_a_remedy_is_made_at_once_or_proposed_to_who_is_there():
+    for operator in (Operator(), Present()):
+        rollout = begun()
+        rollout.advance(operator)
+        decided, rollout.world.blocked = rollout.decide(), True
+        if operator.absent:
+            with pytest.raises(MotionFailedError):  # the remedy's own motion is blocked too, and has its share
+                rollout.advance(operator, decided)
+            assert len(rollout.state.corrections) > 1
+            continue
+        with pytest.raises(MotionFailedError):
+            rollout.advance(operator, decided)
+        rollout.world.blocked = False
+        assert (rollout.state.corrections, operator.remedies[0].remedy) == ((), Remedy.RETRY)
+        assert rollout.advance(operator, operator.remedies[0]) is Turn.CORRECTED
+        assert rollout.state.corrections == tuple(operator.remedies)
+
+
+def test_a_state_that_was_kept_is_gone_on_from_the_same_way():
+    rollout, operator = begun(), Present()
+    rollout.advance(operator)
+    rollout.advance(operator)
+    rollout.advance(operator, operator.asked[-1])
+    after, kept = rollout.state, operator.states[0]
+    assert (kept.steps_done, kept.task.next_step) == (0, STEPS[0])
+    rollout.state = kept
+    rollout.advance(operator, operator.asked[-1])
+    assert rollout.state == after

@@ -152,14 +152,14 @@ def test_a_missed_step_is_not_done_and_stop_halts_the_remedy(table):
     rollout.ask_plan()
     with pytest.raises(StepMissedError, match="fingers met") as missed:
         rollout.execute(rollout.decide().prediction)
-    assert (rollout.steps_done, rollout.last_step) == (1, rollout.plan.steps[0])
+    assert (rollout.state.steps_done, rollout.state.last_step) == (1, rollout.plan.steps[0])
     correction = rollout.propose(missed.value)
     assert "begins this part of the task again" in correction.sentence
     polled = itertools.count()
-    reports = list(rollout.carry_out(correction, MotionContext(lambda: next(polled) > 40)))
+    reports = list(rollout.correct(correction, MotionContext(lambda: next(polled) > 40)))
     assert reports[-1].outcome is MotionOutcome.STOPPED
     assert next(polled) < 60
-    assert (rollout.last_step, rollout.corrections) == (INITIAL_STEP, [correction])
+    assert (rollout.state.last_step, rollout.state.corrections) == (INITIAL_STEP, (correction,))
 
 
 def report(opening):

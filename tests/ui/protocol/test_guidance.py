@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from clap.episode.episode import EpisodeState
-from clap.episode.snapshot import EpisodeSnapshot, Failure, InstructionProgress
+from clap.episode.snapshot import EpisodeSnapshot, InstructionProgress
+from clap.errors import Failure
 from clap.worlds.capabilities import Ability
 from ui.protocol.guidance import hint
 
