@@ -172,8 +172,7 @@ def test_an_interrupted_take_is_taken_up_with_its_keyframes_and_records_no_more(
     first.mark_keyframe()
     first.end()
     before = first.status()
-    store._take.leave()
-    store._take = None
+    store._takes.leave()
     (left,) = store.unfinished()
     second = recorder_of(one.episode)
     second.resume(left.id)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from demos.errors import DiskFullError, ReadOnlyError
-from demos.store import store as store_module
+from demos.store import takes as takes_module
 from demos.store.store import DemonstrationStore
 from tests.support.demonstration_takes import INFO, make_frame, record
 
@@ -34,7 +34,7 @@ def small_disk(tmp_path, monkeypatch):
     """A disk of 24 MB."""
     disk = tmp_path / "disk"
     mounted(disk, 24)
-    monkeypatch.setattr(store_module, "ROOM_TO_BEGIN", 4 * MEGABYTE)
+    monkeypatch.setattr(takes_module, "ROOM_TO_BEGIN", 4 * MEGABYTE)
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
 
