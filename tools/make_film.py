@@ -8,7 +8,6 @@ so that the film is as long on a slow machine as on a fast one.
 from __future__ import annotations
 
 import argparse
-import base64
 import io
 import sys
 from dataclasses import dataclass
@@ -63,20 +62,10 @@ class Camera:
         self._add(self._page.screenshot(), shown_ms)
 
     def take_while(self, condition: str, shown_ms: int) -> None:
-        """Every picture that the browser draws as long as a condition in JavaScript holds, for so long together."""
+        """Pictures as long as a condition in JavaScript holds, for so long together."""
         drawn: list[bytes] = []
-        session = self._page.context.new_cdp_session(self._page)
-
-        def keep(frame: dict[str, Any]) -> None:
-            drawn.append(base64.b64decode(frame["data"]))
-            session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
-
-        session.on("Page.screencastFrame", keep)
-        session.send("Page.startScreencast", {"format": "png"})
         while self._page.evaluate(condition):
-            self._page.wait_for_timeout(20)
-        session.send("Page.stopScreencast")
-        session.detach()
+            drawn.append(self._page.screenshot())
         for picture in drawn:
             self._add(picture, shown_ms // len(drawn))
 

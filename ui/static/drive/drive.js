@@ -109,7 +109,8 @@ export class Drive {
   follow(driving) {
     this.driving = driving;
     if (driving) this.asked = false;
-    if (driving && this.permit.mine && !this.isOpen && !this.ending) this.open(true); // unless the panel has just been closed
+    // Unless the panel has just been closed.
+    if (driving && this.permit.mine && !this.isOpen && !this.ending) this.open(true);
     if (!driving) this.ending = false;
     if (this.active) this.sender.start();
     else this.rest();
