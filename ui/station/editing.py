@@ -13,13 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clap.episode.episode import Episode
+from clap.episode.episode import Episode, EpisodeSnapshot
 from clap.errors import ClapError
 from demos.errors import DemonstrationError
 from demos.frames import Outcome
+from demos.recording.preconditions import Objections
 from demos.sample import SAMPLE
 from demos.store.store import DemonstrationStore
 from ui.station.channel import Json, frame
+from ui.station.demonstration_preconditions import Demonstrations, demonstration_objections
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
 from ui.station.replaying import Replaying
@@ -68,14 +70,22 @@ class Editing:
         """Carry a checked command out soon, and return at once; its page is answered."""
         self._recording.submit(command["page"], functools.partial(self._answer, command))
 
+    def objections(self, snapshot: EpisodeSnapshot) -> Objections:
+        """Why not now, by verb, of all that records, edits and replays. Any thread may ask."""
+        recording = self._recording
+        now = Demonstrations(
+            recording.off, recording.objections(), recording.is_recording, bool(self._undo), self._replaying.under_way
+        )
+        return demonstration_objections(snapshot, now)
+
     # On the recording's thread
 
     def _answer(self, command: Json) -> None:
         try:
+            self._require(command["type"])
             if command["type"] == "demo-replay":
                 done = self._replay(command)
             else:
-                self._require_rest()
                 done = self._edits[command["type"]](self._store(), command)
             if done.undo is not None:
                 self._undo.append((done.sentence, done.undo))
@@ -97,20 +107,21 @@ class Editing:
 
     def _tell(self) -> None:
         """Tell all pages what could be undone, and how a replay goes."""
+        self._outbox.refresh()
         undo = self._undo[-1][0] if self._undo else None
         self._outbox.answer(frame({"type": "review", "undo": undo, "replay": self._replaying.state}))
 
     def _store(self) -> DemonstrationStore:
         store = self._recording.store
         if store is None:
-            raise DemonstrationError("There is no folder of demonstrations that could be changed.")
+            raise DemonstrationError("There is no folder of demonstrations.")
         return store
 
-    def _require_rest(self) -> None:
-        if self._episode is not None and self._episode.snapshot().state.in_motion:
-            raise DemonstrationError("The arm is moving.", "Wait until it rests, then try again.")
-        if self._recording.is_recording:
-            raise DemonstrationError("A take is being recorded.", "End it first.")
+    def _require(self, verb: str) -> None:
+        snapshot = EpisodeSnapshot() if self._episode is None else self._episode.snapshot()
+        error = self.objections(snapshot)[verb]
+        if error is not None:
+            raise error
 
     # The edits
 
@@ -183,8 +194,6 @@ class Editing:
         return Done(f"The trash was emptied: {freed / 1e6:.1f} MB are free again.")
 
     def _take_back(self, store: DemonstrationStore, command: Json) -> Done:
-        if not self._undo:
-            raise DemonstrationError("There is no edit that could be undone.")
         sentence, undo = self._undo.pop()
         undo()
         return Done(f"Undone: {sentence}")

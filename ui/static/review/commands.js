@@ -7,31 +7,17 @@ const PATIENCE_MS = 60000;
 export class ReviewCommands {
   /** `settled` is called after every answer: the list may be another one. */
   constructor(permit, settled) {
-    Object.assign(this, { permit, settled, waiting: new Map(), next: 1, recorder: null });
-  }
-
-  recording(message) {
-    this.recorder = message;
+    Object.assign(this, { permit, settled, waiting: new Map(), next: 1 });
   }
 
   /** Why nothing may be changed now, as a sentence; empty if it may. `set`: of what is to be changed. */
   why(set = "recordings") {
-    const { link, mine, operator, latest, state } = this.permit;
-    if (!link.connected) return "Not connected to the console.";
-    if (link.worldLost || !latest) return "The world is being started.";
-    if (!mine) return operator ? `You are watching; ${operator.name} operates.` : "You are watching. Take control first.";
-    if (set === "sample") return "The sample cannot be changed.";
-    if (this.recorder?.state === "off") return this.recorder.sentence;
-    if (this.recorder?.state === "opening") return "The recordings are being opened.";
-    if (this.recorder?.state === "recording") return "Not while a take is being recorded.";
-    if (state === "moving" || state === "driving") return "Not while the arm moves.";
-    return "";
+    return this.permit.barred || (set === "sample" ? "The sample cannot be changed." : this.permit.why("demo-label"));
   }
 
   /** Why nothing can be replayed now. */
   whyNoReplay() {
-    const why = this.why();
-    return why === this.recorder?.sentence || !why ? (this.permit.busy ? `Not while it is ${this.permit.state}.` : "") : why;
+    return this.permit.why("demo-replay");
   }
 
   /** Send a command; resolves with its answer {ok, sentence, made}, which is also shown as a toast, with Undo where it can be. */

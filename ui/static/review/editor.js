@@ -60,11 +60,6 @@ export class ReviewEditor {
 
   // What is told
 
-  recording(message) {
-    this.commands.recording(message);
-    this.refresh();
-  }
-
   status() {
     this.refresh();
   }

@@ -59,10 +59,6 @@ export class ReviewPanel {
     this.editor?.refresh();
   }
 
-  recording(message) {
-    this.editor.recording(message);
-  }
-
   review(message) {
     this.editor.told(message);
   }
