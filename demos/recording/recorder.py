@@ -22,11 +22,11 @@ from clap.episode.events import Approved, Corrected, Event, Finished, Reset, Sta
 from clap.rollout.operator_prediction import CORRECTED
 from clap.worlds.base import World
 from clap.worlds.capabilities import Snapshotable
-from demos.errors import DemonstrationError
 from demos.frames import HUMAN, POLICY, Outcome, TakeInfo
 from demos.recording.frame_clock import Pace
 from demos.recording.frame_maker import FrameMaker, OpenTake, shot_of
 from demos.recording.idle_detector import Rest
+from demos.recording.preconditions import Objections, objections
 from demos.store.episode_record import EpisodeRecord
 from demos.store.store import DemonstrationStore
 from demos.store.take import TakeStatus
@@ -84,9 +84,8 @@ class Recorder:
 
         Raises DemonstrationError without an instruction or while another take is open, and what the store raises.
         """
+        self._require("begin")
         now = self._episode.snapshot()
-        if not now.instruction.strip():
-            raise DemonstrationError("A take needs an instruction.", "Set up a scene, or say what is to be done.")
         info = TakeInfo(
             task=now.instruction,
             fps=self._fps,
@@ -108,6 +107,7 @@ class Recorder:
         What the world did since it ended is not in it, so frames from now on would not follow on its last one.
         Raises what ``DemonstrationStore.resume`` raises.
         """
+        self._require("resume")
         one = OpenTake(self._store.resume(take))
         one.end("It was interrupted.")
         self._take_up(one)
@@ -119,17 +119,14 @@ class Recorder:
 
     def mark_keyframe(self) -> None:
         """The operator says that the latest frame is a keyframe. Raises DemonstrationError if there is none."""
-        one = self._present()
-        with self._lock:
-            if not self._pace.frames:
-                raise DemonstrationError("There is no frame yet that could be marked.", "Move the arm first.")
-        self._maker.then(one.mark)
+        self._require("mark")
+        self._maker.then(self._present().mark)
 
     def end(self, reason: str = "The recording was ended.") -> None:
         """Record no more; the take waits to be committed or discarded. Raises DemonstrationError without a take."""
-        one = self._present()
+        self._require("end")
         with self._lock:
-            one.end(reason)
+            self._present().end(reason)
         self._maker.drain()
 
     def commit(self, outcome: Outcome | None = None, notes: str = "") -> EpisodeRecord:
@@ -137,7 +134,8 @@ class Recorder:
 
         Raises what ``Take.commit`` raises; the take is then still there.
         """
-        self.end()
+        self.end()  # what was still being made counts too
+        self._require("commit")
         record = self._present().take.commit(outcome or self._judged(), notes)
         self._open = None
         return record
@@ -168,6 +166,17 @@ class Recorder:
             worst_tick_ms=1000 * pace.worst_tick,
         )
 
+    def objections(self) -> Objections:
+        """Why not now, by verb."""
+        one = self._open
+        frames = None if one is None else one.take.status().frames
+        return objections(frames, self._pace.frames, self._episode.snapshot().instruction)
+
+    def _require(self, verb: str) -> None:
+        error = self.objections()[verb]
+        if error is not None:
+            raise error
+
     def close(self) -> None:
         """Follow the episode no more. A take that is still open is the store's to leave, and can be resumed."""
         self._unsubscribe()
@@ -177,10 +186,8 @@ class Recorder:
         self._maker.close()
 
     def _present(self) -> OpenTake:
-        one = self._open
-        if one is None:
-            raise DemonstrationError("No take is being recorded.", "Begin one.")
-        return one
+        assert self._open is not None, "verbs that need a take are refused without one"
+        return self._open
 
     def _judged(self) -> Outcome:
         if self._success is None:

@@ -278,6 +278,7 @@ class RecordDiscard(RecordCommand):
 class DemoCommand(Command):
     """Of the recorded demonstrations."""
 
+    type: str
     id: Count
 
 
@@ -420,6 +421,7 @@ class RetrainUse(RetrainCommand):
 class CalibrateCommand(Command):
     """Of a camera's calibration."""
 
+    type: str
     camera: Name
 
 

@@ -9,39 +9,39 @@ declare namespace Protocol {
 
   /** Remove all samples. */
   interface CalibrateClear {
-    camera: string;
     type: "calibrate-clear";
+    camera: string;
   }
 
   /** Keep the picture live for a moment. */
   interface CalibrateLook {
-    camera: string;
     type: "calibrate-look";
+    camera: string;
   }
 
   /** Remove a sample. */
   interface CalibrateRemove {
-    camera: string;
     type: "calibrate-remove";
+    camera: string;
     sample: string;
   }
 
   /** Take a sample. */
   interface CalibrateSample {
-    camera: string;
     type: "calibrate-sample";
+    camera: string;
   }
 
   /** Save the calibration, and use it. */
   interface CalibrateSave {
-    camera: string;
     type: "calibrate-save";
+    camera: string;
   }
 
   /** Calibrate from the samples. */
   interface CalibrateSolve {
-    camera: string;
     type: "calibrate-solve";
+    camera: string;
   }
 
   /** Let another policy act. */
@@ -52,35 +52,35 @@ declare namespace Protocol {
 
   /** Copy the sample into the recordings. */
   interface DemoCopySample {
-    id: number;
     type: "demo-copy-sample";
+    id: number;
   }
 
   /** Move demonstrations to the trash. */
   interface DemoDelete {
-    id: number;
     type: "demo-delete";
+    id: number;
     episodes: string[];
   }
 
   /** Delete what is in the trash for good. */
   interface DemoEmptyTrash {
-    id: number;
     type: "demo-empty-trash";
+    id: number;
   }
 
   /** Let these frames be the keyframes. */
   interface DemoKeyframes {
-    id: number;
     type: "demo-keyframes";
+    id: number;
     episode: string;
     frames: number[];
   }
 
   /** Change labels; None leaves one as it is. */
   interface DemoLabel {
-    id: number;
     type: "demo-label";
+    id: number;
     episode: string;
     task?: string | null;
     outcome?: "success" | "partial" | "failure" | "unknown" | null;
@@ -89,8 +89,8 @@ declare namespace Protocol {
 
   /** Carry a demonstration out again: its keyframes, or every frame. */
   interface DemoReplay {
-    id: number;
     type: "demo-replay";
+    id: number;
     episode: string;
     set: "recordings" | "sample";
     every_frame: boolean;
@@ -98,23 +98,23 @@ declare namespace Protocol {
 
   /** Take demonstrations out of the trash. */
   interface DemoRestore {
-    id: number;
     type: "demo-restore";
+    id: number;
     episodes: string[];
   }
 
   /** Make two of one, before this frame. */
   interface DemoSplit {
-    id: number;
     type: "demo-split";
+    id: number;
     episode: string;
     frame: number;
   }
 
   /** The text of the step that the frames from `start` up to `stop` show. */
   interface DemoStep {
-    id: number;
     type: "demo-step";
+    id: number;
     episode: string;
     start: number;
     stop: number;
@@ -123,8 +123,8 @@ declare namespace Protocol {
 
   /** Keep the frames from `start` up to `stop`. */
   interface DemoTrim {
-    id: number;
     type: "demo-trim";
+    id: number;
     episode: string;
     start: number;
     stop: number;
@@ -132,8 +132,8 @@ declare namespace Protocol {
 
   /** Take the latest edit back. */
   interface DemoUndo {
-    id: number;
     type: "demo-undo";
+    id: number;
   }
 
   /** Begin or end driving by hand. */

@@ -10,10 +10,12 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from clap.episode.episode import Episode
+from clap.episode.episode import Episode, EpisodeSnapshot
+from clap.episode.preconditions import Preconditions
 from clap.errors import ClapError
 from ui.protocol import commands
 from ui.protocol.messages import BoardSeen, BoardUnseen, CalibrationState
@@ -34,6 +36,9 @@ PERIOD_S, SHARE = 0.2, 0.25
 
 MOST_WAITING = 4
 
+VERBS = tuple(f"calibrate-{verb}" for verb in ("look", "sample", "remove", "clear", "solve", "save"))
+NO_CAMERAS = ClapError("This world has no cameras of its own to calibrate.", " ")
+
 logger = logging.getLogger(__name__)
 
 
@@ -47,6 +52,7 @@ class Calibrating:
         self._episode: Episode | None = None
         self._camera, self._watched_until = "", 0.0
         self._answered = 0
+        self._objections: dict[str, ClapError | None] = dict.fromkeys(VERBS, NO_CAMERAS)
         self._told: CalibrationState | None = None
 
     def follow(self, episode: Episode, bench: CalibrationBench | None) -> None:
@@ -59,7 +65,7 @@ class Calibrating:
     def obey(self, page: int, command: commands.CalibrateCommand) -> None:
         """Carry a command out soon, and return at once; its page is told if it is refused."""
         if self._bench is None:
-            self._outbox.refuse(page, "This world has no cameras of its own to calibrate.")
+            self._outbox.refuse(page, _sentence(NO_CAMERAS))
             return
         if isinstance(command, commands.CalibrateLook) and not self._jobs.empty():
             return  # it is asked again every second, and never takes the place of what somebody pressed
@@ -68,6 +74,11 @@ class Calibrating:
         except queue.Full:
             busy = "The calibration is busy. Wait until it has answered, then press again."
             self._outbox.refuse(page, busy)
+
+    def preconditions(self, snapshot: EpisodeSnapshot) -> Preconditions:
+        """Why not now, by verb, for the camera that the pages are told of. Any thread may ask."""
+        objections = {verb: self._objection(verb, self._objections, snapshot) for verb in VERBS}
+        return {verb: None if error is None else _sentence(error) for verb, error in objections.items()}
 
     # On the calibration's own thread
 
@@ -93,9 +104,14 @@ class Calibrating:
     def _carry_out(self, bench: CalibrationBench, command: commands.CalibrateCommand) -> None:
         camera = command.camera
         bench.camera(camera)  # before anything else remembers a name that there is not
+        if isinstance(command, commands.CalibrateLook):
+            self._camera, self._watched_until = camera, time.monotonic() + WATCHED_S
+            return
+        assert self._episode is not None, "it is there before the bench is"
+        error = self._objection(command.type, _objections(bench, camera), self._episode.snapshot())
+        if error is not None:
+            raise error
         match command:
-            case commands.CalibrateLook():
-                self._camera, self._watched_until = camera, time.monotonic() + WATCHED_S
             case commands.CalibrateSample():
                 self._outbox.log("info", f"Calibration of {camera}: {bench.take(camera)}")
             case commands.CalibrateRemove():
@@ -105,18 +121,24 @@ class Calibrating:
             case commands.CalibrateSolve():
                 bench.solve(camera)
             case commands.CalibrateSave():
-                self._require_rest()
                 self._outbox.log("good", f"The calibration of {camera} was saved: {bench.save(camera)}")
 
-    def _require_rest(self) -> None:
+    def _objection(
+        self, verb: str, of_the_bench: Mapping[str, ClapError | None], now: EpisodeSnapshot
+    ) -> ClapError | None:
+        """Why not now: the episode's objection first."""
+        saves = self._bench is not None and verb == "calibrate-save"
+        return (self._not_at_rest(now) if saves else None) or of_the_bench[verb]
+
+    def _not_at_rest(self, now: EpisodeSnapshot) -> ClapError | None:
         """What was predicted or is recorded was seen by the calibration so far."""
-        now = self._episode.snapshot() if self._episode is not None else None
-        if now is not None and (now.state.busy or now.prediction is not None):
-            raise ClapError(
+        if now.state.busy or now.prediction is not None:
+            return ClapError(
                 "A step is predicted or under way, by the calibration so far.", "Press Stop, then save it again."
             )
         if self._recording.is_recording:
-            raise ClapError("A take is being recorded, by the calibration so far.", "End it, then save it again.")
+            return ClapError("A take is being recorded, by the calibration so far.", "End it, then save it again.")
+        return None
 
     def _look(self, bench: CalibrationBench) -> None:
         """Show all pages what the camera sees, or why it sees nothing."""
@@ -138,4 +160,26 @@ class Calibrating:
             return
         if state != self._told:
             self._told = state
+            self._objections = _objections(bench, self._camera)
+            if self._episode is not None:  # what may be done now is told first
+                self._outbox.tell_status(self._episode)
             self._outbox.tell(frame(state))
+
+
+def _objections(bench: CalibrationBench, camera: str) -> dict[str, ClapError | None]:
+    """Why not now, by verb, as far as it is the bench's to say."""
+    result, few = bench.result(camera), bench.quality(camera)
+    unsaved = result is not None and not result[2]
+    no_samples = None if bench.samples(camera) else ClapError("There are no samples.", "Take some first.")
+    solved = None if result is None else ClapError("It is calibrated from these samples.", "Save it, or take more.")
+    nothing = ClapError("There is no new calibration that could be saved.", "Press Calibrate first.")
+    return {
+        **dict.fromkeys(VERBS),
+        "calibrate-solve": few or solved,
+        "calibrate-save": None if unsaved else nothing,
+        "calibrate-clear": no_samples,
+    }
+
+
+def _sentence(error: ClapError) -> str:
+    return str(error).strip()

@@ -13,15 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clap.episode.episode import Episode
+from clap.episode.episode import Episode, EpisodeSnapshot
 from clap.errors import ClapError
 from demos.errors import DemonstrationError
 from demos.frames import Outcome
+from demos.recording.preconditions import Objections
 from demos.sample import SAMPLE
 from demos.store.store import DemonstrationStore
 from ui.protocol import commands
 from ui.protocol.messages import EditDone, ReviewState
 from ui.station.channel import frame
+from ui.station.demonstration_preconditions import Demonstrations, demonstration_objections
 from ui.station.orders import DemoImport
 from ui.station.outbox import Outbox
 from ui.station.recording import Recording
@@ -58,10 +60,19 @@ class Editing:
         """Carry a command out soon, and return at once; its page is answered."""
         self._recording.submit(page, functools.partial(self._answer, page, command))
 
+    def objections(self, snapshot: EpisodeSnapshot) -> Objections:
+        """Why not now, by verb, of all that records, edits and replays. Any thread may ask."""
+        recording = self._recording
+        now = Demonstrations(
+            recording.off, recording.objections(), recording.is_recording, bool(self._undo), self._replaying.under_way
+        )
+        return demonstration_objections(snapshot, now)
+
     # On the recording's thread
 
     def _answer(self, page: int, command: commands.DemoCommand) -> None:
         try:
+            self._require(command.type)
             done, ok = self._do(command), True
             if done.undo is not None:
                 self._undo.append((done.sentence, done.undo))
@@ -82,7 +93,6 @@ class Editing:
     def _do(self, command: commands.DemoCommand) -> Done:
         if isinstance(command, commands.DemoReplay):
             return self._replay(command)
-        self._require_rest()
         store = self._store()
         match command:
             case commands.DemoLabel():
@@ -111,20 +121,21 @@ class Editing:
 
     def _tell(self) -> None:
         """Tell all pages what could be undone, and how a replay goes."""
+        self._outbox.refresh()
         undo = self._undo[-1][0] if self._undo else None
         self._outbox.answer(frame(ReviewState(undo=undo, replay=self._replaying.state)))
 
     def _store(self) -> DemonstrationStore:
         store = self._recording.store
         if store is None:
-            raise DemonstrationError("There is no folder of demonstrations that could be changed.")
+            raise DemonstrationError("There is no folder of demonstrations.")
         return store
 
-    def _require_rest(self) -> None:
-        if self._episode is not None and self._episode.snapshot().state.in_motion:
-            raise DemonstrationError("The arm is moving.", "Wait until it rests, then try again.")
-        if self._recording.is_recording:
-            raise DemonstrationError("A take is being recorded.", "End it first.")
+    def _require(self, verb: str) -> None:
+        snapshot = EpisodeSnapshot() if self._episode is None else self._episode.snapshot()
+        error = self.objections(snapshot)[verb]
+        if error is not None:
+            raise error
 
     # The edits
 
@@ -197,8 +208,6 @@ class Editing:
         return Done(f"The trash was emptied: {freed / 1e6:.1f} MB are free again.")
 
     def _take_back(self) -> Done:
-        if not self._undo:
-            raise DemonstrationError("There is no edit that could be undone.")
         sentence, undo = self._undo.pop()
         undo()
         return Done(f"Undone: {sentence}")

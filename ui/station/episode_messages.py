@@ -51,15 +51,18 @@ def hello(
     )
 
 
-def status(snapshot: EpisodeSnapshot, look_age: float = 0.0) -> Status:
-    """The whole state as the page shows it. ``look_age``: how long ago the scene was looked at, seconds."""
+def status(snapshot: EpisodeSnapshot, look_age: float = 0.0, more: Mapping[str, str | None] | None = None) -> Status:
+    """The whole state as the page shows it. ``look_age``: how long ago the scene was looked at, seconds.
+
+    ``more``: preconditions of what is the station's own, beside the episode's.
+    """
     scene = snapshot.scene
     return Status(
         seq=snapshot.seq,
         state=snapshot.state.value,
         busy=snapshot.state.busy,
         hint=hint(snapshot),
-        preconditions=preconditions(snapshot),
+        preconditions={**preconditions(snapshot), **(more or {})},
         instruction=snapshot.instruction,
         examples=list(snapshot.examples),
         task=snapshot.task,

@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 
 from clap.episode import events
 from clap.episode.episode import Episode
-from clap.episode.snapshot import SceneFrame
+from clap.episode.preconditions import Preconditions
+from clap.episode.snapshot import EpisodeSnapshot, SceneFrame
 from clap.errors import ClapError
 from clap.policies.prediction import Prediction
 from ui.protocol import log, pictures
@@ -48,6 +49,9 @@ class Outbox:
         self._scene: SceneFrame | None = None
         self._prediction: Prediction | None = None
         self._seen_at = time.monotonic()
+        self.more_preconditions: Callable[[EpisodeSnapshot], Preconditions] = lambda snapshot: {}
+        """Of what the episode knows nothing of, for the status; quick."""
+
         self.asker = 0
         """The page whose command came last: the one that is told of a refusal."""
 
@@ -145,8 +149,14 @@ class Outbox:
             pose, self._pose = self._pose, None
             self.tell(frame(pose))
         if self._status:
-            self._status = False
-            self.tell(frame(episode_messages.status(episode.snapshot(), time.monotonic() - self._seen_at)))
+            self.tell_status(episode)
+
+    def tell_status(self, episode: Episode) -> None:
+        """Send the status now; blocks while the server does not read."""
+        self._status = False
+        snapshot = episode.snapshot()
+        more = self.more_preconditions(snapshot)
+        self.tell(frame(episode_messages.status(snapshot, time.monotonic() - self._seen_at, more)))
 
     def _tell_pictures(self, episode: Episode) -> None:
         snapshot = episode.snapshot()

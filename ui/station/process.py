@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from clap.episode.episode import Episode, EpisodeState
+from clap.episode.preconditions import Preconditions
 from clap.episode.snapshot import EpisodeSnapshot
 from clap.errors import ClapError
 from clap.process_priority import be_prompt
@@ -25,6 +26,7 @@ from ui.station import episode_messages
 from ui.station.calibrating import Calibrating
 from ui.station.channel import EVERY_PAGE, Frame, frame
 from ui.station.checkpoints import Checkpoints
+from ui.station.demonstration_preconditions import as_sentences
 from ui.station.dispatch import obey
 from ui.station.editing import Editing
 from ui.station.options import CannotStartError, Setup, StationOptions
@@ -67,6 +69,7 @@ class StationProcess:
         self._checkpoints = Checkpoints(self._outbox)
         self._calibrating = Calibrating(self.recording, self._outbox)
         self._driver = EVERY_PAGE
+        self._outbox.more_preconditions = self._more_preconditions
 
     # Starting
 
@@ -191,6 +194,11 @@ class StationProcess:
                 except BadCommandError as error:
                     self._outbox.refuse(page, str(error))
                 self._outbox.refresh()
+
+    def _more_preconditions(self, snapshot: EpisodeSnapshot) -> Preconditions:
+        """Of what is the station's own: demonstrations and calibration."""
+        demonstrations = as_sentences(self._editing.objections(snapshot))
+        return {**demonstrations, **self._calibrating.preconditions(snapshot)}
 
     def _tell_jog(self, seq: int, applied: bool) -> None:
         """Called by the control loop for every jog, so it must not wait."""

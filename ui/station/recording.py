@@ -18,6 +18,7 @@ from typing import Literal
 from clap.episode.episode import Episode
 from demos.errors import DemonstrationError, InUseError, ReadOnlyError
 from demos.frames import Outcome
+from demos.recording.preconditions import Objections
 from demos.recording.recorder import Recorder, RecorderStatus
 from demos.store.store import DemonstrationStore
 from ui.protocol import commands
@@ -45,6 +46,7 @@ class Recording:
 
     def __init__(self, folder: Path | None, why_not: str, outbox: Outbox):
         self._folder, self._why_not, self._outbox = folder, why_not, outbox
+        self._is_off = folder is None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._episode: Episode | None = None
@@ -61,6 +63,15 @@ class Recording:
         """A take is being recorded. Any thread may ask; a take may begin right after."""
         status = None if self._recorder is None else self._recorder.status()
         return status is not None and status.take is not None and not status.ended
+
+    @property
+    def off(self) -> str:
+        """Why nothing can be recorded; empty while it can, or may be soon. Any thread may ask."""
+        return self._why_not if self._is_off else ""
+
+    def objections(self) -> Objections | None:
+        """Why not now, by the recorder's verbs; None without a recorder. Any thread may ask."""
+        return None if self._recorder is None else self._recorder.objections()
 
     def follow(self, episode: Episode, world: str = "tabletop") -> None:
         """Open the set, then record this episode whenever the operator wants it; takes name the ``world``."""
@@ -106,13 +117,14 @@ class Recording:
 
     def _open(self, episode: Episode, world: str) -> None:
         """Open the set for writing, or else for viewing only, or else say why it cannot be."""
+        self._episode = episode
         if self._folder is None:
             return
         self._tell_state(RecordingOpening(note=self._note))
         try:
             self.store = DemonstrationStore.open(self._folder)
         except (DemonstrationError, OSError) as error:
-            self._why_not = _why_not(error)
+            self._why_not, self._is_off = _why_not(error), True
             self._outbox.log("bad", self._why_not)
             if isinstance(error, (InUseError, ReadOnlyError)) and self._folder.is_dir():
                 with suppress(DemonstrationError, OSError):
@@ -120,7 +132,6 @@ class Recording:
             return
         for finding in self.store.report.findings:
             self._outbox.log("warn", f"Demonstrations: {finding.sentence}")
-        self._episode = episode
         self._recorder = Recorder(episode, self.store, world=world)
         self._look_for_unfinished()
 
@@ -201,6 +212,8 @@ class Recording:
     def _tell_state(self, message: RecordingState) -> None:
         if message != self._told:
             self._told = message
+            if self._episode is not None:  # what may be done now is told first
+                self._outbox.tell_status(self._episode)
             self._outbox.tell(frame(message))
 
 

@@ -14,6 +14,7 @@ from demos.replay.every_frame import FrameFollower
 from demos.replay.policy import ReplayPolicy, ReplayScene, keyframe_actions, scene_of
 from demos.store.episode import RecordedEpisode
 from ui.protocol.messages import Replay, ReplayOutcome
+from ui.station.demonstration_preconditions import cannot_replay
 
 WORLD = "tabletop"
 """What the recorder notes as the world of its takes."""
@@ -32,28 +33,32 @@ class Replaying:
 
     def __init__(self, tell: Callable[[], None]):
         self._tell = tell
-        self._thread: threading.Thread | None = None
         self._leads = False
         self.state: Replay | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """True until a replay has ended."""
+        return self.state is not None and self.state.state in ("running", "waiting")
 
     def begin(self, episode: Episode, recorded: RecordedEpisode, every_frame: bool = False) -> None:
         """Begin to replay the keyframes, or ``every_frame``.
 
         Raises ReplayError if it cannot be replayed here, and DemonstrationError if not now.
         """
-        if episode.snapshot().state.busy or (self._thread is not None and self._thread.is_alive()):
-            raise DemonstrationError("The arm has something to do already.", "Wait until it rests, or press Stop.")
+        error = cannot_replay(episode.snapshot(), self.under_way)
+        if error is not None:
+            raise error
         scene = scene_of(recorded, WORLD, episode.tasks(), episode.conditions())
         if not every_frame:
             keyframe_actions(recorded)
         self._leads = every_frame
-        self._thread = threading.Thread(target=self._run, args=(episode, recorded, scene), name="replay", daemon=True)
-        self._thread.start()
+        self._say(recorded.record.id, "running", "Setting up the scene as it was …")
+        threading.Thread(target=self._run, args=(episode, recorded, scene), name="replay", daemon=True).start()
 
     def _run(self, episode: Episode, recorded: RecordedEpisode, scene: ReplayScene) -> None:
         name = recorded.record.id
         try:
-            self._say(name, "running", "Setting up the scene as it was …")
             self._set_up(episode, recorded, scene)
             carry_out = self._every_frame if self._leads else self._keyframes
             carry_out(episode, recorded, scene)

@@ -21,6 +21,7 @@ from demos.replay.policy import ReplayError, ReplayPolicy, keyframe_actions, sce
 from demos.sample import SAMPLE
 from demos.store.episode import RecordedEpisode
 from demos.store.store import DemonstrationStore
+from tests.support.kinematic_station import eventually
 from ui.station.replaying import Replaying
 
 MOST_BYTES = 15_000_000
@@ -47,8 +48,7 @@ def of_kind(store: DemonstrationStore, **wanted: object) -> RecordedEpisode:
 
 
 def ends(replaying: Replaying) -> str:
-    assert replaying._thread is not None
-    replaying._thread.join(120)
+    assert eventually(lambda: not replaying.under_way, 120)
     assert replaying.state is not None
     return replaying.state.state
 

@@ -160,6 +160,10 @@ export class CalibrationPanel {
     this.allow();
   }
 
+  status() {
+    this.allow();
+  }
+
   lease() {
     this.allow();
   }
@@ -204,22 +208,15 @@ export class CalibrationPanel {
 
   /** Why nothing can be asked for now; empty if it can. */
   get refusal() {
-    if (!this.link.ready) return "There is no link to the console.";
-    if (!this.permit.mine) return `${this.permit.operator ?? "Nobody"} operates; who watches changes nothing.`;
-    return this.pending ? "It is being worked on." : this.told ? "" : "Waiting for the camera.";
+    return this.permit.barred || (this.pending ? "It is being worked on." : this.told ? "" : "Waiting for the camera.");
   }
 
   allow() {
     const { samples = [], lacks, result } = this.told ?? {};
-    const whys = {
-      sample: this.live && this.latest?.ready ? "" : this.latest?.sentence || "No picture yet.",
-      solve: lacks ? lacks.sentence : result ? "It is calibrated from these samples." : "",
-      save: !result ? "Calibrate first." : result.saved ? "It is saved." : "",
-      clear: samples.length ? "" : "There are no samples.",
-    };
+    const unseen = this.live && this.latest?.ready ? "" : this.latest?.sentence || "No picture yet.";
     const next = result?.saved ? "" : result ? "save" : !lacks && !result && samples.length ? "solve" : "sample";
     for (const [verb, button] of Object.entries(this.buttons)) {
-      const why = this.refusal || whys[verb];
+      const why = this.refusal || this.permit.why(`calibrate-${verb}`) || (verb === "sample" ? unseen : "");
       button.disabled = why !== "";
       if (button.title !== why) button.title = why;
       button.classList.toggle("c-primary", verb === next);

@@ -14,37 +14,16 @@ export class ReviewCommands {
     this.settled = settled;
     this.waiting = new Map();
     this.next = 1;
-    this.recorder = null;
-  }
-
-  /** @param {Page.Recording} message */
-  recording(message) {
-    this.recorder = message;
   }
 
   /** Why nothing may be changed now, as a sentence; empty if it may. `set`: of what is to be changed. */
   why(set = "recordings") {
-    const { link, mine, operator, latest } = this.permit;
-    if (!link.connected) return "Not connected to the console.";
-    if (link.worldLost || !latest) return "The world is being started.";
-    if (!mine)
-      return operator ? `You are watching; ${operator.name} operates.` : "You are watching. Take control first.";
-    if (set === "sample") return "The sample cannot be changed.";
-    if (this.recorder?.state === "off") return this.recorder.sentence;
-    if (this.recorder?.state === "opening") return "The recordings are being opened.";
-    if (this.recorder?.state === "recording") return "Not while a take is being recorded.";
-    if (latest.state === "moving" || latest.state === "driving") return "Not while the arm moves.";
-    return "";
+    return this.permit.barred || (set === "sample" ? "The sample cannot be changed." : this.permit.why("demo-label"));
   }
 
   /** Why nothing can be replayed now. */
   whyNoReplay() {
-    const why = this.why();
-    return why === this.recorder?.sentence || !why
-      ? this.permit.latest?.busy
-        ? `Not while it is ${this.permit.latest.state}.`
-        : ""
-      : why;
+    return this.permit.why("demo-replay");
   }
 
   /**

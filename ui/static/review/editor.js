@@ -107,12 +107,6 @@ export class ReviewEditor {
 
   // What is told
 
-  /** @param {Page.Recording} message */
-  recording(message) {
-    this.commands.recording(message);
-    this.refresh();
-  }
-
   status() {
     this.refresh();
   }

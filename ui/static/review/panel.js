@@ -90,11 +90,6 @@ export class ReviewPanel {
     this.editor?.refresh();
   }
 
-  /** @param {Page.Recording} message */
-  recording(message) {
-    this.editor.recording(message);
-  }
-
   /** @param {Protocol.ReviewState} message */
   review(message) {
     this.editor.told(message);

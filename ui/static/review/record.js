@@ -91,11 +91,11 @@ export class Record {
   // What the operator does
 
   send(type, values = {}) {
-    return this.may && this.permit.link.send({ type, ...values });
+    return this.permit.send({ type, ...values });
   }
 
   begin() {
-    if (this.why) return;
+    if (!this.permit.allows("record-begin")) return;
     this.countdown.begin(Number($("c-record-delay").value), () => {
       this.send("record-begin", { operator: $("c-record-operator").value, notes: $("c-record-before").value });
     });
@@ -145,20 +145,6 @@ export class Record {
   count(left) {
     if (left !== null) setText($("c-record-number"), `${left}`);
     this.show();
-  }
-
-  /** Whether this page may record at all now. */
-  get may() {
-    return this.permit.link.ready && this.permit.mine;
-  }
-
-  /** Why no take can be begun, as a sentence; empty if one can. */
-  get why() {
-    if (!this.may) return this.permit.why("record-begin");
-    if (this.message.state !== "idle") return "Not now.";
-    return this.permit.latest?.instruction
-      ? ""
-      : "A take needs an instruction: set a scene up, or say what is to be done.";
   }
 
   show() {
@@ -244,22 +230,12 @@ export class Record {
   }
 
   enable() {
-    const go = $("c-record-go");
-    go.disabled = this.why !== "";
-    go.title = this.why || "Record what the arm does (T)";
-    const watching = this.may ? "" : this.permit.why("record-begin");
-    const empty = this.message.state === "ended" && !this.message.take.frames;
-    for (const button of document.querySelectorAll(
-      "#c-record :is(#c-record-live, #c-record-keep, #c-record-left) button",
-    )) {
-      button.disabled = Boolean(watching) || (empty && button.id === "c-record-commit");
-    }
-    $("c-record-mark").disabled ||= !this.message.take?.frames;
-    $("c-record-mark").title =
-      watching ||
-      (this.message.take?.frames
-        ? "Mark the latest frame as a keyframe (M)"
-        : "There is no frame yet: move the arm first.");
-    $("c-record-end").title = watching || "Record no more; you then keep or discard the take (T)";
+    this.permit.show($("c-record-go"), "record-begin", "Record what the arm does (T)");
+    this.permit.show($("c-record-mark"), "record-mark", "Mark the latest frame as a keyframe (M)");
+    this.permit.show($("c-record-end"), "record-end", "Record no more; you then keep or discard the take (T)");
+    this.permit.show($("c-record-commit"), "record-commit", "Make the take an episode");
+    this.permit.show($("c-record-discard"), "record-discard", "It goes to the trash, and can be restored");
+    for (const button of $("c-record-left").querySelectorAll("button"))
+      this.permit.show(button, "record-resume", "Look at the take again");
   }
 }
