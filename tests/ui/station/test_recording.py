@@ -107,7 +107,7 @@ def told(running: Station) -> Told:
     if made.comes("idle" if not made.recording.get("take") else made.recording["state"])["state"] != "idle":
         made.send("record-discard")
         made.comes("idle")
-    made.scene(seed=1 - made.latest("status")["seed"])
+    made.scene(seed=int(made.latest("status")["seed"] == 0))
     return made
 
 
