@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from clap.episode.snapshot import EpisodeState
-from clap.worlds.base import Ability
+from clap.worlds.capabilities import Ability
 from ui.protocol import generate, messages
 from ui.station.channel import BINARY, KINDS
 

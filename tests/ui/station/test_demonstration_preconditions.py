@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -10,13 +11,20 @@ from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
 from demos.recording.preconditions import objections
 from tests.support.kinematic_station import station
 from tests.ui.station.test_recording import Told
-from ui.protocol.commands import FORMS, RECORD_VERBS
+from ui.protocol.commands import AnyDemoCommand, AnyRecordCommand
 from ui.station.demonstration_preconditions import (
     EDITS,
+    RECORDS,
     Demonstrations,
     as_sentences,
     demonstration_objections,
 )
+
+
+def verbs(commands: Any) -> set[str]:
+    """The ``type`` of each model in a union."""
+    return {kind.model_fields["type"].default for kind in get_args(commands)}
+
 
 COLUMNS = ("begin", "resume", "mark", "end", "commit", "discard", "edits", "undo", "replay")
 
@@ -85,9 +93,9 @@ def test_what_is_accepted_and_why_not(situation: str) -> None:
 
 
 def test_the_table_is_of_all_that_pages_may_ask() -> None:
-    asked = {verb for verb in FORMS if verb.startswith("demo-")} | {"demo-import"}  # which comes as a file
+    asked = verbs(AnyDemoCommand) | {"demo-import"}  # which comes as a file
     assert {*EDITS, "demo-undo", "demo-replay"} == asked
-    assert {f"record-{verb}" for verb in COLUMNS[:6]} == set(RECORD_VERBS)
+    assert {f"record-{verb}" for verb in COLUMNS[:6]} == verbs(AnyRecordCommand) == set(RECORDS)
 
 
 def test_what_is_told_with_the_status_is_what_a_recording_does(tmp_path: Path) -> None:
@@ -112,4 +120,4 @@ def test_what_is_told_with_the_status_is_what_a_recording_does(tmp_path: Path) -
         told.send("record-discard")
         told.comes("idle")
         assert why("begin") is None
-        assert set(told.latest("status")["preconditions"]) >= {*RECORD_VERBS, *EDITS, "demo-replay", "calibrate-save"}
+        assert set(told.latest("status")["preconditions"]) >= {*RECORDS, *EDITS, "demo-replay", "calibrate-save"}
