@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy and torch start their thread pools
 
 from clap.errors import ClapError
-from clap.process_priority import be_prompt
+from clap.process_priority import raise_priority
 from clap.program_name import program_name
 from ui.server.login import Login, credentials
 from ui.server.ports import PortError, listen
@@ -156,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> None:
     """Take the port, start the world in its own process, and serve. Raises CannotStartError or PortError."""
-    be_prompt()
+    raise_priority()
     is_real = WORLDS[options.world].is_real
     if is_real and options.worlds > 1:
         raise CannotStartError("There is one real robot: --worlds is for simulation.")

@@ -15,7 +15,7 @@ SWITCH_INTERVAL_S = 0.0005
 """Python lets a thread keep the interpreter ten times as long; a control tick takes it up several times."""
 
 
-def be_prompt(apart: bool = False) -> None:
+def raise_priority(apart: bool = False) -> None:
     """Go before other programs, where this user may, and let this process's threads take turns often.
 
     Threads and processes that are started later go before others as well. ``apart``: in a session of its own, for a

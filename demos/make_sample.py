@@ -165,7 +165,7 @@ class _Camera:
 
     def shoot(self) -> None:
         assert self.move is not None
-        now, steps = self._world.instant(), self.move.subtask.steps
+        now, steps = self._world.world_snapshot(), self.move.subtask.steps
         frame = RecordedFrame(
             self._world.observe(),
             now.commanded,

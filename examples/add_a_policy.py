@@ -14,9 +14,9 @@ from clap.geometry.frames import to_pixels
 
 class AboveTheHighest:
     name, step_words = "above the highest", ()
-    is_expert = has_fine_stage = knows_completion = False
+    is_expert = has_fine_action = knows_completion = False
 
-    def look(self, observation, on_text=None):
+    def detect_objects(self, observation, on_text=None):
         return None
 
     def plan(self, request: clap.PlanRequest) -> clap.Plan:

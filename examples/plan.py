@@ -17,9 +17,9 @@ def main(instruction: str = "") -> None:
     policy = clap.load_checkpoint()
 
     observation = world.observe()
-    seen = policy.look(observation)
-    plan = policy.plan(clap.PlanRequest(instruction, seen=seen))
-    print(f"instruction: {instruction}\non the table: {', '.join(seen or ())}")
+    detected_objects = policy.detect_objects(observation)
+    plan = policy.plan(clap.PlanRequest(instruction, detected_objects=detected_objects))
+    print(f"instruction: {instruction}\non the table: {', '.join(detected_objects or ())}")
     if plan.status is not clap.PlanStatus.STEPS:
         print(f"{plan.status.value}: {plan.reason}")
         return

@@ -16,11 +16,11 @@ class CommandGate:
 
     def __init__(self, run: EpisodeRun):
         self._worker, self._run = run.worker, run
-        self._board = run.worker.board
+        self._event_bus = run.worker.event_bus
 
     def allows(self, verb: str) -> bool:
         """True if the verb is accepted now; else a ``Refused`` event says why not. Hold the board's lock."""
-        sentence = objection(verb, self._board.snapshot)
+        sentence = objection(verb, self._event_bus.snapshot)
         return sentence is None or self.refuse(sentence)
 
     def command(
@@ -35,25 +35,25 @@ class CommandGate:
 
         ``keep`` leaves the pending prediction, and with it a run that waits for approval; otherwise both end.
         """
-        turns = self._run.turns
-        with self._board.lock:
+        run_loop = self._run.run_loop
+        with self._event_bus.lock:
             if not self.allows(verb):
                 return False
-            snapshot = self._board.snapshot
+            snapshot = self._event_bus.snapshot
             if running is None:
-                running = keep and turns.running and snapshot.state is EpisodeState.AWAITING
-            turns.running, turns.pause = running, False
+                running = keep and run_loop.running and snapshot.state is EpisodeState.AWAITING
+            run_loop.running, run_loop.pause = running, False
             dropped: dict[str, Any] = {}
             if not keep:
                 dropped = {"prediction": None, "verdict": None, "own": None, "correction": None}
                 if snapshot.prediction is not None:  # the current step is no longer the predicted one
-                    dropped["plan"] = turns.present.state.task.lines()
-            self._board.update(state=busy, failure=None, **dropped)
+                    dropped["plan"] = run_loop.present.state.task.lines()
+            self._event_bus.update(state=busy, failure=None, **dropped)
             self._worker.submit(work)
             return True
 
     def refuse(self, sentence: str) -> bool:
         """Tell why a command is not accepted; False."""
-        self._board.post(Refused, sentence=sentence)
+        self._event_bus.post(Refused, sentence=sentence)
         self._worker.wake()
         return False

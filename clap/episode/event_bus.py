@@ -19,7 +19,7 @@ from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
 log = logging.getLogger(__name__)
 
 
-class Board:
+class EventBus:
     """Holds the current snapshot, the subscribers, and the events not yet handed out."""
 
     def __init__(self, snapshot: EpisodeSnapshot):

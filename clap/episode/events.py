@@ -11,7 +11,7 @@ from clap.geometry.frames import Pose
 from clap.policies.prediction import Plan, Prediction
 from clap.rollout.safety import Verdict
 from clap.worlds.base import MotionReport
-from clap.worlds.capabilities import Rehearsal
+from clap.worlds.capabilities import PreviewedMotion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +62,10 @@ class TextWritten(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looked(Event):
+class ObjectsDetected(Event):
     """The policy named the things on the table, at the beginning of an instruction."""
 
-    seen: tuple[str, ...]
+    detected_objects: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +84,10 @@ class Predicted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rehearsed(Event):
+class MotionPreviewed(Event):
     """The pending step was shown in the arm's twin."""
 
-    rehearsal: Rehearsal
+    previewed_motion: PreviewedMotion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ class Undone(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Driven(Event):
+class Teleoperated(Event):
     """The operator has driven the arm by hand, and stopped doing so."""
 
     report: MotionReport
@@ -141,11 +141,12 @@ class Driven(Event):
 class Corrected(Event):
     """Self-correction found something and does something about it; ``proposed``: it waits for the operator's yes.
 
-    ``finding`` is the failure's name, ``remedy`` a ``clap.rollout.self_correction.Remedy``, the ``sentence`` says both.
+    ``detected_fault`` is the failure's name, ``recovery_action`` a ``self_correction.RecoveryAction``, the ``sentence``
+    says both.
     """
 
-    finding: str
-    remedy: str
+    detected_fault: str
+    recovery_action: str
     sentence: str
     proposed: bool = False
 
@@ -179,14 +180,14 @@ class Stopped(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmHeld(Event):
-    """The arm cannot move until a person has seen to this ``trouble``; None: it can again."""
+class ArmFaultChanged(Event):
+    """The arm cannot move until a person has seen to this ``arm_fault``; None: it can again."""
 
-    trouble: Failure | None
+    arm_fault: Failure | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SightLost(Event):
+class CameraFaultChanged(Event):
     """The scene cannot be seen, for this reason; None: it can again."""
 
     failure: Failure | None

@@ -58,8 +58,8 @@ def _no_world(snapshot: EpisodeSnapshot) -> str | None:
 def _cannot_move(snapshot: EpisodeSnapshot) -> str | None:
     if Ability.MOVE not in snapshot.abilities:
         return "There is no arm here: this world can only be looked at."
-    if snapshot.trouble is not None:
-        return f"{snapshot.trouble.sentence} {snapshot.trouble.next_move}"
+    if snapshot.arm_fault is not None:
+        return f"{snapshot.arm_fault.sentence} {snapshot.arm_fault.next_move}"
     return None
 
 
@@ -120,7 +120,7 @@ def _nothing_to_skip(snapshot: EpisodeSnapshot) -> str | None:
 def _no_keypoint(snapshot: EpisodeSnapshot) -> str | None:
     if not waits(snapshot):
         return "There is no prediction whose keypoint could be moved. Predict first."
-    if not snapshot.has_fine_stage:
+    if not snapshot.has_fine_action:
         name = snapshot.policy
         return f"The policy “{name}” has no fine stage that could look around another keypoint. Set the target."
     return None
@@ -141,7 +141,7 @@ def _nothing_to_undo(snapshot: EpisodeSnapshot) -> str | None:
 
 
 def _nothing_to_recover(snapshot: EpisodeSnapshot) -> str | None:
-    return None if snapshot.trouble is not None else "Nothing holds the arm."
+    return None if snapshot.arm_fault is not None else "Nothing holds the arm."
 
 
 def _nothing_to_pause(snapshot: EpisodeSnapshot) -> str | None:
@@ -174,7 +174,7 @@ _AT_REST: dict[str, tuple[Objection, ...]] = {
     "keypoint": (_no_keypoint, *_ACT),
     "target": _ACT,
     "revert": (_not_corrected, *_ACT),
-    "rehearse": (_no_preview, _not_predicted),
+    "preview": (_no_preview, _not_predicted),
     "undo": (_nothing_to_undo,),
     "home": (_cannot_move, _no_scene),
     "drive": (_cannot_move, _no_scene),

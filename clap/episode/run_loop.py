@@ -7,11 +7,20 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
-from clap.episode.events import Approved, Corrected, Finished, Looked, Planned, Predicted, StepDone, TextWritten
+from clap.episode.events import (
+    Approved,
+    Corrected,
+    Finished,
+    ObjectsDetected,
+    Planned,
+    Predicted,
+    StepDone,
+    TextWritten,
+)
 from clap.episode.snapshot import NOTHING_DONE, shown
 from clap.episode.snapshot import EpisodeState as State
-from clap.episode.undo import Memories
-from clap.episode.world_session import Stage
+from clap.episode.undo import UndoStack
+from clap.episode.world_session import WorldSession
 from clap.policies.base import OnText, Policy
 from clap.policies.prediction import Plan, Prediction
 from clap.rollout.decided import Decided
@@ -23,20 +32,20 @@ from clap.rollout.state import RolloutState
 from clap.worlds.base import MotionContext, MotionReport
 
 
-class Turns(Operator):
+class RunLoop(Operator):
     """The present rollout and what happens to it; all methods but the constructor run on the worker thread.
 
     ``running``: the episode goes on by itself after each step. ``pause``: it is to rest after the present motion.
-    Both are set by the verbs, under the board's lock. ``correction``: failures get their remedies, at once while the
-    episode goes on by itself, else once the operator approves.
+    Both are set by the verbs, under the board's lock. ``correction``: failures get their recovery actions, at once
+    while the episode goes on by itself, else once the operator approves.
     """
 
-    def __init__(self, stage: Stage, correction: bool):
-        self.stage = stage
-        self.worker = stage.worker
+    def __init__(self, world_session: WorldSession, correction: bool):
+        self.world_session = world_session
+        self.worker = world_session.worker
         self.rollout: Rollout | None = None
         self.pause = False
-        self.memories = Memories(stage)
+        self.undo_stack = UndoStack(world_session)
         self.decided: Decided | None = None
         self._correction = correction
         self._approved: Prediction | None = None
@@ -45,16 +54,16 @@ class Turns(Operator):
     @property
     def running(self) -> bool:
         """True while the episode goes on by itself."""
-        return self.worker.board.snapshot.running
+        return self.worker.event_bus.snapshot.running
 
     @running.setter
     def running(self, value: bool) -> None:
-        self.worker.board.update(running=value)
+        self.worker.event_bus.update(running=value)
 
     @property
     def approve_each(self) -> bool:
         """True while a run waits for approval of every step."""
-        return self.worker.board.snapshot.approve_each
+        return self.worker.event_bus.snapshot.approve_each
 
     @property
     def present(self) -> Rollout:
@@ -72,8 +81,10 @@ class Turns(Operator):
 
     def begin(self, policy: Policy, instruction: str) -> None:
         """Begin an instruction with the plan of its first sub-task."""
-        self.stage.follow(instruction)
-        self.rollout = Rollout(self.stage.world, policy, instruction.strip(), self._correction, self.stage.away)
+        self.world_session.follow(instruction)
+        self.rollout = Rollout(
+            self.world_session.world, policy, instruction.strip(), self._correction, self.world_session.arm_left_home
+        )
         self.worker.note(**NOTHING_DONE | shown(self.rollout.state))
         self.go_on()
 
@@ -84,24 +95,24 @@ class Turns(Operator):
 
     def approve(self) -> None:
         """Carry out the proposed correction or the pending prediction, and go on if the episode runs."""
-        correction = self.worker.board.snapshot.correction
+        correction = self.worker.event_bus.snapshot.correction
         if correction is None:
             self._approved = self.pending.prediction
         self.go_on(correction or self.pending)
 
     def skip(self) -> None:
         """Count the predicted step, or else the current one, as done, and go on if the episode runs."""
-        rollout, predicted = self.present, self.worker.board.snapshot.prediction
+        rollout, predicted = self.present, self.worker.event_bus.snapshot.prediction
         step = predicted.step if predicted is not None else rollout.state.task.next_step
         assert step is not None, "skipping is refused without a step"
-        self.memories.keep(rollout.state, step)
+        self.undo_stack.keep(rollout.state, step)
         rollout.state = rollout.state.after_skip(step)
         self._tell_done(rollout.state, step=step, skipped=True)
         self.go_on()
 
     def resume(self) -> None:
         """Take up what waits for the operator, and go on."""
-        correction, self._approved = self.worker.board.snapshot.correction, None
+        correction, self._approved = self.worker.event_bus.snapshot.correction, None
         if correction is not None or self.settle(self.pending):
             self.go_on(correction or self.pending)
 
@@ -141,14 +152,14 @@ class Turns(Operator):
         if pause:
             self.running = False
         self.worker.enter(state, prediction=prediction, verdict=verdict, own=decided.own, plan=plan)
-        self.worker.tell(Predicted, prediction=prediction, verdict=verdict)
+        self.worker.publish(Predicted, prediction=prediction, verdict=verdict)
         return alone
 
     # What the rollout's turns ask and tell
 
     @property
     def motion(self) -> MotionContext:
-        return self.stage.motion
+        return self.world_session.motion
 
     @property
     def absent(self) -> bool:
@@ -156,18 +167,18 @@ class Turns(Operator):
 
     def approves(self, decided: Decided) -> bool:
         self.worker.note_seconds(**decided.prediction.seconds)
-        self.stage.show(decided.observation, decided.prediction.views)
+        self.world_session.show(decided.observation, decided.prediction.views)
         return self.settle(decided)
 
     def proposed(self, correction: Correction) -> None:
-        self.worker.enter(self.worker.board.snapshot.state, correction=correction)
-        self._tell_correction(correction, proposed=True)
+        self.worker.enter(self.worker.event_bus.snapshot.state, correction=correction)
+        self._publish_correction(correction, proposed=True)
 
     def writer(self, round_name: str) -> OnText:
         def write(text: str) -> None:
-            texts = self.worker.board.snapshot.round_texts
+            texts = self.worker.event_bus.snapshot.round_texts
             self.worker.note(round_texts=MappingProxyType({**texts, round_name: text}))
-            self.worker.tell(TextWritten, round=round_name, text=text)
+            self.worker.publish(TextWritten, round=round_name, text=text)
 
         return write
 
@@ -176,20 +187,20 @@ class Turns(Operator):
         self._begun = time.perf_counter()
 
     def looked(self, state: RolloutState) -> None:
-        self.worker.note_seconds(look=self._seconds())
-        self.worker.note(seen=state.seen)
-        if state.seen is not None:
-            self.worker.tell(Looked, seen=state.seen)
+        self.worker.note_seconds(observe_scene=self._seconds())
+        self.worker.note(detected_objects=state.detected_objects)
+        if state.detected_objects is not None:
+            self.worker.publish(ObjectsDetected, detected_objects=state.detected_objects)
 
     def planned(self, plan: Plan, state: RolloutState) -> None:
         self.worker.note_seconds(plan=self._seconds())
         self.worker.note(**shown(state), plan_raw=plan.raw)
-        self.worker.tell(Planned, plan=plan)
+        self.worker.publish(Planned, plan=plan)
         if state.complete:
-            success = self.stage.world.success()
+            success = self.world_session.world.success()
             self.running = False
             self.worker.enter(State.DONE, success=success)
-            self.worker.tell(Finished, success=success)
+            self.worker.publish(Finished, success=success)
 
     def predicting(self) -> None:
         self.worker.enter(State.PREDICTING)
@@ -200,37 +211,41 @@ class Turns(Operator):
     def executing(self, decided: Decided, state: RolloutState) -> None:
         prediction = decided.prediction
         by = "operator" if prediction is self._approved else "verdict"
-        self.worker.tell(Approved, step=prediction.step, by=by, prediction=prediction, own=decided.own)
-        self.memories.keep(state, prediction.step)
+        self.worker.publish(Approved, step=prediction.step, by=by, prediction=prediction, own=decided.own)
+        self.undo_stack.keep(state, prediction.step)
         self._begun = time.perf_counter()
-        self.stage.away = True
+        self.world_session.arm_left_home = True
 
     def moved(self, decided: Decided, report: MotionReport) -> None:
         self.worker.note_seconds(motion=self._seconds())
-        self.stage.moved(report)
-        self.stage.end_if_stopped(report)
+        self.world_session.moved(report)
+        self.world_session.end_if_stopped(report)
 
     def step_done(self, step: str, source: str, state: RolloutState) -> None:
         self._tell_done(state, step=step, source=source)
 
     def watch(self, reports: Iterator[MotionReport]) -> None:
-        self.stage.watch(reports)
+        self.world_session.watch(reports)
 
     def correcting(self, correction: Correction) -> None:
         self.worker.enter(State.MOVING, prediction=None, verdict=None, own=None, correction=None)
-        self._tell_correction(correction)
-        self.stage.away = True
+        self._publish_correction(correction)
+        self.world_session.arm_left_home = True
 
     def set_back(self, state: RolloutState) -> None:
         self.worker.note(**shown(state))
 
     def _tell_done(self, state: RolloutState, **event: Any) -> None:
         self.worker.note(prediction=None, verdict=None, own=None, correction=None, **shown(state))
-        self.worker.tell(StepDone, **event)
+        self.worker.publish(StepDone, **event)
 
-    def _tell_correction(self, correction: Correction, proposed: bool = False) -> None:
-        words = {"finding": correction.finding, "remedy": correction.remedy.value, "sentence": correction.sentence}
-        self.worker.tell(Corrected, **words, proposed=proposed)
+    def _publish_correction(self, correction: Correction, proposed: bool = False) -> None:
+        words = {
+            "detected_fault": correction.detected_fault,
+            "recovery_action": correction.recovery_action.value,
+            "sentence": correction.sentence,
+        }
+        self.worker.publish(Corrected, **words, proposed=proposed)
 
     def _seconds(self) -> float:
         """Wall time since this was asked last, or a plan or a motion began."""

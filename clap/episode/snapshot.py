@@ -82,17 +82,17 @@ class EpisodeSnapshot:
 
     ``running``: the episode goes on by itself after each step. ``examples`` are instructions for what is on the table
     now, the scene's own first. ``round_texts`` holds what the planner has written so far, by round ("plan",
-    "reason", and "look" before them). ``seen``: the names of the things that the policy saw on the table when the
-    instruction began; None if it has not looked, or names nothing. ``variation``: of the scene, None where it was drawn
-    from the seed. ``seconds`` holds the latest wall time by stage (look, plan, views, planner, predictor, motion).
-    ``correction``: what self-correction would do about the failure, once it is approved; ``corrections``: how many it
-    has made since the instruction began. ``success`` is None until the instruction is finished, and stays None where
-    the world cannot tell. ``own``: the policy's own prediction, while the one shown is the operator's.
-    ``has_fine_stage``: the policy can look around another keypoint. ``approve_each``: a run waits for approval of every
-    step. ``undo``: how many steps can be undone. ``abilities``: of the world. ``trouble``: what keeps the arm from
-    moving until a person has seen to it, ``blind`` why the scene cannot be seen. ``has_world``: there is one, which
-    ``abilities`` are then of. ``policy_loaded``: the chosen policy can be used. ``closed``: nothing is accepted any
-    more.
+    "reason", and "look" before them). ``detected_objects``: the names of the things that the policy saw on the
+    table when the instruction began; None if it has not looked, or names nothing. ``variation``: of the scene, None
+    where it was drawn from the seed. ``seconds`` holds the latest wall time by stage (look, plan, views, planner,
+    predictor, motion). ``correction``: what self-correction would do about the failure, once it is approved;
+    ``corrections``: how many it has made since the instruction began. ``success`` is None until the instruction is
+    finished, and stays None where the world cannot tell. ``own``: the policy's own prediction, while the one shown is
+    the operator's. ``has_fine_action``: the policy can look around another keypoint. ``approve_each``: a run waits for
+    approval of every step. ``undo``: how many steps can be undone. ``abilities``: of the world. ``arm_fault``: what
+    keeps the arm from moving until a person has seen to it, ``camera_fault`` why the scene cannot be seen.
+    ``has_world``: there is one, which ``abilities`` are then of. ``policy_loaded``: the chosen policy can be used.
+    ``closed``: nothing is accepted any more.
     """
 
     state: EpisodeState = EpisodeState.STARTING
@@ -106,9 +106,9 @@ class EpisodeSnapshot:
     condition: str = "none"
     policy: str = ""
     policy_is_expert: bool = False
-    has_fine_stage: bool = False
+    has_fine_action: bool = False
     policy_loaded: bool = False
-    seen: tuple[str, ...] | None = None
+    detected_objects: tuple[str, ...] | None = None
     plan: tuple[PlanStep, ...] = ()
     plan_raw: str = ""
     round_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -128,14 +128,14 @@ class EpisodeSnapshot:
     undo: int = 0
     has_world: bool = False
     abilities: frozenset[Ability] = frozenset(Ability)
-    trouble: Failure | None = None
-    blind: Failure | None = None
+    arm_fault: Failure | None = None
+    camera_fault: Failure | None = None
     closed: bool = False
     seq: int = 0
 
 
 NOTHING_DONE: dict[str, Any] = {
-    "seen": None,
+    "detected_objects": None,
     "plan": (),
     "plan_raw": "",
     "round_texts": MappingProxyType({}),
@@ -153,7 +153,7 @@ def shown(state: RolloutState) -> dict[str, Any]:
     return {
         "instruction": state.instruction,
         "progress": InstructionProgress.COMPLETE if state.complete else InstructionProgress.UNDER_WAY,
-        "seen": state.seen,
+        "detected_objects": state.detected_objects,
         "plan": state.task.lines(),
         "last_step": state.last_step,
         "steps_done": state.steps_done,

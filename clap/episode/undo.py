@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clap.episode.snapshot import shown
-from clap.episode.world_session import Stage
+from clap.episode.world_session import WorldSession
 from clap.rollout.state import RolloutState
 from clap.worlds.capabilities import Restorable, require
 
@@ -20,49 +20,49 @@ _WRITTEN = ("plan_raw", "round_texts")
 
 
 @dataclass(frozen=True)
-class Moment:
+class SavedState:
     """The world, the run and what the planner had written, before a ``step``."""
 
     step: str
     state: RolloutState
     _world: object
     _written: Mapping[str, Any]
-    _away: bool
+    _arm_left_home: bool
 
-    def restore(self, stage: Stage) -> None:
+    def restore(self, world_session: WorldSession) -> None:
         """Make the world, and what is shown of the run, as they were."""
-        require(stage.world, Restorable).restore(self._world)
-        stage.away = self._away
-        stage.worker.note(**shown(self.state), **self._written, success=None)
+        require(world_session.world, Restorable).restore(self._world)
+        world_session.arm_left_home = self._arm_left_home
+        world_session.worker.note(**shown(self.state), **self._written, success=None)
 
 
-class Memories:
+class UndoStack:
     """The moments of the present scene."""
 
-    def __init__(self, stage: Stage):
-        self._stage = stage
-        self._moments: deque[Moment] = deque(maxlen=MOST_MOMENTS)
+    def __init__(self, world_session: WorldSession):
+        self._world_session = world_session
+        self._saved_states: deque[SavedState] = deque(maxlen=MOST_MOMENTS)
 
     def keep(self, state: RolloutState, step: str) -> None:
         """Remember this moment, before a step; a world that cannot be set back is not remembered."""
-        world = self._stage.world
+        world = self._world_session.world
         if not isinstance(world, Restorable):
             return
-        snapshot = self._stage.worker.board.snapshot
+        snapshot = self._world_session.worker.event_bus.snapshot
         written = {name: getattr(snapshot, name) for name in _WRITTEN}
-        self._moments.append(Moment(step, state, world.save(), written, self._stage.away))
-        self._tell()
+        self._saved_states.append(SavedState(step, state, world.save(), written, self._world_session.arm_left_home))
+        self._publish()
 
-    def pop(self) -> Moment:
+    def pop(self) -> SavedState:
         """The latest moment, which is then forgotten. Raises IndexError if there is none."""
-        moment = self._moments.pop()
-        self._tell()
-        return moment
+        saved_state = self._saved_states.pop()
+        self._publish()
+        return saved_state
 
     def clear(self) -> None:
         """Forget all: the scene is another one."""
-        self._moments.clear()
-        self._tell()
+        self._saved_states.clear()
+        self._publish()
 
-    def _tell(self) -> None:
-        self._stage.worker.note(undo=len(self._moments))
+    def _publish(self) -> None:
+        self._world_session.worker.note(undo=len(self._saved_states))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
-from clap.episode.event_bus import Board
+from clap.episode.event_bus import EventBus
 from clap.episode.events import Event, Failed, Stopped
 from clap.episode.snapshot import EpisodeState
 from clap.errors import ClapError, Failure
@@ -51,8 +51,8 @@ class Worker:
     ``arm_moves``: a motion is under way, so that a stop is only done once the motion has ended.
     """
 
-    def __init__(self, board: Board, halted: Halted = lambda: None, on_halted: OnHalted = lambda when: None):
-        self.board = board
+    def __init__(self, event_bus: EventBus, halted: Halted = lambda: None, on_halted: OnHalted = lambda when: None):
+        self.event_bus = event_bus
         self._halted, self._on_halted = halted, on_halted
         self._owes_halt = False
         self.arm_moves = False
@@ -74,7 +74,7 @@ class Worker:
     @property
     def closed(self) -> bool:
         """True once the thread is to end, or has."""
-        return self.board.snapshot.closed
+        return self.event_bus.snapshot.closed
 
     def submit(self, work: Work) -> None:
         """Queue a command in the present epoch."""
@@ -92,8 +92,8 @@ class Worker:
 
     def close(self, timeout: float) -> None:
         """Interrupt, and end the thread."""
-        with self.board.lock:
-            self.board.update(closed=True)
+        with self.event_bus.lock:
+            self.event_bus.update(closed=True)
             self.interrupt()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
@@ -111,38 +111,38 @@ class Worker:
 
     def _halt(self, reason: str) -> None:
         """Do as if stop had been pressed, for this reason."""
-        with self.board.lock:
+        with self.event_bus.lock:
             failure = Failure(HALTED, reason, NEXT_MOVE) if reason else None
-            self.board.update(state=EpisodeState.STOPPED, running=False, correction=None, failure=failure)
-            self.board.post(Stopped, reason=reason)
+            self.event_bus.update(state=EpisodeState.STOPPED, running=False, correction=None, failure=failure)
+            self.event_bus.post(Stopped, reason=reason)
             self.interrupt()
 
     def enter(self, state: EpisodeState, **changes: Any) -> None:
         """Go to a state as part of the present command. Raises Interrupted if stop came first."""
-        with self.board.lock:
+        with self.event_bus.lock:
             if self._epoch != self._present_epoch or (state.in_motion and self.interrupted()):
                 raise Interrupted
             self.arm_moves = state.in_motion
-            self.board.update(state=state, **changes)
-        self.board.deliver()
+            self.event_bus.update(state=state, **changes)
+        self.event_bus.deliver()
 
     def note(self, **facts: Any) -> None:
         """Record what has happened: true even if stop was pressed meanwhile."""
-        self.board.update(**facts)
-        self.board.deliver()
+        self.event_bus.update(**facts)
+        self.event_bus.deliver()
 
     def note_seconds(self, **seconds: float) -> None:
         """Record wall times by stage."""
-        self.note(seconds=MappingProxyType({**self.board.snapshot.seconds, **seconds}))
+        self.note(seconds=MappingProxyType({**self.event_bus.snapshot.seconds, **seconds}))
 
-    def tell(self, kind: type[Event], **fields: Any) -> None:
+    def publish(self, kind: type[Event], **fields: Any) -> None:
         """Post an event and hand it out."""
-        self.board.post(kind, **fields)
-        self.board.deliver()
+        self.event_bus.post(kind, **fields)
+        self.event_bus.deliver()
 
     def at_rest(self) -> None:
         """The arm does not move: say so, once for each stop."""
-        with self.board.lock:
+        with self.event_bus.lock:
             self.arm_moves = False
             owed, self._owes_halt = self._owes_halt, False
         if owed:
@@ -160,7 +160,7 @@ class Worker:
                 if command is not None and command[0] == self._epoch:
                     self._perform(*command)
                 self.at_rest()
-                self.board.deliver()
+                self.event_bus.deliver()
         finally:
             self._finish()
 
@@ -169,7 +169,7 @@ class Worker:
             self._idle()
         except Exception:
             log.exception("Looking around failed")
-        self.board.deliver()
+        self.event_bus.deliver()
 
     def _perform(self, epoch: int, work: Work) -> None:
         """Carry a command out; whatever goes wrong becomes a failure that the operator sees."""
@@ -186,10 +186,10 @@ class Worker:
             log.exception("A command failed")
             sentence = f"Something unexpected went wrong ({type(error).__name__}: {error})."
             self._fail(Failure("internal error", sentence, ClapError.default_next_move))
-        self.board.deliver()
+        self.event_bus.deliver()
 
     def _fail(self, failure: Failure) -> None:
-        with self.board.lock:
+        with self.event_bus.lock:
             if self._epoch == self._present_epoch:
-                self.board.update(state=EpisodeState.FAILED, failure=failure)
-                self.board.post(Failed, failure=failure)
+                self.event_bus.update(state=EpisodeState.FAILED, failure=failure)
+                self.event_bus.post(Failed, failure=failure)

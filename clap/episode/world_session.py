@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from clap.episode.events import ArmHeld, Moved, PoseUpdated, SceneUpdated, SightLost
+from clap.episode.events import ArmFaultChanged, CameraFaultChanged, Moved, PoseUpdated, SceneUpdated
 from clap.episode.scene_watch import SceneWatch
 from clap.episode.snapshot import EpisodeState, SceneFrame
 from clap.episode.worker import Interrupted, Worker
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 POSE_PERIOD = 0.045
 """Seconds of wall time between two poses that are told during a motion."""
 
-LOOK_PERIOD_S = 1.0
+OBSERVE_PERIOD_S = 1.0
 """Seconds between two looks at a scene that changes by itself, while nothing else is done."""
 
 Watcher = Callable[[World, bool], None]
@@ -42,24 +42,24 @@ Whatever it takes is taken from the tick: it has to be done in well below a mill
 WorldFactory = Callable[[], World]
 
 
-class Stage:
+class WorldSession:
     """The world, and what onlookers are told of it; all methods but the constructor run on the worker thread.
 
-    ``away``: the arm stands where it was left, not at home, and may hide something.
+    ``arm_left_home``: the arm stands where it was left, not at home, and may hide something.
     """
 
     def __init__(self, worker: Worker, world_factory: WorldFactory):
         self.worker = worker
         self.tasks: tuple[TaskInfo, ...] = ()
         self.conditions: tuple[str, ...] = ()
-        self.away = True
+        self.arm_left_home = True
         self._world_factory = world_factory
         self._world: World | None = None
         self._scenes = 0
-        self._posed_at = self._looked_at = 0.0
+        self._posed_at = self._observed_at = 0.0
         self._ticked = False
         self._watchers: tuple[Watcher, ...] = ()
-        self._scene_watch = SceneWatch(self._look_in_parts, worker.interrupted)
+        self._scene_watch = SceneWatch(self._observe_in_parts, worker.interrupted)
 
     def open(self) -> None:
         """Make the world. One without tasks is shown as it is."""
@@ -68,7 +68,7 @@ class Stage:
             self.tasks, self.conditions = world.tasks(), world.conditions()
         self.worker.note(has_world=True, abilities=abilities_of(world), examples=self.examples())
         if not self.tasks:
-            self.look()
+            self.observe_scene()
 
     def idle(self) -> None:
         """While nothing is done: see whether the arm may move, and look at a scene that changes by itself."""
@@ -76,23 +76,23 @@ class Stage:
             return
         if self._ticked:  # a motion that was broken off by a failure, without a report
             self._rests()
-        self.ask_for_trouble()
-        if self._world.is_real and time.monotonic() - self._looked_at >= LOOK_PERIOD_S:
-            self.look()
+        self.poll_arm_fault()
+        if self._world.is_real and time.monotonic() - self._observed_at >= OBSERVE_PERIOD_S:
+            self.observe_scene()
 
-    def ask_for_trouble(self) -> None:
+    def poll_arm_fault(self) -> None:
         """Tell what keeps the arm from moving, if that has changed."""
-        error = self.world.trouble() if isinstance(self.world, Recoverable) else None
-        trouble = None if error is None else Failure.of(error)
-        if trouble != self.worker.board.snapshot.trouble:
-            self.worker.note(trouble=trouble)
-            self.worker.tell(ArmHeld, trouble=trouble)
+        error = self.world.arm_fault() if isinstance(self.world, Recoverable) else None
+        arm_fault = None if error is None else Failure.of(error)
+        if arm_fault != self.worker.event_bus.snapshot.arm_fault:
+            self.worker.note(arm_fault=arm_fault)
+            self.worker.publish(ArmFaultChanged, arm_fault=arm_fault)
 
     def _sight(self, failure: Failure | None) -> None:
         """Tell why the scene cannot be seen, if that has changed."""
-        if failure != self.worker.board.snapshot.blind:
-            self.worker.note(blind=failure)
-            self.worker.tell(SightLost, failure=failure)
+        if failure != self.worker.event_bus.snapshot.camera_fault:
+            self.worker.note(camera_fault=failure)
+            self.worker.publish(CameraFaultChanged, failure=failure)
 
     def close(self) -> None:
         """Release the world."""
@@ -113,7 +113,7 @@ class Stage:
     @property
     def speed(self) -> float:
         """The pace of the motions that the operator chose."""
-        return self.worker.board.snapshot.speed
+        return self.worker.event_bus.snapshot.speed
 
     @property
     def motion(self) -> MotionContext:
@@ -132,7 +132,7 @@ class Stage:
     def reset(self, task: str, seed: int, variation: int | None, condition: str) -> str:
         """Set the scene up anew, and return its instruction."""
         instruction = require(self.world, Resettable).reset(task, seed, variation, condition)
-        self.away = False
+        self.arm_left_home = False
         return instruction
 
     def home(self) -> None:
@@ -143,14 +143,14 @@ class Stage:
         self.end_if_stopped(report)
         if not report.ok:
             raise MotionFailedError(report)
-        self.away = False
+        self.arm_left_home = False
 
     def moved(self, report: MotionReport) -> None:
         """Tell how a motion ended, and look."""
         self.worker.at_rest()
         self._rests()
-        self.worker.tell(Moved, report=report)
-        self.look()
+        self.worker.publish(Moved, report=report)
+        self.observe_scene()
 
     def _rests(self) -> None:
         self._ticked = False
@@ -172,9 +172,9 @@ class Stage:
             self.worker.enter(EpisodeState.STOPPED)
             raise Interrupted
 
-    def look(self) -> None:
+    def observe_scene(self) -> None:
         """Refresh the scene. A scene that cannot be seen is no reason to stop: predicting will say what is wrong."""
-        self._looked_at = time.monotonic()
+        self._observed_at = time.monotonic()
         try:
             self.show(self.world.observe())
         except ClapError as error:
@@ -191,7 +191,7 @@ class Stage:
         views = views or render_views(cloud, workspace)
         scene = SceneFrame(self._scenes, observation.timestamp, observation, cloud, views)
         self.worker.note(scene=scene)
-        self.worker.tell(SceneUpdated, scene=scene)
+        self.worker.publish(SceneUpdated, scene=scene)
 
     def on_tick(self, pose: Pose, gripper_open: float) -> None:
         """Tell where the arm is, and go on with the look at the scene."""
@@ -200,16 +200,16 @@ class Stage:
         now = time.monotonic()
         if now - self._posed_at >= POSE_PERIOD:
             self._posed_at = now
-            self.worker.tell(PoseUpdated, pose=pose, gripper_open=gripper_open)
+            self.worker.publish(PoseUpdated, pose=pose, gripper_open=gripper_open)
         self._scene_watch.tick()
 
     def watch_motions(self, watcher: Watcher) -> Callable[[], None]:
         """Call ``watcher`` from the next tick on; the result takes it away again. Any thread may call both."""
-        with self.worker.board.lock:
+        with self.worker.event_bus.lock:
             self._watchers = (*self._watchers, watcher)
 
         def unwatch() -> None:
-            with self.worker.board.lock:
+            with self.worker.event_bus.lock:
                 self._watchers = tuple(one for one in self._watchers if one is not watcher)
 
         return unwatch
@@ -221,8 +221,8 @@ class Stage:
             except Exception:
                 log.exception("A watcher of the motions failed")
 
-    def _look_in_parts(self) -> Iterator[None]:
-        """As ``look``, in parts that are short enough for a control loop."""
+    def _observe_in_parts(self) -> Iterator[None]:
+        """As ``observe_scene``, in parts that are short enough for a control loop."""
         if not isinstance(self.world, ObservableInParts):
             return
         try:

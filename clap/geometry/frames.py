@@ -135,10 +135,10 @@ class Lifted:
         return float(np.max(self.disagreement))
 
 
-def lift(pixels: Array, workspace: Workspace, size: int = IMAGE_SIZE, scatter: Array | None = None) -> Lifted:
+def lift(pixels: Array, workspace: Workspace, size: int = IMAGE_SIZE, spread: Array | None = None) -> Lifted:
     """Lift one continuous pixel per view, (3, 2), to the world: each axis is the mean of the two views that see it.
 
-    ``scatter`` (3, 2) pixels: how far several looks at each coordinate lay apart; it counts as disagreement.
+    ``spread`` (3, 2) pixels: how far several looks at each coordinate lay apart; it counts as disagreement.
     Integer pixels must be passed as their centres (``k + 0.5``). Paper, section 4.1 ("we follow the prior work to
     map them to a 3D position"): the mean is where three equal Gaussian heatmaps have their joint maximum.
     """
@@ -147,7 +147,7 @@ def lift(pixels: Array, workspace: Workspace, size: int = IMAGE_SIZE, scatter: A
         raise ValueError(f"lift needs one (u, v) per view, shape (3, 2), got {pixels.shape}")
     seen: list[list[float]] = [[], [], []]
     apart = np.zeros(3)
-    for view, looks in zip(VIEWS, np.zeros((len(VIEWS), 2)) if scatter is None else scatter, strict=True):
+    for view, looks in zip(VIEWS, np.zeros((len(VIEWS), 2)) if spread is None else spread, strict=True):
         np.maximum.at(apart, [view.u_axis, view.v_axis], looks)
     for view, (u, v) in zip(VIEWS, pixels, strict=True):
         seen[view.u_axis].append(view.u_sign * (2 * u / size - 1))

@@ -21,13 +21,13 @@ OnText = Callable[[str], None]
 class PlanRequest:
     """The question of round one: what comes next of an ``instruction``, after the ``last_step``.
 
-    ``seen``: the names of the things on the table; None if nobody looked.
+    ``detected_objects``: the names of the things on the table; None if nobody looked.
     ``on_text`` receives the plan as it is written.
     """
 
     instruction: str
     last_step: str = INITIAL_STEP
-    seen: Sequence[str] | None = None
+    detected_objects: Sequence[str] | None = None
     on_text: OnText | None = None
 
 
@@ -50,12 +50,12 @@ class Policy(Protocol):
 
     Before them a look, so that round one knows what the text is about. ``knows_completion``: round one can answer that
     nothing is left to do; for a policy that cannot, the instruction ends as soon as the world's goal holds.
-    ``has_fine_stage``: it can predict again in the window around a keypoint that the operator chose.
+    ``has_fine_action``: it can predict again in the window around a keypoint that the operator chose.
     """
 
     name: str
     is_expert: bool
-    has_fine_stage: bool
+    has_fine_action: bool
 
     @property
     def knows_completion(self) -> bool: ...
@@ -65,7 +65,7 @@ class Policy(Protocol):
         """The words that it reads in a step instruction; empty if it reads any."""
         ...
 
-    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
+    def detect_objects(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
         """Round zero: the names of the things on the table; None if this policy names nothing.
 
         Raises EmptyCloudError or InvalidPlannerTextError.

@@ -30,7 +30,7 @@ class ClapPolicy:
     """The rounds of the planner, then the fine stage in the window around the lifted keypoint."""
 
     is_expert = False
-    has_fine_stage = True
+    has_fine_action = True
 
     def __init__(
         self,
@@ -67,10 +67,10 @@ class ClapPolicy:
         fine = self.predictor.known_words
         return known & fine if known and fine else known or fine
 
-    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
+    def detect_objects(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
         """Round zero: the names of the things on the table."""
-        _, views = self._seen(observation)
-        return self.planner.look(views, on_text)
+        _, views = self._detected_objects(observation)
+        return self.planner.detect_objects(views, on_text)
 
     def plan(self, request: PlanRequest) -> Plan:
         """Round one: f(L, last step) of equation 4, given what was seen."""
@@ -79,12 +79,12 @@ class ClapPolicy:
     def predict(self, request: PredictRequest) -> Prediction:
         """Round two, f(o, L_m, last step) of equation 4, and the fine stage of section 4.2."""
         clock = _Stopwatch()
-        _, views = self._seen(request.observation)
+        _, views = self._detected_objects(request.observation)
         clock.lap("views")
         reasoning = self.planner.reason(views, request.plan, request.last_step, request.on_text, request.step)
         clock.lap("planner")
-        keypoint = lift(reasoning.keypoint_pixels + 0.5, self.workspace, views.size, reasoning.scatter)
-        found = self._fine_stage(request.observation, reasoning.step, keypoint, reasoning.keypoint_pixels, clock)
+        keypoint = lift(reasoning.keypoint_pixels + 0.5, self.workspace, views.size, reasoning.spread)
+        found = self._fine_action(request.observation, reasoning.step, keypoint, reasoning.keypoint_pixels, clock)
         objects = tuple(
             LocatedObject(name, pixels, lift(pixels + 0.5, self.workspace, views.size))
             for name, pixels in reasoning.objects
@@ -94,15 +94,15 @@ class ClapPolicy:
     def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
         """The fine stage of section 4.2 alone, in the window around a keypoint (3,) that somebody else chose."""
         clock = _Stopwatch()
-        pixels = to_pixels(keypoint, self.workspace, self._seen(observation)[1].size)
+        pixels = to_pixels(keypoint, self.workspace, self._detected_objects(observation)[1].size)
         clock.lap("views")
-        return self._fine_stage(observation, step, Lifted(keypoint, np.zeros(3)), pixels, clock)
+        return self._fine_action(observation, step, Lifted(keypoint, np.zeros(3)), pixels, clock)
 
-    def _fine_stage(
+    def _fine_action(
         self, observation: Observation, step: str, keypoint: Lifted, pixels: NDArray[np.int64], clock: _Stopwatch
     ) -> Prediction:
         """Zoom to the keypoint and predict the action there."""
-        cloud, views = self._seen(observation)
+        cloud, views = self._detected_objects(observation)
         window = self.workspace.zoomed(keypoint.position)
         try:
             zoomed = render_views(cloud, window, self.predictor.image_size, splat=FINE_SPLAT)
@@ -125,7 +125,7 @@ class ClapPolicy:
             seconds=clock.seconds,
         )
 
-    def _seen(self, observation: Observation) -> tuple[PointCloud, CanonicalViews]:
+    def _detected_objects(self, observation: Observation) -> tuple[PointCloud, CanonicalViews]:
         """Cloud and views of an observation, the same ones if it is asked about again: the planner knows them then."""
         if self._latest is None or self._latest[0] is not observation:
             cloud = fuse(observation, self.workspace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clap.errors import ClapError
 
 
-class NoFineStageError(ClapError):
+class NoFineActionError(ClapError):
     """The policy has no fine stage that could look around another keypoint."""
 
     name = "no fine stage"

@@ -14,7 +14,7 @@ from clap.geometry.frames import Array, lift, to_pixels
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import render_views
 from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, PredictRequest
-from clap.policies.errors import NoFineStageError, NoScriptError
+from clap.policies.errors import NoFineActionError, NoScriptError
 from clap.policies.expert_keyframes import keyframe
 from clap.policies.prediction import LocatedObject, Plan, PlanStatus, Prediction
 from clap.worlds.tabletop.phrasing import scene_names
@@ -45,13 +45,13 @@ class ExpertPolicy:
     name = "scripted expert"
     is_expert = True
     knows_completion = True
-    has_fine_stage = False
+    has_fine_action = False
     step_words: tuple[str, ...] = ()
 
     def __init__(self, world: TabletopWorld):
         self._world = world
 
-    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...]:
+    def detect_objects(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...]:
         names = scene_names(self._world.positions(), self._world.drawer_is_open())
         if on_text:
             on_text(" ; ".join(names))
@@ -111,7 +111,7 @@ class ExpertPolicy:
         )
 
     def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
-        raise NoFineStageError(self.name)
+        raise NoFineActionError(self.name)
 
     def _next(self, last_step: str) -> tuple[Subtask, int] | None:
         """As ``next_step``; after a step that is not its own it begins the first sub-task that is not fulfilled."""

@@ -89,7 +89,7 @@ def canonical_action(subtask: Subtask, index: int, pose: Pose) -> Pose:
 
 
 def grasp_height(thing: str) -> float:
-    """Height of the grasp above the thing's centre: high, so that the hand clears its neighbours."""
+    """Height of the grasp above the thing's centre: high, so that the gripper clears its neighbours."""
     return min(0.012, _half_height(thing) - 0.012)
 
 

@@ -44,7 +44,7 @@ def _assets() -> pathlib.Path:
 
 @functools.cache
 def _robot_spec() -> mujoco.MjSpec:
-    """The FR3 with hand, reduced to its collision meshes, with gains that hold an object."""
+    """The FR3 with gripper, reduced to its collision meshes, with gains that hold an object."""
     assets = _assets()
     spec = mujoco.MjSpec.from_file(str(assets / "fr3.xml"))
     spec.meshdir = "meshes"
@@ -66,10 +66,10 @@ def _robot_spec() -> mujoco.MjSpec:
         if body.name.startswith(("fr3_", "hand", "left_f", "right_f")):
             body.gravcomp = 1
     spec.body("base").pos = ROBOT_BASE
-    hand_actuator = spec.actuator(GRIPPER_ACTUATOR)
-    hand_actuator.gainprm[0] = GRIPPER_STIFFNESS * FINGER_TRAVEL / GRIPPER_OPEN_CTRL
-    hand_actuator.biasprm[1] = -GRIPPER_STIFFNESS
-    hand_actuator.biasprm[2] = -GRIPPER_DAMPING
+    gripper_actuator = spec.actuator(GRIPPER_ACTUATOR)
+    gripper_actuator.gainprm[0] = GRIPPER_STIFFNESS * FINGER_TRAVEL / GRIPPER_OPEN_CTRL
+    gripper_actuator.biasprm[1] = -GRIPPER_STIFFNESS
+    gripper_actuator.biasprm[2] = -GRIPPER_DAMPING
     for geom in list(spec.geoms):
         if geom.classname and geom.classname.name in _PAD_BUMPS:
             # Round things wedge between these small bumps and stick to one finger when it opens: a flat pad lets go.

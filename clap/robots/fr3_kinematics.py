@@ -79,7 +79,7 @@ class InverseKinematics:
         return Pose.from_rotation(self._data.site_xpos[self._site], self._data.site_xmat[self._site].reshape(3, 3))
 
     def outline(self, joints: Array) -> Array:
-        """(k, 3) world metres: points on the moving links but the hand, at the joint angles (7,) rad."""
+        """(k, 3) world metres: points on the moving links but the gripper, at the joint angles (7,) rad."""
         data, model = self._data, self._model
         data.qpos[:7] = joints
         mujoco.mj_kinematics(model, data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clap.errors import ClapError
 from clap.rollout.safety import Verdict
-from clap.rollout.self_correction import Finding
+from clap.rollout.self_correction import DetectedFault
 from clap.worlds.base import MotionReport
 
 
@@ -52,7 +52,7 @@ class StepMissedError(ClapError):
 
     default_next_move = "Move the arm home and predict again, or skip the step if it is done after all."
 
-    def __init__(self, finding: Finding, report: MotionReport):
-        super().__init__(finding.sentence, finding.next_move)
-        self.name = finding.name
+    def __init__(self, detected_fault: DetectedFault, report: MotionReport):
+        super().__init__(detected_fault.sentence, detected_fault.next_move)
+        self.name = detected_fault.name
         self.report = report

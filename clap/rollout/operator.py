@@ -27,7 +27,8 @@ class Operator:
 
     @property
     def absent(self) -> bool:
-        """True while the arm may move without asking first, where no verdict is to ask: run after run, and remedies."""
+        """True while the arm may move without asking first, where no verdict is to ask: run after run, and recovery
+        actions."""
         return True
 
     def approves(self, decided: Decided) -> bool:
@@ -35,7 +36,7 @@ class Operator:
         return True
 
     def proposed(self, correction: Correction) -> None:
-        """A failure has this remedy, which waits for a yes, because somebody is there to be asked."""
+        """A failure has this recovery action, which waits for a yes, because somebody is there to be asked."""
 
     # What is told
 

@@ -9,7 +9,7 @@ import numpy as np
 from clap.geometry.frames import Pose
 from clap.geometry.observation import OPEN_FROM
 from clap.rollout.errors import MotionFailedError
-from clap.rollout.self_correction import Correction, Remedy, holds_something
+from clap.rollout.self_correction import Correction, RecoveryAction, holds_something
 from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport, World
 from clap.worlds.capabilities import Movable
 
@@ -33,7 +33,7 @@ def motions(world: Movable, correction: Correction, context: MotionContext, at_s
 
 
 def go_home(world: Movable, context: MotionContext) -> Iterator[MotionReport]:
-    """Back along the fingers, then home, with an open hand. Raises MotionFailedError if the arm cannot go home."""
+    """Back along the fingers, then home, with an open gripper. Raises MotionFailedError if the arm cannot go home."""
     return _execute(world, _homewards(world), context)
 
 
@@ -50,19 +50,21 @@ def _execute(world: Movable, actions: Iterator[Action | None], context: MotionCo
 def _moves(world: World, correction: Correction, at_start: bool) -> Iterator[Action | None]:
     """The actions in their order, each made when it is its turn; None stands for the way home."""
     pose, opening = world.state()
-    if correction.remedy is Remedy.RELEASE:
+    if correction.recovery_action is RecoveryAction.RELEASE:
         yield Action(pose, gripper_open=True)
         return
     is_open = opening > OPEN_FROM
-    if correction.remedy is Remedy.REPREDICT and (holds_something(opening) or not at_start):
+    if correction.recovery_action is RecoveryAction.REPREDICT and (holds_something(opening) or not at_start):
         yield from _allowed(world, back(pose, RISE), is_open)
         return
-    if correction.remedy is Remedy.REPREDICT:
+    if correction.recovery_action is RecoveryAction.REPREDICT:
         yield None
     else:
         yield from _homewards(world)
     home = world.state()[0]
-    if correction.attempt or (correction.remedy is Remedy.REPREDICT and home.distance(pose)[0] < STILL):
+    if correction.attempt or (
+        correction.recovery_action is RecoveryAction.REPREDICT and home.distance(pose)[0] < STILL
+    ):
         yield from _allowed(world, Pose(np.asarray(home.position) + [0, ASIDE, 0], home.quaternion), True)
 
 
@@ -80,5 +82,5 @@ def _allowed(world: World, pose: Pose, gripper_open: bool) -> Iterator[Action]:
 
 
 def back(pose: Pose, distance: float) -> Pose:
-    """The pose moved back along the fingers by ``distance`` metres: up for a hand that points down."""
+    """The pose moved back along the fingers by ``distance`` metres: up for a gripper that points down."""
     return Pose(np.asarray(pose.position) - distance * pose.rotation[:, 2], pose.quaternion)

@@ -31,10 +31,12 @@ ABOUT_THE_TABLE = ("there is no", "several")
 """Beginnings of reasons that depend on what stands on the table."""
 
 
-def refusal(reason: str, seen: Sequence[str] | None) -> RefusedInstructionError:
-    """The failure that says ``reason`` ("there is no green block"); ``seen`` is what the policy saw, if it looked."""
-    if seen is not None and reason.startswith(ABOUT_THE_TABLE):
-        return RefusedInstructionError(reason, f"On the table I see: {listed(seen)}. Rephrase, or reset the scene.")
+def refusal(reason: str, detected_objects: Sequence[str] | None) -> RefusedInstructionError:
+    """The failure that says ``reason`` ("there is no green block"), with the ``detected_objects`` if there were any."""
+    if detected_objects is not None and reason.startswith(ABOUT_THE_TABLE):
+        return RefusedInstructionError(
+            reason, f"On the table I see: {listed(detected_objects)}. Rephrase, or reset the scene."
+        )
     fitting = (move for beginning, move in NEXT_MOVES.items() if reason.startswith(beginning))
     return RefusedInstructionError(reason, next(fitting, None))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from clap.geometry.frames import Array
 from clap.geometry.observation import PointCloud
-from clap.rollout.self_correction import NO_ROOM, NOT_IN_PLACE, NOT_LET_GO, Finding, holds_something
+from clap.rollout.self_correction import NO_ROOM, NOT_IN_PLACE, NOT_LET_GO, DetectedFault, holds_something
 from clap.worlds.base import Action
 
 AROUND, NEIGHBOURHOOD = 0.05, 0.10
@@ -22,7 +22,7 @@ STICKS_OUT = 0.015
 SAME_PLACE = 0.02
 """Metres across the table within which two things were let go at the same place, so that the later one lies on top."""
 
-BELOW_HAND = 0.03
+BELOW_GRIPPER = 0.03
 """What is higher than this above the point of release is the arm, not a thing (metres)."""
 
 FEW = 12
@@ -40,20 +40,20 @@ def goes_on_top(step: str) -> bool:
 _SETS_DOWN = re.compile(r"\b(drop|place|put|release)s?\b")
 
 
-def check_let_go(step: str, action: Action, opening: float) -> Finding | None:
-    """The finding, if a step that sets something down left the hand closed around it (``opening``, 0 to 1)."""
+def check_let_go(step: str, action: Action, opening: float) -> DetectedFault | None:
+    """The finding, if a step that sets something down left the gripper closed around it (``opening``, 0 to 1)."""
     if action.gripper_open or _SETS_DOWN.search(step) is None or not holds_something(opening):
         return None
-    return Finding(
+    return DetectedFault(
         NOT_LET_GO,
-        "The hand is still closed around what this step sets down.",
-        "Predict again, or drive the hand there and open it.",
+        "The gripper is still closed around what this step sets down.",
+        "Predict again, or drive the gripper there and open it.",
     )
 
 
 def check_release(
     before: PointCloud, after: PointCloud, released: Array, filled: Iterable[Array] = ()
-) -> Finding | None:
+) -> DetectedFault | None:
     """The finding, if what was let go at ``released`` (3,) sticks out there; None if nothing does.
 
     ``filled``: the points (3,) where other things were let go before, and went in.
@@ -62,14 +62,14 @@ def check_release(
     if not rise:
         return None
     if any(np.linalg.norm(np.subtract(released, place)[:2]) < SAME_PLACE for place in filled):
-        return Finding(
+        return DetectedFault(
             NO_ROOM,
-            f"Where the hand let go, something sticks out by {100 * rise:.1f} cm: "
+            f"Where the gripper let go, something sticks out by {100 * rise:.1f} cm: "
             "it lies on what was put there before.",
             "Leave it there, or give an instruction that names another place for it.",
         )
-    return Finding(
-        NOT_IN_PLACE, f"Where the hand let go, something sticks out by {100 * rise:.1f} cm: it did not go in."
+    return DetectedFault(
+        NOT_IN_PLACE, f"Where the gripper let go, something sticks out by {100 * rise:.1f} cm: it did not go in."
     )
 
 
@@ -85,5 +85,5 @@ def sticks_out(before: PointCloud, after: PointCloud, released: Array) -> float:
 
 def _heights(cloud: PointCloud, middle: Array, radius: float) -> Array:
     across = np.linalg.norm(cloud.points[:, :2] - np.asarray(middle, np.float32)[:2], axis=1)
-    below = cloud.points[:, 2] < float(middle[2]) + BELOW_HAND
+    below = cloud.points[:, 2] < float(middle[2]) + BELOW_GRIPPER
     return cloud.points[(across < radius) & below, 2]

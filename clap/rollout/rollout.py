@@ -29,9 +29,9 @@ from clap.rollout.recovery import go_home, motions
 from clap.rollout.refusals import refusal
 from clap.rollout.release_check import check_let_go, check_release, goes_on_top
 from clap.rollout.safety import Decision
-from clap.rollout.self_correction import Correction, Remedy, holds_something
+from clap.rollout.self_correction import Correction, RecoveryAction, holds_something
 from clap.rollout.state import RolloutState
-from clap.rollout.step_motion import carry_out_step
+from clap.rollout.step_motion import execute_step
 from clap.worlds.base import UNWATCHED, MotionContext, MotionOutcome, MotionReport, World
 from clap.worlds.capabilities import Movable, require
 
@@ -56,15 +56,17 @@ class Turn(str, Enum):
 class Rollout:
     """A world, a policy, and the state of one instruction's run in them.
 
-    Without ``correction`` the hand's feeling is not asked for, and nothing is proposed. A policy that does not follow
-    the last step cannot be sent back to one, and is not corrected. ``away``: the arm stands where it was left, not at
-    home, and may hide something.
+    Without ``correction`` the gripper's feeling is not asked for, and nothing is proposed. A policy that does not
+    follow the last step cannot be sent back to one, and is not corrected. ``arm_left_home``: the arm stands where it
+    was left, not at home, and may hide something.
     """
 
-    def __init__(self, world: World, policy: Policy, instruction: str, correction: bool = True, away: bool = False):
+    def __init__(
+        self, world: World, policy: Policy, instruction: str, correction: bool = True, arm_left_home: bool = False
+    ):
         self.world = world
         self.policy = policy
-        self.state = RolloutState(instruction, away)
+        self.state = RolloutState(instruction, arm_left_home)
         self._correction = correction
 
     @property
@@ -79,14 +81,15 @@ class Rollout:
 
     @property
     def corrects(self) -> bool:
-        """True if steps are checked and failures get remedies."""
+        """True if steps are checked and failures get recovery actions."""
         return self._correction and self.policy.knows_completion
 
     def advance(self, operator: Operator, approved: Decided | Correction | None = None) -> Turn:
         """One turn: the plan if it is due, else a step, which the ``operator`` may make wait.
 
-        ``approved``: a prediction that waited, or a remedy, to be carried out now. A failure gets its remedy at once
-        while the operator is absent; else the remedy is proposed, and the failure is raised, as is one without remedy.
+        ``approved``: a prediction that waited, or a recovery action, to be carried out now. A failure gets its recovery
+        action at once while the operator is absent; else the recovery action is proposed, and the failure is raised, as
+        is one without recovery action.
         """
         while True:
             try:
@@ -96,15 +99,15 @@ class Rollout:
                     return self._take_plan(operator)
                 return self._take_step(operator, approved)
             except ClapError as error:
-                approved = self._remedy(operator, error)
+                approved = self._recovery_action(operator, error)
 
     # Turns
 
     def _take_plan(self, operator: Operator) -> Turn:
         operator.planning()
         self.state = replace(self.state, predicted="")
-        if not self.state.has_looked:
-            self.look(operator.writer("look"))
+        if not self.state.has_detected:
+            self.detect_objects(operator.writer("look"))
             operator.looked(self.state)
         plan = self.ask_plan(operator.writer("plan"))
         operator.planned(plan, self.state)
@@ -139,7 +142,7 @@ class Rollout:
         reports = self.correct(correction, operator.motion)
         operator.set_back(self.state)
         operator.watch(reports)
-        if correction.remedy is Remedy.RELEASE:
+        if correction.recovery_action is RecoveryAction.RELEASE:
             operator.step_done(correction.step, "", self.state)
             self._see_to_release(operator)
         return Turn.CORRECTED
@@ -149,7 +152,7 @@ class Rollout:
         if operator.absent:
             operator.watch(self.check_release(operator.motion))
 
-    def _remedy(self, operator: Operator, error: ClapError) -> Correction:
+    def _recovery_action(self, operator: Operator, error: ClapError) -> Correction:
         """The correction to make at once. Raises the error if there is none, or if the operator is to approve it."""
         correction = self.propose(error)
         if correction is None:
@@ -161,17 +164,17 @@ class Rollout:
 
     # Their parts
 
-    def look(self, on_text: OnText | None = None) -> tuple[str, ...] | None:
+    def detect_objects(self, on_text: OnText | None = None) -> tuple[str, ...] | None:
         """Round zero, once for the instruction: "all blocks" stay the same ones when some are in the drawer."""
-        if not self.state.has_looked:
+        if not self.state.has_detected:
             observation = self.world.observe()
-            self.state = self.state.after_look(self.policy.look(observation, on_text), observation)
-        return self.state.seen
+            self.state = self.state.after_look(self.policy.detect_objects(observation, on_text), observation)
+        return self.state.detected_objects
 
     def use(self, policy: Policy) -> None:
         """Go on with another policy, which looks for itself if the one before named nothing."""
         self.policy = policy
-        self.state = replace(self.state, has_looked=self.state.seen is not None)
+        self.state = replace(self.state, has_detected=self.state.detected_objects is not None)
 
     def ask_plan(self, on_text: OnText | None = None) -> Plan:
         """Round one, f(L, last step) of equation 4, after a look. Raises RefusedInstructionError.
@@ -187,9 +190,9 @@ class Rollout:
         if not self.policy.knows_completion and state.steps_done and self.world.success():
             plan = Plan(PlanStatus.COMPLETE, raw="complete: the goal holds")
         else:
-            plan = self.policy.plan(PlanRequest(state.instruction, state.last_step, self.look(), on_text))
+            plan = self.policy.plan(PlanRequest(state.instruction, state.last_step, self.detect_objects(), on_text))
         if plan.status is PlanStatus.REFUSED:
-            raise refusal(plan.reason, self.state.seen)
+            raise refusal(plan.reason, self.state.detected_objects)
         self.state = self.state.after_plan(plan)
         return plan
 
@@ -218,28 +221,28 @@ class Rollout:
 
     def _observe(self) -> Observation:
         """A fresh observation; once that of the look, if nothing moved since: the policy has its views already."""
-        look = self.state.look
-        self.state = replace(self.state, look=None)
-        if look is None or self.world.is_real:
+        observed = self.state.observed
+        self.state = replace(self.state, observed=None)
+        if observed is None or self.world.is_real:
             return self.world.observe()
         pose, opening = self.world.state()
-        still = opening == look.gripper_open and _same(pose, look.gripper_pose)
-        return look if still else self.world.observe()
+        still = opening == observed.gripper_open and _same(pose, observed.gripper_pose)
+        return observed if still else self.world.observe()
 
     def execute(self, prediction: Prediction, context: MotionContext = UNWATCHED) -> MotionReport:
         """Carry a prediction out and, if the arm arrived, remember its step as the last one.
 
         A motion that the operator stopped is returned as it is. Raises MotionFailedError if the pose cannot be
-        reached or the arm fell short by more than a little, and StepMissedError if self-correction is on and the hand
-        felt that the step failed, or still holds what it was to set down; neither step counts as done.
+        reached or the arm fell short by more than a little, and StepMissedError if self-correction is on and the
+        gripper felt that the step failed, or still holds what it was to set down; neither step counts as done.
         """
         action, before = prediction.action, self.world.state()[1]
-        report = carry_out_step(require(self.world, Movable), action, self.corrects, context)
+        report = execute_step(require(self.world, Movable), action, self.corrects, context)
         if report.outcome is MotionOutcome.STOPPED:
             return report
-        finding = check_let_go(prediction.step, action, report.gripper_open) if self.corrects else None
-        if finding is not None:
-            raise StepMissedError(finding, report)
+        detected_fault = check_let_go(prediction.step, action, report.gripper_open) if self.corrects else None
+        if detected_fault is not None:
+            raise StepMissedError(detected_fault, report)
         goes_in = self.state.lifted and action.gripper_open and not goes_on_top(prediction.step)
         lifted = holds_something(before) and holds_something(report.gripper_open)
         self.state = self.state.after_step(prediction.step, report if goes_in else None, lifted)
@@ -262,13 +265,14 @@ class Rollout:
         workspace = self.world.workspace
         after = fuse(self.world.observe(), workspace)
         place = np.asarray(released.reached.position)
-        finding = check_release(fuse(before, workspace), after, place, self.state.filled)
-        if finding is not None:
-            raise StepMissedError(finding, released)
+        detected_fault = check_release(fuse(before, workspace), after, place, self.state.filled)
+        if detected_fault is not None:
+            raise StepMissedError(detected_fault, released)
         self.state = replace(self.state, filled=(*self.state.filled, place))
 
     def propose(self, error: ClapError) -> Correction | None:
-        """What could be done about a failure; None if self-correction is off, knows no remedy, or has had its share."""
+        """What could be done about a failure; None if self-correction is off, knows no recovery action, or has had its
+        share."""
         return self.state.correction_for(error, self.world.state()[1]) if self.corrects else None
 
     def correct(self, correction: Correction, context: MotionContext = UNWATCHED) -> Iterator[MotionReport]:
@@ -278,10 +282,12 @@ class Rollout:
         """
         reports = motions(require(self.world, Movable), correction, context, self.state.at_start)
         self.state = self.state.after_correction(correction)
-        return self._let_go(correction.step, reports) if correction.remedy is Remedy.RELEASE else reports
+        return (
+            self._let_go(correction.step, reports) if correction.recovery_action is RecoveryAction.RELEASE else reports
+        )
 
     def _let_go(self, step: str, reports: Iterator[MotionReport]) -> Iterator[MotionReport]:
-        """Open the hand, with which the step is done."""
+        """Open the gripper, with which the step is done."""
         for report in reports:
             yield report
             if report.outcome is not MotionOutcome.STOPPED:

@@ -1,8 +1,8 @@
 """Self-correction: what the robot notices about a step, and what is to be done about it. Pure functions.
 
 The paper names the want of it as a limit (section 6). What a motion was for is read from its action alone: closing
-the open hand is a grasp, moving with the hand closed around something is carrying, whether or not it lets go at the
-end.
+the open gripper is a grasp, moving with the gripper closed around something is carrying, whether or not it lets go at
+the end.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from clap.geometry.observation import OPEN_FROM
 from clap.worlds.base import Action, MotionOutcome, MotionReport
 
 EMPTY_BELOW = 0.09
-"""Opening below which the closed hand holds nothing. Measured on the simulated table, 0.4 s after closing: 0.05 around
-nothing, 0.14 around the thinnest handle (11 mm), 0.26 to 0.51 around everything else, pulled or carried."""
+"""Opening below which the closed gripper holds nothing. Measured on the simulated table, 0.4 s after closing: 0.05
+around nothing, 0.14 around the thinnest handle (11 mm), 0.26 to 0.51 around everything else, pulled or carried."""
 
 NOTHING_GRASPED, LOST, NOT_IN_PLACE = "nothing grasped", "lost on the way", "not in its place"
 NOT_LET_GO = "not let go"
 NO_ROOM = "no room left"
-"""Has no remedy: the next try would end on top of the same thing."""
+"""Has no recovery action: the next try would end on top of the same thing."""
 
 MAX_PER_STEP, MAX_IN_ALL = 2, 4
 """Corrections of one step, and of an instruction."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class DetectedFault:
     """What went wrong with a step: a stable name, a sentence for the operator, and what to do if not the usual."""
 
     name: str
@@ -36,12 +36,12 @@ class Finding:
     next_move: str | None = None
 
 
-class Remedy(str, Enum):
+class RecoveryAction(str, Enum):
     """What is done about a failure, with the step predicted anew afterwards, but for RELEASE, which completes it.
 
-    RETRY begins the sub-task again, with an open hand, from the home posture. REPREDICT predicts the same step from
+    RETRY begins the sub-task again, with an open gripper, from the home posture. REPREDICT predicts the same step from
     another view of the table. REPLAN begins the sub-task again too, and asks what is there and what the plan is.
-    RELEASE opens the hand where it is.
+    RELEASE opens the gripper where it is.
     """
 
     RETRY = "retry"
@@ -51,22 +51,23 @@ class Remedy(str, Enum):
 
 
 WHAT_IT_DOES = {
-    Remedy.RETRY: "The arm opens its hand, goes home and begins this part of the task again.",
-    Remedy.REPREDICT: "The arm moves out of its own view, and the step is predicted again.",
-    Remedy.REPLAN: "The arm goes home, and this part of the task is looked at and planned anew.",
-    Remedy.RELEASE: "The hand is opened where it is, and the step counts as done.",
+    RecoveryAction.RETRY: "The arm opens its gripper, goes home and begins this part of the task again.",
+    RecoveryAction.REPREDICT: "The arm moves out of its own view, and the step is predicted again.",
+    RecoveryAction.REPLAN: "The arm goes home, and this part of the task is looked at and planned anew.",
+    RecoveryAction.RELEASE: "The gripper is opened where it is, and the step counts as done.",
 }
 
 
 @dataclass(frozen=True)
 class Correction:
-    """A decision of self-correction: the ``finding`` (a failure's name) at a ``step``, what is done, and both in words.
+    """A decision of self-correction: the ``detected_fault`` (a failure's name) at a ``step``, what is done about it,
+    and both in words.
 
     ``attempt`` counts the corrections of the same step from 0.
     """
 
-    finding: str
-    remedy: Remedy
+    detected_fault: str
+    recovery_action: RecoveryAction
     sentence: str
     step: str = ""
     attempt: int = 0
@@ -74,7 +75,8 @@ class Correction:
 
 @dataclass(frozen=True)
 class Situation:
-    """What decides between remedies. ``holding``: the hand is closed around something; ``lifted``: it was moved since.
+    """What decides between recovery actions. ``holding``: the gripper is closed around something; ``lifted``: it was
+    moved since.
 
     ``attempt`` counts the corrections of this step from 0.
     """
@@ -93,40 +95,40 @@ _BAD_COURSE = frozenset(("step repeated without change",))
 
 
 def holds_something(opening: float) -> bool:
-    """True for the opening (0 to 1) of a hand that is closed around something."""
+    """True for the opening (0 to 1) of a gripper that is closed around something."""
     return EMPTY_BELOW <= opening <= OPEN_FROM
 
 
-def check_motion(action: Action, before: float, least: float, report: MotionReport) -> Finding | None:
-    """What the hand felt that contradicts a motion's purpose; None if nothing does.
+def check_motion(action: Action, before: float, least: float, report: MotionReport) -> DetectedFault | None:
+    """What the gripper felt that contradicts a motion's purpose; None if nothing does.
 
     ``before``: the opening when the motion began; ``least``: the smallest one during it, the end included.
     """
     if before > OPEN_FROM and not action.gripper_open:
         if report.gripper_open > OPEN_FROM:
-            return Finding(NOTHING_GRASPED, "The hand did not close.")
+            return DetectedFault(NOTHING_GRASPED, "The gripper did not close.")
         if report.gripper_open < EMPTY_BELOW:
-            return Finding(NOTHING_GRASPED, "The fingers met when the hand closed: nothing is between them.")
+            return DetectedFault(NOTHING_GRASPED, "The fingers met when the gripper closed: nothing is between them.")
     if holds_something(before) and least < EMPTY_BELOW:
-        return Finding(LOST, "What the hand held slipped out on the way: the fingers met.")
+        return DetectedFault(LOST, "What the gripper held slipped out on the way: the fingers met.")
     return None
 
 
-def remedy_for(failure: str, situation: Situation) -> Remedy | None:
-    """The remedy for a failure's name; None if there is none, or the step has had its share.
+def recovery_action_for(failure: str, situation: Situation) -> RecoveryAction | None:
+    """The recovery action for a failure's name; None if there is none, or the step has had its share.
 
     What was lifted is never let go for a correction, where it might fall anywhere, unless the arm has carried it to
     where its step sets it down. What was only grasped is, because it may
-    be fixed to the table (a handle), so that the hand cannot move for another view.
+    be fixed to the table (a handle), so that the gripper cannot move for another view.
     """
     if situation.attempt >= MAX_PER_STEP:
         return None
     if failure == NOT_LET_GO:
-        return Remedy.RELEASE if situation.holding else None
+        return RecoveryAction.RELEASE if situation.holding else None
     if failure not in _BAD_PREDICTIONS | _BAD_STEPS | _BAD_COURSE:
         return None
     if situation.holding:
-        return Remedy.REPREDICT if situation.lifted else Remedy.RETRY
+        return RecoveryAction.REPREDICT if situation.lifted else RecoveryAction.RETRY
     if failure in _BAD_STEPS:
-        return Remedy.RETRY
-    return Remedy.REPREDICT if failure in _BAD_PREDICTIONS and situation.attempt == 0 else Remedy.REPLAN
+        return RecoveryAction.RETRY
+    return RecoveryAction.REPREDICT if failure in _BAD_PREDICTIONS and situation.attempt == 0 else RecoveryAction.REPLAN

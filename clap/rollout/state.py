@@ -18,10 +18,10 @@ from clap.rollout.self_correction import (
     MAX_IN_ALL,
     WHAT_IT_DOES,
     Correction,
-    Remedy,
+    RecoveryAction,
     Situation,
     holds_something,
-    remedy_for,
+    recovery_action_for,
 )
 from clap.rollout.task_plan import DONE, SKIPPED, TaskPlan
 from clap.worlds.base import MotionReport
@@ -31,22 +31,23 @@ from clap.worlds.base import MotionReport
 class RolloutState:
     """The state of one instruction's run.
 
-    ``seen``: the names of the things that were on the table at its beginning; None if the policy names nothing.
+    ``detected_objects``: the names of what was on the table at its beginning; None if the policy names nothing.
     ``corrections``: what self-correction did so far; ``corrected`` names the step of each, and the last step before its
-    sub-task. ``started_away``: the run began with the arm somewhere else than at home, where it may hide something.
+    sub-task. ``started_away_from_home``: the run began with the arm away from home, where it may hide something.
     ``predicted``: the step that is being attempted, "" before round two names one. ``executed``: the steps carried out
     since the last correction. ``lifted``: something was grasped and moved since. ``at_first``: what was seen when the
     sub-task began. ``released``: the motion that let something lifted go, until it was looked at; ``filled``: points
-    (3,), world metres, where things were let go and went in. ``look``: the observation of the look, until it is used.
+    (3,), world metres, where things were let go and went in. ``observed``: what objects were detected in, until it is
+    used.
     """
 
     instruction: str
-    started_away: bool = False
+    started_away_from_home: bool = False
     task: TaskPlan = field(default_factory=TaskPlan)
     last_step: str = INITIAL_STEP
     steps_done: int = 0
-    seen: tuple[str, ...] | None = None
-    has_looked: bool = False
+    detected_objects: tuple[str, ...] | None = None
+    has_detected: bool = False
     corrections: tuple[Correction, ...] = ()
     corrected: tuple[tuple[str, str], ...] = ()
     predicted: str = ""
@@ -55,7 +56,7 @@ class RolloutState:
     at_first: Observation | None = None
     released: MotionReport | None = None
     filled: tuple[Array, ...] = ()
-    look: Observation | None = None
+    observed: Observation | None = None
 
     @property
     def complete(self) -> bool:
@@ -68,28 +69,30 @@ class RolloutState:
         return self.last_step == self.task.before
 
     def correction_for(self, error: ClapError, opening: float) -> Correction | None:
-        """What could be done about a failure, with the hand open this far (0 to 1).
+        """What could be done about a failure, with the gripper open this far (0 to 1).
 
-        None where no remedy is known, or the step or the instruction has had its share.
+        None where no recovery action is known, or the step or the instruction has had its share.
         """
         if len(self.corrections) >= MAX_IN_ALL:
             return None
         step, holding = self.predicted or self.last_step, holds_something(opening)
         attempt = self.corrected.count((self.task.before, step))
         if isinstance(error, RefusedInstructionError):
-            hidden = self.started_away and not holding and not self.corrections and is_missing(error.reason)
-            remedy = Remedy.REPLAN if hidden else None
+            hidden = self.started_away_from_home and not holding and not self.corrections and is_missing(error.reason)
+            recovery_action = RecoveryAction.REPLAN if hidden else None
         else:
-            remedy = remedy_for(error.name, Situation(holding, holding and self.lifted, attempt))
-        if remedy is None:
+            recovery_action = recovery_action_for(error.name, Situation(holding, holding and self.lifted, attempt))
+        if recovery_action is None:
             return None
-        return Correction(error.name, remedy, f"{error.sentence} {WHAT_IT_DOES[remedy]}", step, attempt)
+        return Correction(
+            error.name, recovery_action, f"{error.sentence} {WHAT_IT_DOES[recovery_action]}", step, attempt
+        )
 
     # Transitions
 
-    def after_look(self, seen: tuple[str, ...] | None, observation: Observation) -> RolloutState:
+    def after_look(self, detected_objects: tuple[str, ...] | None, observation: Observation) -> RolloutState:
         """Round zero answered."""
-        return replace(self, seen=seen, has_looked=True, look=observation)
+        return replace(self, detected_objects=detected_objects, has_detected=True, observed=observation)
 
     def after_plan(self, plan: Plan) -> RolloutState:
         """Round one answered."""
@@ -117,12 +120,12 @@ class RolloutState:
             corrected=(*self.corrected, (before, correction.step)),
             executed=(),
         )
-        if correction.remedy in (Remedy.RELEASE, Remedy.REPREDICT):
+        if correction.recovery_action in (RecoveryAction.RELEASE, RecoveryAction.REPREDICT):
             return state
         # At the beginning all is looked at anew. Later "all blocks" would no longer be those of the beginning.
-        looks_anew = correction.remedy is Remedy.REPLAN and before == INITIAL_STEP
-        task, has_looked = self.task.set_back(), self.has_looked and not looks_anew
-        return replace(state, last_step=before, task=task, lifted=False, has_looked=has_looked)
+        looks_anew = correction.recovery_action is RecoveryAction.REPLAN and before == INITIAL_STEP
+        task, has_detected = self.task.set_back(), self.has_detected and not looks_anew
+        return replace(state, last_step=before, task=task, lifted=False, has_detected=has_detected)
 
     def _counted(self, step: str, mark: str) -> RolloutState:
         """A step lies behind: it is the last step, and round one has to be asked again."""

@@ -1,4 +1,4 @@
-"""The motion of a step: whether the arm arrived, and whether the hand felt what the step is for."""
+"""The motion of a step: whether the arm arrived, and whether the gripper felt what the step is for."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def arrived(report: MotionReport) -> bool:
     return report.ok or (report.outcome is MotionOutcome.FELL_SHORT and short)
 
 
-def carry_out_step(world: Movable, action: Action, feel: bool, context: MotionContext) -> MotionReport:
+def execute_step(world: Movable, action: Action, feel: bool, context: MotionContext) -> MotionReport:
     """Execute a step's action. A motion that the operator stopped is returned as it is.
 
-    Raises MotionFailedError if the arm did not arrive, and StepMissedError if ``feel`` is on and the hand felt that
+    Raises MotionFailedError if the arm did not arrive, and StepMissedError if ``feel`` is on and the gripper felt that
     the step failed.
     """
     before = world.state()[1]
@@ -39,7 +39,7 @@ def carry_out_step(world: Movable, action: Action, feel: bool, context: MotionCo
         return report
     if not arrived(report):
         raise MotionFailedError(report)
-    finding = check_motion(action, before, min([*openings, report.gripper_open]), report) if feel else None
-    if finding is not None:
-        raise StepMissedError(finding, report)
+    detected_fault = check_motion(action, before, min([*openings, report.gripper_open]), report) if feel else None
+    if detected_fault is not None:
+        raise StepMissedError(detected_fault, report)
     return report

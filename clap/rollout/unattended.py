@@ -48,7 +48,7 @@ class RolloutResult:
 def run_unattended(world: World, policy: Policy, instruction: str, correction: bool = True) -> RolloutResult:
     """Run an instruction to its end with nobody to ask: what an operator would be asked about is carried out.
 
-    ``correction``: failures that have a remedy get it, within the budget of ``clap.rollout.self_correction``.
+    ``correction``: failures that have a recovery action get it, within the budget of ``clap.rollout.self_correction``.
     """
     rollout, nobody = Rollout(world, policy, instruction, correction), _Nobody()
     failure = None

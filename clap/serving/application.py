@@ -22,7 +22,7 @@ from starlette.routing import Route
 from clap.policies.planner.local import CoarseTaskPlanner
 from clap.policies.planner.remote import CARD_FIELD
 from clap.serving.chat_request import MAX_BODY_BYTES, RequestError, read_request
-from clap.serving.request_queue import Piece, Turns
+from clap.serving.request_queue import Piece, RequestQueue
 
 OWN_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 """Names under which a server for this machine alone may be called: a hostile name that resolves to it is refused."""
@@ -44,7 +44,7 @@ def make_application(planner: CoarseTaskPlanner, name: str, key: str = "", loopb
 
 class _Service:
     def __init__(self, planner: CoarseTaskPlanner, name: str, key: str):
-        self._turns, self._name, self._key = Turns(planner), name, key
+        self._requests, self._name, self._key = RequestQueue(planner), name, key
         told = {"settings": asdict(planner.settings), "words": sorted(planner.known_words)}
         self._card = {"id": name, "object": "model", "created": int(time.time()), "owned_by": "clap", CARD_FIELD: told}
 
@@ -63,7 +63,7 @@ class _Service:
         asked = read_request(await _body(request))
         if asked.model != self._name:
             raise RequestError(f"There is no model {asked.model[:80]!r} here; this server has {self._name!r}.", 404)
-        pieces = self._turns.pieces(asked)
+        pieces = self._requests.pieces(asked)
         # A refusal comes before the first piece, while the status can still say so.
         first = await anext(pieces)
         if asked.stream:

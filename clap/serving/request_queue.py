@@ -39,7 +39,7 @@ class _GoneError(Exception):
     """Whoever asked has hung up; the answer is not written to its end."""
 
 
-class Turns:
+class RequestQueue:
     """Gives each request its turn at one planner."""
 
     def __init__(self, planner: CoarseTaskPlanner):

@@ -14,8 +14,8 @@ from clap.errors import ClapError, WorldError
 from clap.geometry.frames import Pose
 from clap.geometry.observation import Observation
 from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionReport, TaskInfo, World
-from clap.worlds.snapshot import Instant, Onlooker
-from clap.worlds.teleoperation import DriveCommand
+from clap.worlds.snapshot import SnapshotRenderer, WorldSnapshot
+from clap.worlds.teleoperation import TeleoperationCommand
 
 
 @runtime_checkable
@@ -35,7 +35,7 @@ class Movable(World, Protocol):
 class Drivable(World, Protocol):
     """Has an arm that follows an operator's jogs."""
 
-    def drive(self, command: DriveCommand, context: MotionContext = UNWATCHED) -> MotionReport:
+    def drive(self, command: TeleoperationCommand, context: MotionContext = UNWATCHED) -> MotionReport:
         """Follow the operator's jogs in real time until ``command`` gives None, then slow down and stop.
 
         ``command`` is polled every control tick (20 ms) as the context is, whose speed does not count. The motion is
@@ -49,7 +49,7 @@ class Drivable(World, Protocol):
 class Recoverable(World, Protocol):
     """Has an arm that can be held by a trouble which a person has to see to."""
 
-    def trouble(self) -> ClapError | None:
+    def arm_fault(self) -> ClapError | None:
         """What keeps the arm from moving until a person has seen to it; None if nothing does. Quick."""
         ...
 
@@ -65,7 +65,7 @@ class Recoverable(World, Protocol):
 class Previewable(World, Protocol):
     """Has a model of its arm that makes a motion before the arm does."""
 
-    def preview(self, action: Action, speed: float = 0.0) -> Rehearsal:
+    def preview(self, action: Action, speed: float = 0.0) -> PreviewedMotion:
         """``execute`` in the model of the arm; nothing moves."""
         ...
 
@@ -129,17 +129,17 @@ class ObservableInParts(World, Protocol):
 class Snapshotable(World, Protocol):
     """Can be recorded at every control tick, and looked at later."""
 
-    def instant(self) -> Instant:
+    def world_snapshot(self) -> WorldSnapshot:
         """This instant, without rendering: quick enough for a control tick."""
         ...
 
-    def onlooker(self) -> Onlooker:
+    def snapshot_renderer(self) -> SnapshotRenderer:
         """What looks at instants of this world. Unlike all else it may be called from any thread, and belongs to it."""
         ...
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class PreviewedMotion:
     """A motion in the arm's twin: the tool's ``poses`` on the way, evenly spaced in time over ``seconds``, whether all
     of it is ``clear``, and a ``sentence`` that says so or what is in the way. No poses if there is no way."""
 

@@ -121,7 +121,7 @@ class MotionLimits:
         return objection or self.against_path(straight(start, target))
 
     def question(self, start: Pose, target: Pose, opens: bool, holding: bool) -> Objection | None:
-        """What an operator is asked about before a step; ``opens``: the hand opens at its end."""
+        """What an operator is asked about before a step; ``opens``: the gripper opens at its end."""
         here, there = np.asarray(start.position, float), np.asarray(target.position, float)
         sideways = float(np.linalg.norm((there - here)[:2]))
         clearance = max(here[2], there[2]) - TABLE_TOP
@@ -135,7 +135,7 @@ class MotionLimits:
         if holding and opens and height > self.drop_height:
             return Objection(
                 "letting go from above",
-                f"The hand holds something and would let go {100 * height:.0f} cm above the table.",
+                f"The gripper holds something and would let go {100 * height:.0f} cm above the table.",
                 "Lower the target first, unless it is to fall.",
             )
         return None

@@ -11,11 +11,11 @@ from clap.geometry.observation import Observation
 
 
 @dataclass(frozen=True)
-class Instant:
+class WorldSnapshot:
     """A world at one instant. ``robot`` is the observation without its camera frames.
 
     ``commanded`` is the pose, world frame, that the arm is told to take at this instant, ``commanded_gripper`` the
-    opening from 0 to 1; ``scene`` is what the world's own ``Onlooker`` needs to show the rest.
+    opening from 0 to 1; ``scene`` is what the world's own ``SnapshotRenderer`` needs to show the rest.
     """
 
     robot: Observation
@@ -24,14 +24,14 @@ class Instant:
     scene: object
 
 
-class Onlooker(Protocol):
+class SnapshotRenderer(Protocol):
     """Looks at the instants of one world; belongs, with all it holds, to the thread that made it."""
 
-    def observe(self, instant: Instant) -> Observation:
+    def observe(self, world_snapshot: WorldSnapshot) -> Observation:
         """What the world's ``observe`` would have given at that instant. Raises what it raises."""
         ...
 
-    def positions(self, instant: Instant) -> Mapping[str, tuple[float, float, float]]:
+    def positions(self, world_snapshot: WorldSnapshot) -> Mapping[str, tuple[float, float, float]]:
         """Where things were, by name, world metres; empty where the world does not know."""
         ...
 

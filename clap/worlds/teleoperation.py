@@ -52,7 +52,7 @@ class Jog:
 
     ``linear`` and ``angular`` (3,) are fractions from -1 to 1 of the full speed along and about the world's axes (about
     an axis through the tool). ``target`` asks instead to move towards a pose at driving speed. ``gripper`` "open" or
-    "close" starts the hand; None leaves it. Raises ValueError for anything that is not finite.
+    "close" starts the gripper; None leaves it. Raises ValueError for anything that is not finite.
     """
 
     linear: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -122,7 +122,7 @@ class JogFeed:
         return jog if counts else STILL
 
 
-DriveCommand = Callable[[], Jog | None]
+TeleoperationCommand = Callable[[], Jog | None]
 """Asked every control tick for what counts now; None ends the driving."""
 
 

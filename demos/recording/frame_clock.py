@@ -12,7 +12,7 @@ LATE = 2 * CONTROL_PERIOD
 
 
 @dataclass
-class Pace:
+class FrameClock:
     """Counts control ticks and the frames that are due at ``fps`` of them.
 
     The world's clock decides, not the wall's: joint speeds, the keyframe rule and LeRobot's time stamps all count in

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clap.episode.snapshot import EpisodeSnapshot
 from clap.errors import ClapError
 from clap.worlds.capabilities import Snapshotable
-from clap.worlds.snapshot import Instant, Onlooker
+from clap.worlds.snapshot import SnapshotRenderer, WorldSnapshot
 from demos.frames import RecordedFrame
 from demos.keyframes import find_keyframes
 from demos.store.journal import Journal
@@ -29,11 +29,11 @@ BACKLOG_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class Shot:
+class PendingFrame:
     """An instant of a world on its way into a take, and what the episode said of itself then; see RecordedFrame."""
 
     world: Snapshotable
-    instant: Instant
+    world_snapshot: WorldSnapshot
     source: str
     wall_time: float
     plan: tuple[str, ...]
@@ -41,13 +41,13 @@ class Shot:
     step: str
 
 
-def shot_of(world: Snapshotable, now: EpisodeSnapshot, source: str) -> Shot:
+def pending_frame_of(world: Snapshotable, now: EpisodeSnapshot, source: str) -> PendingFrame:
     """The world as it is in this control tick, and the episode's plan, with the step that is under way."""
     current = next((line for line in now.plan if line.status == "current"), None)
     steps = [] if current is None else [line.text for line in now.plan if line.subtask == current.subtask]
     plan = tuple(line.text for line in now.plan)
     step = "" if current is None else current.text
-    return Shot(world, world.instant(), source, time.time(), plan, "; ".join(steps), step)
+    return PendingFrame(world, world.world_snapshot(), source, time.time(), plan, "; ".join(steps), step)
 
 
 class OpenTake:
@@ -133,7 +133,7 @@ class FrameMaker:
     def __init__(self, fps: int):
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(max(2, round(BACKLOG_SECONDS * fps)))
-        self._onlooker: Onlooker | None = None
+        self._snapshot_renderer: SnapshotRenderer | None = None
         self._world: Snapshotable | None = None
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -143,11 +143,11 @@ class FrameMaker:
         """Something waits already, beside what is being made."""
         return not self._work.empty()
 
-    def shoot(self, open_take: OpenTake, shot: Shot, keep: bool) -> bool:
+    def shoot(self, open_take: OpenTake, pending_frame: PendingFrame, keep: bool) -> bool:
         """Hand a shot over, from the control loop; False if too many wait already, and it is not one to ``keep``."""
         has_room = self._room.acquire(blocking=False)
         if has_room or keep:
-            self._work.put(lambda: self._develop(open_take, shot, has_room))
+            self._work.put(lambda: self._develop(open_take, pending_frame, has_room))
         return has_room or keep
 
     def then(self, action: Callable[[], None]) -> None:
@@ -172,22 +172,22 @@ class FrameMaker:
                 work()
             except Exception:
                 log.exception("The recorder failed")
-        if self._onlooker is not None:
-            self._onlooker.close()
+        if self._snapshot_renderer is not None:
+            self._snapshot_renderer.close()
 
-    def _develop(self, open_take: OpenTake, shot: Shot, took_room: bool) -> None:
+    def _develop(self, open_take: OpenTake, pending_frame: PendingFrame, took_room: bool) -> None:
         try:
-            onlooker = self._onlooker_of(shot.world)
+            snapshot_renderer = self._snapshot_renderer_of(pending_frame.world)
             frame = RecordedFrame(
-                onlooker.observe(shot.instant),
-                shot.instant.commanded,
-                shot.instant.commanded_gripper,
-                shot.source,
-                shot.wall_time,
-                shot.plan,
-                shot.subtask,
-                shot.step,
-                onlooker.positions(shot.instant),
+                snapshot_renderer.observe(pending_frame.world_snapshot),
+                pending_frame.world_snapshot.commanded,
+                pending_frame.world_snapshot.commanded_gripper,
+                pending_frame.source,
+                pending_frame.wall_time,
+                pending_frame.plan,
+                pending_frame.subtask,
+                pending_frame.step,
+                snapshot_renderer.positions(pending_frame.world_snapshot),
             )
         except ClapError as error:
             open_take.lose(error)
@@ -197,9 +197,9 @@ class FrameMaker:
                 self._room.release()
         open_take.add(frame)
 
-    def _onlooker_of(self, world: Snapshotable) -> Onlooker:
-        if self._onlooker is None or self._world is not world:
-            if self._onlooker is not None:
-                self._onlooker.close()
-            self._onlooker, self._world = world.onlooker(), world
-        return self._onlooker
+    def _snapshot_renderer_of(self, world: Snapshotable) -> SnapshotRenderer:
+        if self._snapshot_renderer is None or self._world is not world:
+            if self._snapshot_renderer is not None:
+                self._snapshot_renderer.close()
+            self._snapshot_renderer, self._world = world.snapshot_renderer(), world
+        return self._snapshot_renderer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clap.worlds.snapshot import Instant
+from clap.worlds.snapshot import WorldSnapshot
 
 STILL_FRAMES = 5
 """Frames at rest that are kept, so that the stop can be seen in a take, and the keyframe rule finds it once."""
@@ -16,17 +16,17 @@ SAME = 1e-5
 """Metres, and parts of a quaternion, by which the target of an arm that nobody moves may differ."""
 
 
-class Rest:
+class IdleDetector:
     """Follows the instants of a take, one a frame."""
 
     def __init__(self) -> None:
-        self._last: Instant | None = None
+        self._last: WorldSnapshot | None = None
         self._still = 0
 
-    def see(self, instant: Instant) -> None:
+    def see(self, world_snapshot: WorldSnapshot) -> None:
         """Take note of the next instant."""
-        last, self._last = self._last, instant
-        self._still = self._still + 1 if last is not None and _same(last, instant) else 0
+        last, self._last = self._last, world_snapshot
+        self._still = self._still + 1 if last is not None and _same(last, world_snapshot) else 0
 
     @property
     def still(self) -> bool:
@@ -44,7 +44,7 @@ class Rest:
         return self._still > STILL_FRAMES
 
 
-def _same(last: Instant, now: Instant) -> bool:
+def _same(last: WorldSnapshot, now: WorldSnapshot) -> bool:
     return (
         last.commanded_gripper == now.commanded_gripper
         and abs(last.robot.gripper_open - now.robot.gripper_open) < 1e-3

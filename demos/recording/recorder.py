@@ -23,9 +23,9 @@ from clap.rollout.operator_prediction import CORRECTED
 from clap.worlds.base import World
 from clap.worlds.capabilities import Snapshotable
 from demos.frames import HUMAN, POLICY, Outcome, TakeInfo
-from demos.recording.frame_clock import Pace
-from demos.recording.frame_maker import FrameMaker, OpenTake, shot_of
-from demos.recording.idle_detector import Rest
+from demos.recording.frame_clock import FrameClock
+from demos.recording.frame_maker import FrameMaker, OpenTake, pending_frame_of
+from demos.recording.idle_detector import IdleDetector
 from demos.recording.preconditions import Objections, objections
 from demos.store.episode_record import EpisodeRecord
 from demos.store.store import DemonstrationStore
@@ -73,7 +73,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._maker = FrameMaker(fps)
         self._open: OpenTake | None = None
-        self._pace, self._rest = Pace(fps), Rest()
+        self._frame_clock, self._idle_detector = FrameClock(fps), IdleDetector()
         self._source = self._mover = HUMAN
         self._success: bool | None = None
         self._unsubscribe = episode.subscribe(self._on_event)
@@ -114,7 +114,7 @@ class Recorder:
 
     def _take_up(self, one: OpenTake) -> None:
         with self._lock:
-            self._pace, self._rest, self._success = Pace(self._fps), Rest(), None
+            self._frame_clock, self._idle_detector, self._success = FrameClock(self._fps), IdleDetector(), None
             self._open = one
 
     def mark_keyframe(self) -> None:
@@ -148,8 +148,8 @@ class Recorder:
 
     def status(self) -> RecorderStatus:
         """How the recording goes."""
-        one, pace = self._open, self._pace
-        mean = pace.tick_seconds / max(1, pace.ticks)
+        one, frame_clock = self._open, self._frame_clock
+        mean = frame_clock.tick_seconds / max(1, frame_clock.ticks)
         driving = self._episode.snapshot().state is EpisodeState.DRIVING
         keyframes, marked = (0, 0) if one is None else one.keyframes()
         return RecorderStatus(
@@ -161,16 +161,16 @@ class Recorder:
             keyframes=keyframes,
             marked=marked,
             success=self._success,
-            rate=pace.rate,
+            rate=frame_clock.rate,
             tick_ms=1000 * mean,
-            worst_tick_ms=1000 * pace.worst_tick,
+            worst_tick_ms=1000 * frame_clock.worst_tick,
         )
 
     def objections(self) -> Objections:
         """Why not now, by verb."""
         one = self._open
         frames = None if one is None else one.take.status().frames
-        return objections(frames, self._pace.frames, self._episode.snapshot().instruction)
+        return objections(frames, self._frame_clock.frames, self._episode.snapshot().instruction)
 
     def _require(self, verb: str) -> None:
         error = self.objections()[verb]
@@ -229,11 +229,11 @@ class Recorder:
                 one.end("Another instruction was begun.")
             elif not isinstance(world, Snapshotable):
                 one.end("This world cannot be recorded.")
-            elif self._pace.due(moving):
+            elif self._frame_clock.due(moving):
                 self._frame(one, world, now, moving)
             if not moving:
                 self._success = world.success()
-            self._pace.took(time.perf_counter() - begun)
+            self._frame_clock.took(time.perf_counter() - begun)
 
     def _frame(self, one: OpenTake, world: Snapshotable, now: EpisodeSnapshot, moving: bool) -> None:
         """Make the frame that is due, unless the arm is driven and rests.
@@ -243,18 +243,18 @@ class Recorder:
         no frame.
         """
         driving = now.state is EpisodeState.DRIVING
-        lags = moving and self._pace.lags and self._maker.is_behind
-        shot = None if lags else shot_of(world, now, HUMAN if driving else self._source)
-        if shot is not None:
-            self._mover = shot.source
-            self._rest.see(shot.instant)
-            if self._rest.begins:
+        lags = moving and self._frame_clock.lags and self._maker.is_behind
+        pending_frame = None if lags else pending_frame_of(world, now, HUMAN if driving else self._source)
+        if pending_frame is not None:
+            self._mover = pending_frame.source
+            self._idle_detector.see(pending_frame.world_snapshot)
+            if self._idle_detector.begins:
                 self._success = world.success()
-            elif not self._rest.still:
+            elif not self._idle_detector.still:
                 self._success = None
-        if moving and driving and self._rest.lasts:
-            self._pace.leave_out()
-        elif shot is not None and self._maker.shoot(one, shot, not moving):
-            self._pace.frames += 1
+        if moving and driving and self._idle_detector.lasts:
+            self._frame_clock.leave_out()
+        elif pending_frame is not None and self._maker.shoot(one, pending_frame, not moving):
+            self._frame_clock.frames += 1
         else:
             one.take.lose()

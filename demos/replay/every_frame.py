@@ -19,7 +19,7 @@ PATIENCE_S = 3.0
 """Longest way to a frame: where the arm cannot get there, it was not there when it was recorded either."""
 
 GRIPPER_S = 0.6
-"""The hand opens or closes before the arm goes on."""
+"""The gripper opens or closes before the arm goes on."""
 
 BEAT_S = 0.05
 START_S = 10.0
@@ -56,7 +56,7 @@ class FrameFollower:
             unwatch()
 
     def _lead(self, pose: Pose, opens: bool, grips: bool) -> bool:
-        """Drive to a pose, then, if it ``grips``, open or close the hand; False once the arm is driven no more."""
+        """Drive to a pose, then, if it ``grips``, open or close the gripper; False once the arm is driven no more."""
         if not self._hold(Jog(target=pose), PATIENCE_S, pose):
             return False
         return not grips or self._hold(Jog(target=pose, gripper="open" if opens else "close"), GRIPPER_S)

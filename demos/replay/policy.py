@@ -16,7 +16,7 @@ from clap.geometry.frames import Array, Pose, lift, to_pixels
 from clap.geometry.observation import Observation, fuse
 from clap.geometry.views import render_views
 from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, PredictRequest
-from clap.policies.errors import NoFineStageError
+from clap.policies.errors import NoFineActionError
 from clap.policies.prediction import Plan, PlanStatus, Prediction
 from clap.rollout.rollout import MAX_STEPS
 from clap.worlds.base import Action, TaskInfo, World
@@ -98,7 +98,7 @@ class ReplayPolicy:
     name = NAME
     is_expert = False
     knows_completion = False
-    has_fine_stage = False
+    has_fine_action = False
     step_words: tuple[str, ...] = ()
 
     def __init__(self, world: World, episode: RecordedEpisode, most: int = MAX_STEPS):
@@ -107,7 +107,7 @@ class ReplayPolicy:
         self._steps = dict(keyframe_actions(episode, most))
         self._objects = episode.objects[0]
 
-    def look(self, observation: Observation, on_text: OnText | None = None) -> None:
+    def detect_objects(self, observation: Observation, on_text: OnText | None = None) -> None:
         return None
 
     def plan(self, request: PlanRequest) -> Plan:
@@ -141,14 +141,14 @@ class ReplayPolicy:
         )
 
     def refine(self, observation: Observation, step: str, keypoint: Array) -> Prediction:
-        raise NoFineStageError(self.name)
+        raise NoFineActionError(self.name)
 
     def _require_same_scene(self) -> None:
-        onlooker = self._world.onlooker()
+        snapshot_renderer = self._world.snapshot_renderer()
         try:
-            now = onlooker.positions(self._world.instant())
+            now = snapshot_renderer.positions(self._world.world_snapshot())
         finally:
-            onlooker.close()
+            snapshot_renderer.close()
         for name, place in self._objects.items():
             if name not in now:
                 raise ReplayError(f"The recorded scene has a {name}, and this one has none.")

@@ -193,7 +193,7 @@ class ConsolePage:
         try:
             self.page.wait_for_function(ARRIVED, arg=[before, known, list(states)], timeout=timeout)
         except sync_api.TimeoutError as error:
-            last = {key: self.status(key) for key in ("state", "failure", "trouble", "verdict")}
+            last = {key: self.status(key) for key in ("state", "failure", "arm_fault", "verdict")}
             raise AssertionError(f"{verb} was not followed by {' or '.join(states)}: {last}") from error
         return str(self.status("state"))
 
@@ -222,14 +222,14 @@ class ConsolePage:
             self.tell("approve-each", value=value)
             self.page.wait_for_function("value => window.__clap.status.approve_each === value", arg=value)
 
-    def wait_for_trouble(self, name: str, timeout: int = PATIENCE_MS) -> None:
+    def wait_for_arm_fault(self, name: str, timeout: int = PATIENCE_MS) -> None:
         """Wait until a real arm is held for this reason."""
-        self.page.wait_for_function("name => window.__clap.status.trouble?.name === name", arg=name, timeout=timeout)
+        self.page.wait_for_function("name => window.__clap.status.arm_fault?.name === name", arg=name, timeout=timeout)
 
     def recover(self, button: str) -> None:
         """Let a real arm move again by the button of this name."""
         self.page.get_by_role("button", name=button).click()
-        self.page.wait_for_function("() => !window.__clap.status.trouble && !window.__clap.status.busy")
+        self.page.wait_for_function("() => !window.__clap.status.arm_fault && !window.__clap.status.busy")
 
     def wait_until_possible(self, verb: str) -> None:
         """Wait until the console would accept a command."""

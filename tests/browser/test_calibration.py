@@ -1,4 +1,5 @@
-"""The Calibration panel on a served robot whose hand holds a board: the software camera is where the scene has it."""
+"""The Calibration panel on a served robot whose gripper holds a board: the software camera is where the scene has
+it."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from tests.support.robot_boards import error_of
 pytestmark = pytest.mark.browser
 
 TILTS = ((18, 0, 0), (18, 0, 18), (0, 18, 18), (-18, 18, 0), (-18, 0, 0), (-15, -18, 12), (0, -18, -12))
-"""Degrees about the hand's own axes, each a short way from the one before."""
+"""Degrees about the gripper's own axes, each a short way from the one before."""
 
 DRIVE_TO = """async ({ position, quaternion }) => {
   const far = () => {
@@ -100,7 +101,7 @@ def test_the_board_is_seen_live_and_samples_are_needed_first(panel: Panel) -> No
     assert (
         panel.page.locator("#c-calibrate-solve").is_disabled() and panel.page.locator("#c-calibrate-save").is_disabled()
     )
-    assert "fix the board to the hand" in panel.text("about")
+    assert "fix the board to the gripper" in panel.text("about")
     assert panel.page.locator("#c-stop").is_visible()
     panel.console.screenshot("calibration-first")
 

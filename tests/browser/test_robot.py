@@ -23,21 +23,21 @@ pytestmark = pytest.mark.browser
 LOOPBACK = ("--world", "robot", "--config", "loopback", "--dead-man", "3")
 COUNT_GHOSTS = """() => {
   const { scene } = window.__clap;
-  const rehearse = scene.rehearse;
+  const preview = scene.preview;
   window.__ghosts = 0;
-  scene.rehearse = function (pose) {
+  scene.preview = function (pose) {
     window.__ghosts += Number(pose !== null);
-    return rehearse.call(this, pose);
+    return preview.call(this, pose);
   };
 }"""
 OVERTAKE = """() => {
   const { console, scene, status } = window.__clap;
   const poses = [status.gripper, status.gripper];
-  console.tell("rehearsal", { poses, seconds: 600, clear: true, sentence: "A long way." });
+  console.tell("motion-preview", { poses, seconds: 600, clear: true, sentence: "A long way." });
   const shown = [];
   for (const changes of [{ state: "predicting", busy: true, can: {} }, {}, { prediction: null, can: {} }]) {
     console.tell("status", { ...status, ...changes });
-    shown.push(scene.rehearsed !== null);
+    shown.push(scene.previewed !== null);
   }
   console.tell("status", status);
   return shown;
@@ -58,7 +58,7 @@ def console(chromium: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory
 def robot(console: ConsolePage) -> ConsolePage:
     """The page operates and nothing holds the arm, whatever became of the test before."""
     console.operate()
-    if console.status("trouble") is not None:
+    if console.status("arm_fault") is not None:
         console.recover("Resume")
     return console
 
@@ -97,20 +97,20 @@ def test_what_a_robot_cannot_do_is_not_offered_and_every_step_waits_for_approval
 
 def test_a_step_is_shown_in_the_twin_before_the_arm_makes_it(robot: ConsolePage) -> None:
     page = robot.page
-    assert page.locator("#c-do-rehearse").is_disabled()
+    assert page.locator("#c-do-preview").is_disabled()
     page.click("#c-chips button")
     assert robot.press_and_wait("plan", "planned", "failed") == "planned", robot.status("failure")
     predict(robot)
     page.evaluate(COUNT_GHOSTS)
     with robot.toasting("In the twin the arm gets there"):
-        robot.press("rehearse")
+        robot.press("preview")
     robot.screenshot("robot-twin")
-    page.wait_for_function("() => window.__ghosts > 1 && window.__clap.scene.rehearsed === null")
+    page.wait_for_function("() => window.__ghosts > 1 && window.__clap.scene.previewed === null")
     assert robot.status("state") == "awaiting approval"
 
 
-def test_a_rehearsal_goes_on_past_a_status_that_it_overtook_until_another_step_waits(robot: ConsolePage) -> None:
-    """Answers are sent before the statuses that wait: one that says "predicting" may come after the rehearsal."""
+def test_a_preview_goes_on_past_a_status_that_it_overtook_until_another_step_waits(robot: ConsolePage) -> None:
+    """Answers are sent before the statuses that wait: one that says "predicting" may come after the preview."""
     assert robot.status("state") == "awaiting approval"
     assert robot.page.evaluate(OVERTAKE) == [True, True, False]
 
@@ -188,7 +188,7 @@ def test_a_second_console_only_watches_and_the_arm_halts_when_the_one_that_opera
     other.send("home")
     page.wait_for_function("() => window.__clap.status.state === 'moving' && window.__clap.poses > 3")
     other.lose_the_line()
-    robot.wait_for_trouble("protective stop")
+    robot.wait_for_arm_fault("protective stop")
     assert robot.status("state") == "stopped"
     assert "page was lost" in str(robot.status("failure"))
     robot.operate()
@@ -200,7 +200,7 @@ def test_stop_puts_the_arm_into_a_protective_state_until_a_person_resumes(robot:
     with robot.passing("moving"):
         robot.press("home")
     page.keyboard.press("Escape")
-    robot.wait_for_trouble("protective stop")
+    robot.wait_for_arm_fault("protective stop")
     assert robot.status("state") == "stopped"
     assert "Make sure that nobody is in reach" in page.locator("#c-recovery").inner_text()
     assert not page.locator("#c-banner").is_visible(), "said once"
@@ -214,5 +214,5 @@ def test_stop_puts_the_arm_into_a_protective_state_until_a_person_resumes(robot:
 def test_stop_reaches_an_arm_that_the_station_is_not_moving(robot: ConsolePage) -> None:
     """It goes from the server into the arm's own memory, whatever the station does."""
     robot.page.keyboard.press("Escape")
-    robot.wait_for_trouble("protective stop")
+    robot.wait_for_arm_fault("protective stop")
     robot.recover("Resume")

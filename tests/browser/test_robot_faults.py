@@ -87,7 +87,7 @@ def test_from_the_click_on_stop_at_any_moment_to_the_last_commanded_velocity(
         drive(robot, (-1) ** k, rng.randint(6, 18))
         page.click("#c-stop")
         page.wait_for_function("() => window.__clap.lastStop", timeout=10_000)
-        robot.wait_for_trouble("protective stop")
+        robot.wait_for_arm_fault("protective stop")
         let_go(robot)
         clicked = page.evaluate("window.__clap.lastStop.at.pressed") / 1000 - time.time() + time.monotonic()
         seconds.append(served.ask("still_since", when=clicked)["at"] - clicked)
@@ -101,7 +101,7 @@ def test_from_the_click_on_stop_at_any_moment_to_the_last_commanded_velocity(
 def test_a_reflex_is_named_with_what_to_do_by_hand_and_recovered_from(served: LoopbackArm, robot: ConsolePage) -> None:
     drive(robot, 1.0, 6)
     served.reflex()
-    robot.wait_for_trouble("arm stopped itself")
+    robot.wait_for_arm_fault("arm stopped itself")
     let_go(robot)
     said = robot.page.locator("#c-recovery").inner_text()
     assert "free it if need be" in said and "reflex" in said
@@ -114,11 +114,11 @@ def test_a_reflex_is_named_with_what_to_do_by_hand_and_recovered_from(served: Lo
 def test_a_controller_that_dies_is_lost_and_its_restart_is_found(served: LoopbackArm, robot: ConsolePage) -> None:
     drive(robot, -1.0, 6)
     served.kill()
-    robot.wait_for_trouble("arm lost")
+    robot.wait_for_arm_fault("arm lost")
     let_go(robot)
     again = LoopbackArm(address=served.address)
     try:
-        robot.wait_for_trouble("protective stop")
+        robot.wait_for_arm_fault("protective stop")
         robot.recover("Resume")
         go_home(robot)
     finally:

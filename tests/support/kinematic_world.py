@@ -18,10 +18,10 @@ from clap.geometry.views import render_views
 from clap.policies.base import INITIAL_STEP, OnText, PlanRequest, PredictRequest
 from clap.policies.prediction import LocatedObject, Plan, PlanStatus, Prediction
 from clap.worlds.base import UNWATCHED, Action, MotionContext, MotionOutcome, MotionReport, TaskInfo
-from clap.worlds.capabilities import Rehearsal
+from clap.worlds.capabilities import PreviewedMotion
 from clap.worlds.motion_limits import MotionLimits
-from clap.worlds.snapshot import Instant
-from clap.worlds.teleoperation import STILL, DriveCommand, Driver
+from clap.worlds.snapshot import WorldSnapshot
+from clap.worlds.teleoperation import STILL, Driver, TeleoperationCommand
 
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
 HOME = Pose(np.array([0.2, 0.0, 1.2]), DOWN)
@@ -34,10 +34,10 @@ STEP_METRES = 0.01
 class Bystander:
     """Nothing on this table ever moves, so that it may be looked at later."""
 
-    def observe(self, instant: Instant) -> Observation:
-        return replace(instant.robot, frames=instant.scene().frames)
+    def observe(self, world_snapshot: WorldSnapshot) -> Observation:
+        return replace(world_snapshot.robot, frames=world_snapshot.scene().frames)
 
-    def positions(self, instant: Instant) -> dict[str, tuple[float, float, float]]:
+    def positions(self, world_snapshot: WorldSnapshot) -> dict[str, tuple[float, float, float]]:
         return {name: tuple(map(float, position)) for name, position in BOXES.items()}
 
     def close(self) -> None:
@@ -79,11 +79,11 @@ class KinematicTable:
         intrinsics = np.array([[FOCAL, 0, centre], [0, FOCAL, centre], [0, 0, 1.0]])
         return CameraFrame("top", rgb, depth.astype(np.float32), intrinsics, cam2world, now)
 
-    def instant(self) -> Instant:
+    def world_snapshot(self) -> WorldSnapshot:
         robot = Observation((), self.pose, self.opening, np.zeros(7), np.zeros(7), self.clock())
-        return Instant(robot, self.pose, self.opening, self.observe)
+        return WorldSnapshot(robot, self.pose, self.opening, self.observe)
 
-    def onlooker(self) -> Bystander:
+    def snapshot_renderer(self) -> Bystander:
         return Bystander()
 
     def state(self) -> tuple[Pose, float]:
@@ -132,7 +132,7 @@ class KinematicArm(KinematicTable):
     def home(self, context: MotionContext = UNWATCHED) -> MotionReport:
         return self.execute(Action(HOME, gripper_open=True), context)
 
-    def drive(self, command: DriveCommand, context: MotionContext = UNWATCHED) -> MotionReport:
+    def drive(self, command: TeleoperationCommand, context: MotionContext = UNWATCHED) -> MotionReport:
         started, driver, reason = self.ticks, Driver(self.pose, self.workspace), ""
         while not context.should_stop():
             jog = command()
@@ -150,11 +150,11 @@ class KinematicArm(KinematicTable):
             context.on_tick(self.pose, self.opening)
         return self._report(MotionOutcome.STOPPED, Action(self.pose, True), started)
 
-    def preview(self, action: Action, speed: float = 0.0) -> Rehearsal:
-        return Rehearsal((self.pose, action.pose), 1.0, True, "In the twin the block is touched.")
+    def preview(self, action: Action, speed: float = 0.0) -> PreviewedMotion:
+        return PreviewedMotion((self.pose, action.pose), 1.0, True, "In the twin the block is touched.")
 
     def _closed(self) -> float:
-        """The opening once the hand has closed: around a box, or around nothing."""
+        """The opening once the gripper has closed: around a box, or around nothing."""
         return 0.4 if any(np.linalg.norm(self.pose.position - box) < 0.06 for box in BOXES.values()) else 0.0
 
     def _report(self, outcome: MotionOutcome, action: Action, started: int, reason: str = "") -> MotionReport:
@@ -162,7 +162,7 @@ class KinematicArm(KinematicTable):
         reason = "Something is in the way." if outcome is MotionOutcome.FELL_SHORT else reason
         return MotionReport(outcome, self.pose, self.opening, metres, radians, 0.02 * (self.ticks - started), reason)
 
-    def trouble(self) -> ClapError | None:
+    def arm_fault(self) -> ClapError | None:
         return self.held
 
     def recover(self, context: MotionContext = UNWATCHED) -> None:
@@ -210,7 +210,7 @@ class TouchPolicy:
 
     name = "touch"
     is_expert = True
-    has_fine_stage = True
+    has_fine_action = True
     step_words = frozenset(" ".join(STEPS).split()) | {"pushes", "aside"}
 
     def __init__(self, world: KinematicWorld):
@@ -222,7 +222,7 @@ class TouchPolicy:
         self.looks = 0
         self.told: Sequence[str] | None = None
 
-    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...]:
+    def detect_objects(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...]:
         self.looks += 1
         if on_text:
             on_text(" ; ".join(BOXES))

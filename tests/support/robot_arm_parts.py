@@ -55,7 +55,7 @@ def robot_world(arm: LoopbackArm, button: StopButton | None = None) -> RobotWorl
 
 
 def pose(x: float, y: float, z: float) -> Pose:
-    """A hand that points down, world metres."""
+    """A gripper that points down, world metres."""
     return Pose(np.array([x, y, z]), DOWN)
 
 

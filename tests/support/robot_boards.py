@@ -68,7 +68,7 @@ def make_rig(mount: Mount, seed: int, count: int = 15, config: BoardConfig | Non
     focus = np.array([0.2, 0.0, 0.95]) + rng.uniform(-0.03, 0.03, 3)
     if mount is Mount.FIXED:
         camera = look_at(focus + rng.uniform([0.4, -0.15, 0.4], [0.5, 0.15, 0.5]), focus)
-        # At the start the hand holds the board so that it faces the camera.
+        # At the start the gripper holds the board so that it faces the camera.
         start = shift(focus)
         start[:3, :3] = camera[:3, :3] @ turn([0, 0, rng.uniform(-45, 45)])[:3, :3]
         board = turn(rng.uniform(-10, 10, 3)) @ shift([0.01, 0.02, 0.03]) @ middle

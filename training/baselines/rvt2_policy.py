@@ -31,7 +31,7 @@ class Rvt2Policy:
 
     is_expert = False
     knows_completion = False
-    has_fine_stage = True
+    has_fine_action = True
     step_words: tuple[str, ...] = ()
 
     def __init__(self, coarse: FineActionPredictor, fine: FineActionPredictor, workspace: Workspace | None = None):
@@ -45,7 +45,7 @@ class Rvt2Policy:
         coarse, fine = (FineActionPredictor.load(Path(folder) / branch) for branch in (COARSE, FINE))
         return Rvt2Policy(coarse, fine, workspace)
 
-    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
+    def detect_objects(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
         """None: it names nothing."""
         return None
 
@@ -70,7 +70,7 @@ class Rvt2Policy:
         rendered = clock()
         coarse = self.coarse.predict(views, sentence, float(observation.gripper_is_open))
         found = clock()
-        return self._fine_stage(
+        return self._fine_action(
             observation,
             cloud,
             views,
@@ -83,13 +83,13 @@ class Rvt2Policy:
         """The fine branch alone, in the window around a keypoint that somebody else chose."""
         begun = time.perf_counter()
         cloud, views = self._look(observation)
-        return self._fine_stage(observation, cloud, views, step, keypoint, {"views": time.perf_counter() - begun})
+        return self._fine_action(observation, cloud, views, step, keypoint, {"views": time.perf_counter() - begun})
 
     def _look(self, observation: Observation) -> tuple[PointCloud, CanonicalViews]:
         cloud = fuse(observation, self.workspace)
         return cloud, render_views(cloud, self.workspace, self.coarse.image_size, splat=COARSE_SPLAT)
 
-    def _fine_stage(
+    def _fine_action(
         self,
         observation: Observation,
         cloud: PointCloud,

@@ -48,23 +48,23 @@ def rows(settings: Settings) -> list[Row]:
 
     library = ClapPolicy(LibraryPlanner(planner), policy.predictor, policy.workspace)
 
-    def look() -> object:
-        return policy.look(replace(observation))
+    def detect_objects() -> object:
+        return policy.detect_objects(replace(observation))
 
     def first(policy: ClapPolicy = policy) -> object:
-        return policy.plan(PlanRequest(instruction, seen=seen))
+        return policy.plan(PlanRequest(instruction, detected_objects=detected_objects))
 
     def second(policy: ClapPolicy = policy) -> object:
         return policy.predict(PredictRequest(replace(observation), plan))
 
     try:
-        seen = policy.look(observation)
-        plan = policy.plan(PlanRequest(instruction, seen=seen))
+        detected_objects = policy.detect_objects(observation)
+        plan = policy.plan(PlanRequest(instruction, detected_objects=detected_objects))
         if plan.status is not PlanStatus.STEPS:
             raise SectionUnavailable(
                 f"The checkpoint answers “{instruction}” with {plan.status.value}, not with steps."
             )
-        ours = [median_cpu_ms(function, settings.repeats) for function in (first, second, look)]
+        ours = [median_cpu_ms(function, settings.repeats) for function in (first, second, detect_objects)]
         few = max(1, settings.repeats // 5)
         naive = [median_cpu_ms(partial(function, library), few) for function in (first, second)]
     except ClapError as error:

@@ -23,7 +23,7 @@ class Row:
 
     what: str
     cpu_ms: float
-    rivals: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
     limit_ms: float | None = None
     note: str = ""
 
@@ -48,19 +48,19 @@ def median_cpu_ms(function: Callable[[], object], repeats: int) -> float:
 
 def total(what: str, rows: list[Row], limit_ms: float | None = None, note: str = "") -> Row:
     """The sum of rows; where a row lacks a rival that another has, ours counts for it."""
-    names = dict.fromkeys(name for row in rows for name in row.rivals)
-    rivals = {name: sum(row.rivals.get(name, row.cpu_ms) for row in rows) for name in names}
-    return Row(what, sum(row.cpu_ms for row in rows), rivals, limit_ms, note)
+    names = dict.fromkeys(name for row in rows for name in row.baselines)
+    baselines = {name: sum(row.baselines.get(name, row.cpu_ms) for row in rows) for name in names}
+    return Row(what, sum(row.cpu_ms for row in rows), baselines, limit_ms, note)
 
 
 def table(rows: list[Row]) -> str:
     """The rows as text, aligned: ours, then each rival with how many times our CPU time it takes."""
-    names = list(dict.fromkeys(name for row in rows for name in row.rivals))
+    names = list(dict.fromkeys(name for row in rows for name in row.baselines))
     lines = [f"  {'':38} {'CPU ms':>8}" + "".join(f" {name:>16}" for name in names) + "  limit"]
     for row in rows:
         cells = ""
         for name in names:
-            other = row.rivals.get(name)
+            other = row.baselines.get(name)
             times = "" if other is None else f"{_ms(other)} {other / max(row.cpu_ms, 1e-6):6.2f}x"
             cells += f" {times:>16}"
         limit = ""

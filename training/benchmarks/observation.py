@@ -7,9 +7,9 @@ from clap.geometry.frames import IMAGE_SIZE
 from clap.geometry.observation import CameraFrame, fuse
 from clap.geometry.views import render_views
 from clap.worlds.tabletop.world import TabletopWorld
-from training.benchmarks import baseline_numpy as rival_numpy
-from training.benchmarks import baseline_open3d as rival_open3d
-from training.benchmarks import baseline_torch as rival_torch
+from training.benchmarks import baseline_numpy as baseline_numpy
+from training.benchmarks import baseline_open3d as baseline_open3d
+from training.benchmarks import baseline_torch as baseline_torch
 from training.benchmarks.baselines import NUMPY, OPEN3D, TORCH, use_one_thread
 from training.benchmarks.measure import Row, SectionUnavailable, Settings, median_cpu_ms, total
 
@@ -31,23 +31,23 @@ def rows(settings: Settings) -> list[Row]:
     finally:
         world.close()
     frames, repeats = observation.frames, settings.repeats
-    cloud, open3d_cloud = fuse(observation, workspace), rival_open3d.fuse(frames, workspace)
+    cloud, open3d_cloud = fuse(observation, workspace), baseline_open3d.fuse(frames, workspace)
     fusing = Row(
         f"fuse, {len(cloud):,} points",
         median_cpu_ms(lambda: fuse(observation, workspace), repeats),
         {
-            NUMPY: median_cpu_ms(lambda: rival_numpy.fuse(frames, workspace), repeats),
-            TORCH: median_cpu_ms(lambda: rival_torch.fuse(frames, workspace), repeats),
-            OPEN3D: median_cpu_ms(lambda: rival_open3d.fuse(frames, workspace), repeats),
+            NUMPY: median_cpu_ms(lambda: baseline_numpy.fuse(frames, workspace), repeats),
+            TORCH: median_cpu_ms(lambda: baseline_torch.fuse(frames, workspace), repeats),
+            OPEN3D: median_cpu_ms(lambda: baseline_open3d.fuse(frames, workspace), repeats),
         },
     )
     views = Row(
         f"three views of {IMAGE_SIZE} px",
         median_cpu_ms(lambda: render_views(cloud, workspace), repeats),
         {
-            NUMPY: median_cpu_ms(lambda: rival_numpy.views(cloud, workspace, IMAGE_SIZE), repeats),
-            TORCH: median_cpu_ms(lambda: rival_torch.views(cloud, workspace, IMAGE_SIZE), repeats),
-            OPEN3D: median_cpu_ms(lambda: rival_open3d.views(open3d_cloud, workspace, IMAGE_SIZE), repeats),
+            NUMPY: median_cpu_ms(lambda: baseline_numpy.views(cloud, workspace, IMAGE_SIZE), repeats),
+            TORCH: median_cpu_ms(lambda: baseline_torch.views(cloud, workspace, IMAGE_SIZE), repeats),
+            OPEN3D: median_cpu_ms(lambda: baseline_open3d.views(open3d_cloud, workspace, IMAGE_SIZE), repeats),
         },
         note="numpy and torch give the same bytes; Open3D neither splats nor xyz, by pinholes 1,000 m away",
     )

@@ -16,9 +16,9 @@ from clap.geometry.observation import PointCloud, fuse
 from clap.geometry.views import render_views
 from clap.geometry.zbuffer import nearest_keys
 from clap.worlds.tabletop.world import TabletopWorld
-from training.benchmarks import baseline_numpy as rival_numpy
-from training.benchmarks import baseline_open3d as rival_open3d
-from training.benchmarks import baseline_torch as rival_torch
+from training.benchmarks import baseline_numpy as baseline_numpy
+from training.benchmarks import baseline_open3d as baseline_open3d
+from training.benchmarks import baseline_torch as baseline_torch
 from training.benchmarks.baselines import NUMPY, OPEN3D, TORCH, use_one_thread
 from training.benchmarks.measure import Row, SectionUnavailable, Settings, median_cpu_ms
 
@@ -84,17 +84,17 @@ def _measured(
     cloud: PointCloud, workspace: Workspace, which: str, repeats: int, limit_ms: float | None, note: str = ""
 ) -> list[Row]:
     points, size = cloud.points, IMAGE_SIZE
-    open3d_cloud = rival_open3d.cloud_of(points, cloud.colors)
+    open3d_cloud = baseline_open3d.cloud_of(points, cloud.colors)
     zbuffer = {
-        NUMPY: median_cpu_ms(lambda: rival_numpy.nearest_keys(points, workspace, size), repeats),
-        TORCH: median_cpu_ms(lambda: rival_torch.nearest_keys(points, workspace, size), repeats),
-        OPEN3D: median_cpu_ms(lambda: rival_open3d.depths(open3d_cloud, workspace, size), repeats),
+        NUMPY: median_cpu_ms(lambda: baseline_numpy.nearest_keys(points, workspace, size), repeats),
+        TORCH: median_cpu_ms(lambda: baseline_torch.nearest_keys(points, workspace, size), repeats),
+        OPEN3D: median_cpu_ms(lambda: baseline_open3d.depths(open3d_cloud, workspace, size), repeats),
         COPY: _copy_ms(ZBUFFER_BYTES, repeats),
     }
     views = {
-        NUMPY: median_cpu_ms(lambda: rival_numpy.views(cloud, workspace, size), repeats),
-        TORCH: median_cpu_ms(lambda: rival_torch.views(cloud, workspace, size), repeats),
-        OPEN3D: median_cpu_ms(lambda: rival_open3d.views(open3d_cloud, workspace, size), repeats),
+        NUMPY: median_cpu_ms(lambda: baseline_numpy.views(cloud, workspace, size), repeats),
+        TORCH: median_cpu_ms(lambda: baseline_torch.views(cloud, workspace, size), repeats),
+        OPEN3D: median_cpu_ms(lambda: baseline_open3d.views(open3d_cloud, workspace, size), repeats),
         COPY: _copy_ms(VIEWS_BYTES, repeats),
     }
     ours_zbuffer = median_cpu_ms(lambda: nearest_keys(points, workspace, size), repeats)

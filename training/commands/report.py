@@ -19,12 +19,12 @@ from clap.errors import ClapError
 from clap.program_name import program_name
 from training.evaluation.html_report import html_report
 from training.evaluation.markdown_report import markdown_report
-from training.evaluation.reported_run import ReportedRun, choose_films, strip_file
+from training.evaluation.reported_run import ReportedRun, choose_filmstrips, strip_file
 from training.evaluation.results import strip_name, strips_folder
 
 RUNS = "runs"
-FILMS_PER_CELL = 3
-FILM_BYTES = 2_400_000
+FILMSTRIPS_PER_CELL = 3
+FILMSTRIP_BYTES = 2_400_000
 """Film strips of all runs together: with them the report stays below 3 MB."""
 
 
@@ -37,7 +37,7 @@ def write_report(runs: list[ReportedRun], out: Path, command: str) -> None:
     for run, file in zip(runs, files, strict=True):
         file.write_text(json.dumps(run.summary, indent=1) + "\n", "utf-8")
     films = []
-    for run, record in choose_films(runs, FILMS_PER_CELL, FILM_BYTES):
+    for run, record in choose_filmstrips(runs, FILMSTRIPS_PER_CELL, FILMSTRIP_BYTES):
         file = files[runs.index(run)]
         strips = strips_folder(file)
         strips.mkdir(exist_ok=True)

@@ -110,13 +110,13 @@ def retrain(run: RunFolder, settings: RetrainSettings | None, background: bool =
 
                 Stages(run, made, progress).run()
         except CancelledError:
-            progress.tell("cancelled")
+            progress.publish("cancelled")
             raise
         except ClapError as error:
-            progress.tell("failed", sentence=str(error))
+            progress.publish("failed", sentence=str(error))
             raise
         except Exception as error:
-            progress.tell("failed", sentence=f"It ended unexpectedly ({type(error).__name__}: {error}).")
+            progress.publish("failed", sentence=f"It ended unexpectedly ({type(error).__name__}: {error}).")
             raise
 
 

@@ -86,7 +86,7 @@ def _run(world: TabletopWorld, task: str, number: int, rng: np.random.Generator)
 
 
 def _start_pose(rng: np.random.Generator) -> Pose:
-    """Above the table; sometimes tilted, as the hand is after it has opened a drawer."""
+    """Above the table; sometimes tilted, as the gripper is after it has opened a drawer."""
     pose = random_gripper_pose(rng)
     return tilted(pose.position, float(rng.uniform(-0.3, 0.3))) if rng.random() < 0.4 else pose
 
@@ -109,7 +109,7 @@ class _Look:
 
 
 def _perturbed(action: Action, subtask: Subtask, index: int, rng: np.random.Generator) -> Action:
-    """The action with some noise: more in free space than at a grasp, none where the drawer guides the hand."""
+    """The action with some noise: more in free space than at a grasp, none where the drawer guides the gripper."""
     if subtask.opens_drawer and index > 0:
         return action
     scale = NOISE if index in (0, 2) else 0.3 * NOISE

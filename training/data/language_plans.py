@@ -50,7 +50,7 @@ class LanguagePlan:
     """
 
     instruction: str
-    seen: tuple[str, ...] | None
+    detected_objects: tuple[str, ...] | None
     last_step: str
     answer: str
     whole: str
@@ -79,12 +79,12 @@ def answer_for(subtasks: tuple[Steps, ...], last_step: str) -> str:
     return format_plan(PlanStatus.STEPS, subtasks[0])
 
 
-def answer_to(wording: Wording, seen: tuple[str, ...] | None, last_step: str) -> str:
+def answer_to(wording: Wording, detected_objects: tuple[str, ...] | None, last_step: str) -> str:
     """Round one's answer to a worded request."""
     try:
         if wording.reason:
             raise Refused(wording.reason)
-        return answer_for(subtasks_of(wording.requests, seen), last_step)
+        return answer_for(subtasks_of(wording.requests, detected_objects), last_step)
     except Refused as refused:
         return format_plan(PlanStatus.REFUSED, reason=refused.reason)
 
@@ -114,23 +114,23 @@ class LanguagePlanSampler:
         kind = next(kind for kind, edge in zip(self._kinds, self._edges, strict=True) if at < edge)
         while True:
             table = random_table(rng)
-            seen = None if rng.random() < UNKNOWN_SHARE else table
+            detected_objects = None if rng.random() < UNKNOWN_SHARE else table
             wording = getattr(self._requests, kind)(rng, table)
             if wording is None:
                 continue
-            refused = bool(wording.reason) or self._is_refused(wording, seen)
+            refused = bool(wording.reason) or self._is_refused(wording, detected_objects)
             if self.split == "train" or refused == (self.split == "impossible"):
                 break
         text = self._requests.sentences.misspelt(rng, normalise(wording.text), 0 if kind == "world" else TYPO_SHARE)
-        subtasks = () if refused else subtasks_of(wording.requests, seen)
+        subtasks = () if refused else subtasks_of(wording.requests, detected_objects)
         last_step = self._last_step(rng, subtasks)
-        answer = answer_to(wording, seen, last_step)
+        answer = answer_to(wording, detected_objects, last_step)
         whole = format_plan(PlanStatus.STEPS, [step for steps in subtasks for step in steps]) if subtasks else answer
-        return Drawn(LanguagePlan(text, seen, last_step, answer, whole), wording.keys)
+        return Drawn(LanguagePlan(text, detected_objects, last_step, answer, whole), wording.keys)
 
-    def _is_refused(self, wording: Wording, seen: tuple[str, ...] | None) -> bool:
+    def _is_refused(self, wording: Wording, detected_objects: tuple[str, ...] | None) -> bool:
         try:
-            subtasks_of(wording.requests, seen)
+            subtasks_of(wording.requests, detected_objects)
         except Refused:
             return True
         return False

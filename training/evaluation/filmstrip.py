@@ -17,7 +17,7 @@ HEIGHT, GAP = 180, 3
 """Height of a picture and the gap between two, pixels."""
 
 AREA = ((0.0, -0.42, 0.75), (0.6, 0.42, 1.05))
-"""Low and high corner, world metres, of what the pictures are cut to: the things and the hand at work."""
+"""Low and high corner, world metres, of what the pictures are cut to: the things and the gripper at work."""
 
 MAX_PICTURES = 9
 """Longer episodes show their first pictures and the last one."""
@@ -37,7 +37,7 @@ class Shot:
     wanted: Array | None = None
 
 
-def film_strip(shots: Sequence[Shot]) -> bytes:
+def filmstrip(shots: Sequence[Shot]) -> bytes:
     """The pictures side by side, each with its number, as WebP. Raises ValueError without a picture."""
     if not shots:
         raise ValueError("film_strip needs at least one shot")

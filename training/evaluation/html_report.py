@@ -17,11 +17,11 @@ from training.evaluation.summary import correction_text, seeds_text
 from training.evaluation.taxonomy import step_fault
 from training.evaluation.thresholds import CLOSE_PX
 
-Film = tuple[ReportedRun, dict[str, Any], str]
+Filmstrip = tuple[ReportedRun, dict[str, Any], str]
 """A run, the record of an episode that failed, and the address of its film strip."""
 
 
-def html_report(runs: Sequence[ReportedRun], films: Sequence[Film], command: str) -> str:
+def html_report(runs: Sequence[ReportedRun], films: Sequence[Filmstrip], command: str) -> str:
     """The whole page. The first run is the one that the report is about; others stand beside it."""
     return fill_template(
         "training.evaluation",

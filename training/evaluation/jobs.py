@@ -7,14 +7,16 @@ import hashlib
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from clap.errors import CheckpointError
 from clap.policies.base import Policy
 from clap.policies.checkpoint import open_checkpoint
+from clap.rollout.self_correction import Correction
 from clap.rollout.unattended import run_unattended
 from clap.worlds.tabletop.world import TabletopWorld
 from training.evaluation.episode_job import KEY_FIELDS, SENTENCE_POLICIES, Finished, Job
-from training.evaluation.filmstrip import Shot, film_strip
+from training.evaluation.filmstrip import Shot, filmstrip
 from training.evaluation.taxonomy import failure_of
 from training.evaluation.witness import WatchedPolicy, WatchedWorld, Witness
 
@@ -43,14 +45,25 @@ def play(world: TabletopWorld, policy: Policy, job: Job) -> Finished:
         "failure": failure,
         "fault": fault,
         "steps": result.steps_done,
-        "corrections": [{**asdict(made), "remedy": made.remedy.value} for made in result.corrections],
+        "corrections": [_recorded(made) for made in result.corrections],
         "log": [asdict(step) for step in result.log],
         "facts": facts,
         "seconds": round(time.perf_counter() - begun, 3),
     }
     if result.success:
         return Finished(record)
-    return Finished(record, film_strip([*witness.shots, Shot(world.observe().frames[0])]))
+    return Finished(record, filmstrip([*witness.shots, Shot(world.observe().frames[0])]))
+
+
+def _recorded(made: Correction) -> dict[str, Any]:
+    """A correction as result files name it since the first of them."""
+    return {
+        "finding": made.detected_fault,
+        "remedy": made.recovery_action.value,
+        "sentence": made.sentence,
+        "step": made.step,
+        "attempt": made.attempt,
+    }
 
 
 @functools.lru_cache(maxsize=1)

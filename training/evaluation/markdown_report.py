@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.evaluation.failure_classes import CLASSES
-from training.evaluation.html_report import Film
+from training.evaluation.html_report import Filmstrip
 from training.evaluation.rates import difference, percent
 from training.evaluation.reported_run import ReportedRun, paper_table3
 from training.evaluation.summary import counted_text, markdown
@@ -14,7 +14,7 @@ from training.evaluation.thresholds import CLOSE_PX
 SHARES = ("keypoints_first_close", "keypoints_close", "objects_close", "plans_right")
 
 
-def markdown_report(runs: Sequence[ReportedRun], films: Sequence[Film], command: str) -> str:
+def markdown_report(runs: Sequence[ReportedRun], films: Sequence[Filmstrip], command: str) -> str:
     """The whole document, which links to ``index.html`` beside it."""
     parts = ["# CLAP evaluation", "The same with bars and film strips: [index.html](index.html)."]
     if len(runs) > 1:
@@ -24,7 +24,7 @@ def markdown_report(runs: Sequence[ReportedRun], films: Sequence[Film], command:
     parts += ["## The paper's table 3, for context", _paper()]
     parts += ["## Why episodes fail", _classes(runs), "## Accuracy of the decisions", _accuracy(runs)]
     if films:
-        parts += ["## Film strips of failures", _films(films)]
+        parts += ["## Film strips of failures", _filmstrips(films)]
     return "\n\n".join([*parts, f"Made by `{command}`."]) + "\n"
 
 
@@ -83,7 +83,7 @@ def _accuracy(runs: Sequence[ReportedRun]) -> str:
     return _table([*head, "action mm, median (90 %)", "action °, median (90 %)"], rows)
 
 
-def _films(films: Sequence[Film]) -> str:
+def _filmstrips(films: Sequence[Filmstrip]) -> str:
     ordered = sorted(films, key=lambda film: tuple(CLASSES).index(film[1]["fault"]["name"]))
     return "\n".join(
         f"- {record['fault']['name']}: [{run.label}, {record['task']}, {record['condition']}, seed {record['seed']}]"

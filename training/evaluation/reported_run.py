@@ -109,7 +109,9 @@ def strip_file(run: ReportedRun, record: dict[str, Any]) -> Path:
     return run.strips / strip_name(record)
 
 
-def choose_films(runs: Iterable[ReportedRun], per_cell: int, budget: int) -> list[tuple[ReportedRun, dict[str, Any]]]:
+def choose_filmstrips(
+    runs: Iterable[ReportedRun], per_cell: int, budget: int
+) -> list[tuple[ReportedRun, dict[str, Any]]]:
     """Failures with a film strip, at most ``per_cell`` of a run's cell, ``budget`` bytes in all.
 
     Every cell gets its first film before any gets its second, so that a small budget still shows all of them.

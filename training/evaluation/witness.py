@@ -102,7 +102,7 @@ class WatchedPolicy:
         self._witness = witness
         self.name = policy.name
         self.is_expert = policy.is_expert
-        self.has_fine_stage = policy.has_fine_stage
+        self.has_fine_action = policy.has_fine_action
 
     @property
     def knows_completion(self) -> bool:
@@ -112,9 +112,9 @@ class WatchedPolicy:
     def step_words(self) -> Collection[str]:
         return self._policy.step_words
 
-    def look(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
+    def detect_objects(self, observation: Observation, on_text: OnText | None = None) -> tuple[str, ...] | None:
         with self._witness.no_answer():
-            return self._policy.look(observation, on_text)
+            return self._policy.detect_objects(observation, on_text)
 
     def plan(self, request: PlanRequest) -> Plan:
         with self._witness.no_answer():

@@ -49,7 +49,7 @@ class ObjectCells:
 
 
 @dataclass(frozen=True)
-class Looks:
+class AttentionTargets:
     """Where attention is supervised beside the coordinates: ``row``, position ``at`` in the row, and the index
     ``target`` of the image token to look at, (N,) each."""
 
@@ -72,17 +72,17 @@ class SceneBatch:
     positions: Tensor
     mask: Tensor
     cells: ObjectCells
-    looks: Looks
+    attention_targets: AttentionTargets
     misled: Tensor
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One question with its answer as token ``ids`` and ``labels``; ``looks``: (offset, (3, 2) pixels) of names."""
+    """One question with its answer as token ``ids`` and ``labels``; ``attention_targets``: (offset, (3, 2) pixels)."""
 
     ids: list[int]
     labels: list[int]
-    looks: list[tuple[int, NDArray[np.int64]]]
+    attention_targets: list[tuple[int, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,10 @@ class BatchMaker:
         for k in item.unknown:
             supervised[numbers[k]] = IGNORED
         before_names = [len(prompt_ids) + k for k, token in enumerate(answer_ids) if token in self.separators]
-        looks = list(zip(before_names, item.looks, strict=False)) if item.looks else []
-        return Branch(prompt_ids + answer_ids, [IGNORED] * len(prompt_ids) + supervised, looks)
+        attention_targets = (
+            list(zip(before_names, item.attention_targets, strict=False)) if item.attention_targets else []
+        )
+        return Branch(prompt_ids + answer_ids, [IGNORED] * len(prompt_ids) + supervised, attention_targets)
 
     def scenes(self, scenes: Sequence[Scene], rng: np.random.Generator, text: bool = True) -> SceneBatch:
         """Pack scenes; ``text`` False leaves the branches out (dense warm-up)."""
@@ -150,7 +152,7 @@ class BatchMaker:
         labels = torch.full((len(rows), length), IGNORED)
         owner = torch.full((len(rows), length), -1)
         positions = torch.zeros(3, len(rows), length, dtype=torch.long)
-        looks: list[tuple[int, int, int]] = []
+        attention_targets: list[tuple[int, int, int]] = []
         start = len(self.prefix)
         for b, row in enumerate(rows):
             ids[b, :start], owner[b, :start] = torch.tensor(self.prefix), 0
@@ -161,14 +163,16 @@ class BatchMaker:
                 ids[b, at:end], labels[b, at:end] = torch.tensor(branch.ids), torch.tensor(branch.labels)
                 owner[b, at:end] = number
                 positions[:, b, at:end] = self.next_position + torch.arange(end - at)
-                looks += [(b, at + offset, self._top_token(pixels)) for offset, pixels in branch.looks]
+                attention_targets += [
+                    (b, at + offset, self._top_token(pixels)) for offset, pixels in branch.attention_targets
+                ]
                 at = end
         order = torch.arange(length)
         visible = (owner[:, None, :] == 0) | (owner[:, None, :] == owner[:, :, None])
         mask = (order[:, None] >= order[None, :]) & visible
         grid = torch.tensor([[1, self.patch_side, self.patch_side]] * (len(VIEW_NAMES) * len(rows)))
         patches, (inputs, misled) = self._patches(scenes, rng), self._corrupt(ids, labels, rng)
-        where = Looks(*torch.tensor(looks, dtype=torch.long).view(-1, 3).unbind(1))
+        where = AttentionTargets(*torch.tensor(attention_targets, dtype=torch.long).view(-1, 3).unbind(1))
         return SceneBatch(patches, grid, inputs, labels, positions, mask[:, None], self._cells(scenes), where, misled)
 
     def _top_token(self, pixels: NDArray[np.int64]) -> int:

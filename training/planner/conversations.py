@@ -21,15 +21,15 @@ MOST_LOCATED = 8
 @dataclass(frozen=True)
 class Conversation:
     """One question and its answer. ``numbers_only``: the names in the answer are given, only its numbers are learned.
-    ``with_views``: the three views come before the question. ``looks``: where the things are that a list of names
-    speaks of, each (3, 2) pixels, in its order (what attention is supervised by). ``unknown``: which of the answer's
-    numbers, counted from 0, are not known and therefore not learned."""
+    ``with_views``: the three views come before the question. ``attention_targets``: where the things are that a list of
+    names speaks of, each (3, 2) pixels, in its order (what attention is supervised by). ``unknown``: which of the
+    answer's numbers, counted from 0, are not known and therefore not learned."""
 
     prompt: str
     answer: str
     numbers_only: bool = False
     with_views: bool = True
-    looks: tuple[NDArray[np.int64], ...] = ()
+    attention_targets: tuple[NDArray[np.int64], ...] = ()
     unknown: frozenset[int] = frozenset()
 
 
@@ -44,12 +44,18 @@ def scene_conversations(
 
 def object_conversations(scene: Scene, rng: np.random.Generator, form: Format) -> list[Conversation]:
     """The object position data: where the things are that can be seen, in random order, and the list of them."""
-    located = [thing for thing, seen in zip(scene.located(Workspace()), scene.visible, strict=True) if seen]
+    located = [
+        thing
+        for thing, detected_objects in zip(scene.located(Workspace()), scene.visible, strict=True)
+        if detected_objects
+    ]
     chosen = [located[i] for i in rng.permutation(len(located))[:MOST_LOCATED]]
     names = phrasing.scene_names([thing.name for thing in located], scene.drawer_open)
     places = {thing.name: thing.pixels for thing in located}
-    looks = tuple(places[phrasing.DRAWER if name.endswith(phrasing.DRAWER) else name] for name in names)
-    found = [Conversation(language.NAME_PROMPT, language.format_seen(names), looks=looks)]
+    attention_targets = tuple(places[phrasing.DRAWER if name.endswith(phrasing.DRAWER) else name] for name in names)
+    found = [
+        Conversation(language.NAME_PROMPT, language.format_detected_objects(names), attention_targets=attention_targets)
+    ]
     if chosen:
         answer = form.format_objects(chosen)
         found.insert(0, Conversation(language.LOCATE_PROMPT, answer, numbers_only=True))
@@ -73,5 +79,5 @@ def query_conversation(scene: Scene, query: StepQuery, form: Format) -> Conversa
 
 def plan_conversation(sample: LanguagePlan, form: Format) -> Conversation:
     """Round one: a language plan."""
-    question = form.plan_prompt(sample.instruction, sample.last_step, sample.seen)
+    question = form.plan_prompt(sample.instruction, sample.last_step, sample.detected_objects)
     return Conversation(question, sample.answer if form.last else sample.whole, with_views=False)

@@ -69,15 +69,15 @@ def evaluate_scenes(planner: CoarseTaskPlanner, scenes: Sequence[Scene]) -> dict
     }
 
 
-def evaluate_seen(planner: CoarseTaskPlanner, scenes: Sequence[Scene]) -> dict[str, object]:
+def evaluate_detected_objects(planner: CoarseTaskPlanner, scenes: Sequence[Scene]) -> dict[str, object]:
     """Round zero: shares of lists exactly right, of things present that are named, and of names that are there."""
     workspace = Workspace()
     exact, found, present, named = 0, 0, 0, 0
     for scene in scenes:
-        visible = [name for name, seen in zip(scene.names, scene.visible, strict=True) if seen]
+        visible = [name for name, detected_objects in zip(scene.names, scene.visible, strict=True) if detected_objects]
         wanted = set(phrasing.scene_names(visible, scene.drawer_open))
         try:
-            answer = set(planner.look(scene_views(scene, workspace)) or ())
+            answer = set(planner.detect_objects(scene_views(scene, workspace)) or ())
         except ClapError:
             answer = set()
         exact += answer == wanted
@@ -117,7 +117,7 @@ def count_plans(planner: PlannerRounds, split: str, count: int, seed: int) -> tu
 def _plan_text(planner: PlannerRounds, sample: LanguagePlan) -> str:
     """What the planner's answer comes to, as text; empty if it gave none."""
     try:
-        plan = planner.plan(PlanRequest(sample.instruction, sample.last_step, seen=sample.seen))
+        plan = planner.plan(PlanRequest(sample.instruction, sample.last_step, detected_objects=sample.detected_objects))
         return format_plan(plan.status, plan.steps, plan.reason)
     except ClapError:
         return ""

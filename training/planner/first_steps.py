@@ -39,8 +39,8 @@ class FirstSteps:
         asked = scene.query.objects[:1] if scene.query else ()
         choices = [
             (thing, steps, objects)
-            for thing, seen in zip(scene.names, scene.visible, strict=True)
-            if seen and thing not in asked and kind_of(thing) in self.offsets
+            for thing, detected_objects in zip(scene.names, scene.visible, strict=True)
+            if detected_objects and thing not in asked and kind_of(thing) in self.offsets
             for steps, objects in trained_subtasks(thing, scene.drawer_open)
             if set(objects) <= set(scene.names)
         ]
@@ -84,16 +84,16 @@ def trained_subtasks(thing: str, drawer_open: bool | None) -> list[tuple[tuple[s
 def measured_offsets(records: Iterable[dict]) -> dict[str, NDArray[np.floating]]:
     """Kind of thing (last word of its name) -> mean offset (3,) of a first keypoint from it, in its frame, where
     constant."""
-    seen: dict[str, list[NDArray[np.floating]]] = defaultdict(list)
+    detected_objects: dict[str, list[NDArray[np.floating]]] = defaultdict(list)
     for record in records:
         thing = record["task_objects"][0] if record["task_objects"] else ""
         points = {item["name"]: np.asarray(item["position"]) for item in record["objects"]}
         is_first = record["step_index"] == 0 and record["last_step"] == INITIAL_STEP
         if is_first and thing in points and trained_subtasks(thing, drawer_open=False):
             offset = np.asarray(record["keypoint"]) - points[thing]
-            seen[kind_of(thing)].append(frame_of(thing, points) @ offset)
+            detected_objects[kind_of(thing)].append(frame_of(thing, points) @ offset)
     return {
         kind: np.mean(offsets, 0)
-        for kind, offsets in seen.items()
+        for kind, offsets in detected_objects.items()
         if len(offsets) >= LEAST_RECORDS and float(np.std(offsets, 0).max()) < SPREAD
     }

@@ -192,10 +192,12 @@ class PlannerLosses:
             log_p = scores.log_softmax(-1).gather(1, targets)
             loss = loss - 0.5 * (shares * log_p).sum(1)[learned].sum() / learned.sum().clamp(min=1)
             hits = (scores.argmax(-1) == targets[:, 0]).float().mean().item()
-        looks = batch.looks
-        if len(looks.row):
-            scores = scores_all[looks.row, looks.at].masked_fill(~batch.mask[looks.row, 0, looks.at], -1e4)
-            loss = loss + NAMES_WEIGHT * F.cross_entropy(scores, looks.target)
+        attention_targets = batch.attention_targets
+        if len(attention_targets.row):
+            scores = scores_all[attention_targets.row, attention_targets.at].masked_fill(
+                ~batch.mask[attention_targets.row, 0, attention_targets.at], -1e4
+            )
+            loss = loss + NAMES_WEIGHT * F.cross_entropy(scores, attention_targets.target)
         return loss, hits
 
 

@@ -31,7 +31,7 @@ from training.json_log import JsonLog
 from training.optimizers import learning_rate_factor, muon_and_adamw, optimizer_step
 from training.planner.batches import BatchMaker
 from training.planner.config import PlannerTrainingConfig
-from training.planner.evaluation import evaluate_plans, evaluate_scenes, evaluate_seen
+from training.planner.evaluation import evaluate_detected_objects, evaluate_plans, evaluate_scenes
 from training.planner.first_steps import FirstSteps
 from training.planner.losses import DenseHead, PlannerLosses, batched_vision_attention
 from training.planner.model_init import new_mini_planner
@@ -215,7 +215,7 @@ class PlannerTraining:
         rng = np.random.default_rng(777)
         chosen = [keys[i] for i in rng.permutation(len(keys))[:scenes]]
         chosen_scenes = [store.scene(key) for key in chosen]
-        figures = evaluate_scenes(self.planner, chosen_scenes) | evaluate_seen(self.planner, chosen_scenes)
+        figures = evaluate_scenes(self.planner, chosen_scenes) | evaluate_detected_objects(self.planner, chosen_scenes)
         figures |= evaluate_plans(self.planner, plans, seed=777)
         self.planner.save(self.out)
         self.planner.model.train()

@@ -1,9 +1,9 @@
 """Zoomed views turned about the vertical, drawn anew from their own points.
 
-Ten demonstrations show a rectangle at a handful of angles, and in each of them the hand already stands at the right
-one: a network that reads the angle off the hand is right in training and lost after its first mistake. (After 72,000
+Ten demonstrations show a rectangle at a handful of angles, and in each of them the gripper already stands at the right
+one: a network that reads the angle off the gripper is right in training and lost after its first mistake. (After 72,000
 samples turned by up to 30 degrees only, the yaw of "moves above" was off by 21 degrees in the median.) So scenes are
-turned by any angle, and before a grasp the hand above the thing is often turned by another, or taken out of sight.
+turned by any angle, and before a grasp the gripper above the thing is often turned by another, or taken out of sight.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from training.predictor.samples import Target
 TURN = np.pi
 """Largest turn of a scene, rad."""
 TURN_OF_POSE = np.deg2rad(45)
-"""The same where the pose turns along freely: the drawer is never behind itself, and a hand lifts as it grasped."""
+"""The same where the pose turns along freely: the drawer is never behind itself, and a gripper lifts as it grasped."""
 
-HAND_ABOVE = 0.05
-"""Metres above a grasp from which what is seen is the waiting hand: it hovers 10 cm above."""
-TURNED_HAND, NO_HAND = 0.4, 0.15
-"""Shares of the grasps before which the hand is turned by up to ``HAND_TURN``, and of those where it is not seen."""
-HAND_TURN = np.deg2rad(75)
+GRIPPER_ABOVE = 0.05
+"""Metres above a grasp from which what is seen is the waiting gripper: it hovers 10 cm above."""
+TURNED_GRIPPER, NO_GRIPPER = 0.4, 0.15
+"""Shares of the grasps before which the gripper is turned by up to ``GRIPPER_TURN``, and of those where it is not
+seen."""
+GRIPPER_TURN = np.deg2rad(75)
 
 UNIT = Workspace((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """The window, in edges from its low corner."""
@@ -45,8 +46,8 @@ def turn(
     """
     cloud = points_of(rgb, depth)
     points = cloud.points
-    if target.hand_waits:
-        points, kept = _turn_hand(points, target, rng)
+    if target.gripper_waits:
+        points, kept = _turn_gripper(points, target, rng)
         cloud = PointCloud(points[kept], cloud.colors[kept])
     limit = TURN if target.yaw_period is not None else TURN_OF_POSE
     angle = float(rng.uniform(-limit, limit))
@@ -88,18 +89,18 @@ def points_of(rgb: NDArray[np.uint8], depth: NDArray[np.float32]) -> PointCloud:
     return PointCloud(np.concatenate([p for p, _ in parts]), np.concatenate([c for _, c in parts]))
 
 
-def _turn_hand(
+def _turn_gripper(
     points: NDArray[np.float32], target: Target, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The points with the hand above the thing turned about its axis, and which of them stay."""
+    """The points with the gripper above the thing turned about its axis, and which of them stay."""
     center = (target.position + 1) / 2
-    hand = points[:, 2] > center[2] + HAND_ABOVE / target.edge
+    hand = points[:, 2] > center[2] + GRIPPER_ABOVE / target.edge
     draw = rng.random()
-    if draw < NO_HAND:
+    if draw < NO_GRIPPER:
         return points, ~hand
-    if draw < NO_HAND + TURNED_HAND:
+    if draw < NO_GRIPPER + TURNED_GRIPPER:
         points = points.copy()
-        rotation = about_vertical(float(rng.uniform(-HAND_TURN, HAND_TURN)))
+        rotation = about_vertical(float(rng.uniform(-GRIPPER_TURN, GRIPPER_TURN)))
         axis = np.array([center[0], center[1], 0.0])
         points[hand] = (points[hand] - axis) @ rotation.T + axis
     return points, np.ones(len(points), bool)

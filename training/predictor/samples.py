@@ -38,7 +38,7 @@ class Target:
     ``position`` (3,) local coordinates of the window; ``bins`` (3,) rotation bins; ``gripper_open`` after the action;
     ``ignore_collisions`` True if the step ends in contact; ``gripper_now`` the present opening; ``edge`` metres, the
     window's side; ``height`` of the window's centre in edges, world z where the table is at its standard height.
-    ``yaw_period`` of the pose, see keyframes.yaw_period; ``hand_waits`` above a thing that is to be grasped.
+    ``yaw_period`` of the pose, see keyframes.yaw_period; ``gripper_waits`` above a thing that is to be grasped.
     """
 
     step: str
@@ -51,7 +51,7 @@ class Target:
     edge: float
     height: float
     yaw_period: float | None = None
-    hand_waits: bool = False
+    gripper_waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def zooms_of(record: dict[str, Any]) -> list[tuple[int, Workspace]]:
 
 
 def how_it_turns(record: dict[str, Any]) -> dict[str, Any]:
-    """``yaw_period`` and ``hand_waits`` of the step that a record shows, by the names of its things; as the record
+    """``yaw_period`` and ``gripper_waits`` of the step that a record shows, by the names of its things; as the record
     says, where it does."""
     if "turns" in record:
         return dict(record["turns"])

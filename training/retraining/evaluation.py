@@ -97,7 +97,7 @@ def evaluate_checkpoint(
     kinds = {job.key: cell.kind for cell in cells for job in jobs[cell]}
     run.evaluation.mkdir(parents=True, exist_ok=True)
 
-    def told(todo: list[Job]) -> Iterator[Finished]:
+    def report(todo: list[Job]) -> Iterator[Finished]:
         begun, tally = time.monotonic(), {NEW: [0, 0], OLD: [0, 0]}
         for done, finished in enumerate(run_jobs(todo, min(settings.workers, len(todo))), 1):
             record = finished.record
@@ -105,14 +105,14 @@ def evaluate_checkpoint(
             tally[kind][0] += bool(record["success"])
             tally[kind][1] += 1
             left = (time.monotonic() - begun) / done * (len(todo) - done) / 60
-            progress.tell(
+            progress.publish(
                 "evaluation", checkpoint=which, done=len(every) - len(todo) + done, of=len(every),
                 minutes_left=round(left, 2), successes={name: list(pair) for name, pair in tally.items()},
             )  # fmt: skip
             yield finished
 
     try:
-        records = evaluate(every, run.evaluation / f"{which}.jsonl", told)
+        records = evaluate(every, run.evaluation / f"{which}.jsonl", report)
     except WorldError as error:
         raise RetrainingError(f"The evaluation failed: {error}") from error
     found = iter(records)

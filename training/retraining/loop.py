@@ -115,7 +115,7 @@ class Retraining:
 
     def append(self, line: Mapping[str, Any]) -> None:
         """See ``Log``: a line of the whole retraining's progress, and figures for the tracker."""
-        self._told.tell(self._learner.name, **line)
+        self._told.publish(self._learner.name, **line)
         figures = {name: value for name, value in line.items() if name not in self.position()}
         self._tracker.log(figures, self.progress.step)
 

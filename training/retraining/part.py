@@ -42,7 +42,7 @@ def main() -> int:
     try:
         return train_part(run, name, parent)
     except ClapError as error:
-        RetrainingProgress(run.progress).tell("failed", sentence=str(error))
+        RetrainingProgress(run.progress).publish("failed", sentence=str(error))
         return 1
 
 

@@ -23,7 +23,7 @@ class RetrainingProgress:
     def __init__(self, path: Path):
         self._log = JsonLog(path)
 
-    def tell(self, phase: str, **figures: Any) -> None:
+    def publish(self, phase: str, **figures: Any) -> None:
         """Append a line, and print it."""
         self._log.append({"time": round(time.time(), 2), "phase": phase, **figures})
 

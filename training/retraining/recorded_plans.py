@@ -13,7 +13,7 @@ from clap.policies.prediction import PlanStatus
 from clap.worlds.tabletop.phrasing import CATALOGUE, DRAWER
 from training.data.language.tables import random_table
 from training.data.language_plans import LanguagePlan, answer_for
-from training.data.recordings.things import things_of
+from training.data.recordings.things import objects_of_plan
 from training.planner.evaluation import scene_views
 from training.planner.scenes import SceneStore
 
@@ -33,29 +33,29 @@ class RecordedPlans:
             records = list(store.records(keys))
             plans = {int(record["subtask"]): tuple(record["plan"]) for record in records}
             ordered = tuple(plans[number] for number in sorted(plans))
-            seen = _seen(store, keys[0], planner, ordered)
-            self._demonstrations.append((normalise(records[0]["instruction"]), ordered, seen))
+            detected_objects = _detected_objects(store, keys[0], planner, ordered)
+            self._demonstrations.append((normalise(records[0]["instruction"]), ordered, detected_objects))
 
     def sample(self, rng: np.random.Generator) -> LanguagePlan:
         """One sample: a demonstration, and how far it has come."""
-        instruction, plans, seen = self._demonstrations[int(rng.integers(len(self._demonstrations)))]
+        instruction, plans, detected_objects = self._demonstrations[int(rng.integers(len(self._demonstrations)))]
         steps = [INITIAL_STEP, *(step for plan in plans for step in plan)]
         last = steps[int(rng.integers(len(steps)))]
         whole = format_plan(PlanStatus.STEPS, steps[1:])
-        told, draw = seen, rng.random()
-        if seen is None or draw < UNKNOWN_SHARE:
-            told = None
+        report, draw = detected_objects, rng.random()
+        if detected_objects is None or draw < UNKNOWN_SHARE:
+            report = None
         elif draw > UNKNOWN_SHARE + SEEN_SHARE:
-            told = _among_others(plans, seen, random_table(rng))
-        return LanguagePlan(instruction, told, last, answer_for(plans, last), whole)
+            report = _among_others(plans, detected_objects, random_table(rng))
+        return LanguagePlan(instruction, report, last, answer_for(plans, last), whole)
 
 
-def _seen(
+def _detected_objects(
     store: SceneStore, key: tuple[str, int], planner: CoarseTaskPlanner, plans: tuple[tuple[str, ...], ...]
 ) -> tuple[str, ...] | None:
     """What the planner saw, and the things of the plans that can stand on a table; None if it cannot tell."""
     try:
-        found = planner.look(scene_views(store.scene(key), Workspace()))
+        found = planner.detect_objects(scene_views(store.scene(key), Workspace()))
     except ClapError:
         return None
     if found is None:
@@ -65,16 +65,16 @@ def _seen(
 
 def _wanted(plans: tuple[tuple[str, ...], ...]) -> set[str]:
     """The things of the plans that can stand on a table."""
-    return {thing for plan in plans for thing in things_of(plan)} & set(CATALOGUE)
+    return {thing for plan in plans for thing in objects_of_plan(plan)} & set(CATALOGUE)
 
 
 def _among_others(
-    plans: tuple[tuple[str, ...], ...], seen: tuple[str, ...], others: tuple[str, ...]
+    plans: tuple[tuple[str, ...], ...], detected_objects: tuple[str, ...], others: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The things of the plans among ``others``. A drawer that the plans speak of stays as it was seen."""
     drawers = {name for name in CATALOGUE if name.endswith(DRAWER)}
     if any(DRAWER in step for plan in plans for step in plan):
-        return _listed(_wanted(plans) | (set(others) - drawers) | (set(seen) & drawers))
+        return _listed(_wanted(plans) | (set(others) - drawers) | (set(detected_objects) & drawers))
     return _listed(_wanted(plans) | set(others))
 
 

@@ -42,7 +42,7 @@ class Stages:
         """All that are left. Raises CancelledError, RetrainingError and what they raise."""
         run = self._run
         if run.comparison.exists():
-            self._progress.tell("done")
+            self._progress.publish("done")
             return
         if not run.checkpoint.exists():
             self._timed("demonstrations", self._demonstrations)
@@ -52,16 +52,16 @@ class Stages:
         self._tidy()
         self._timed("evaluation", self._evaluation)
         self._compare()
-        self._progress.tell("done")
+        self._progress.publish("done")
 
     def _timed(self, name: str, stage: Callable[[], None]) -> None:
         begun = time.monotonic()
         stage()
-        self._progress.tell(name, seconds=round(time.monotonic() - begun, 1))
+        self._progress.publish(name, seconds=round(time.monotonic() - begun, 1))
 
     def _demonstrations(self) -> None:
         settings = self._settings
-        self._progress.tell("demonstrations", episodes=len(settings.episodes))
+        self._progress.publish("demonstrations", episodes=len(settings.episodes))
         with DemonstrationStore.open(settings.recordings, read_only=True) as store:
             takes = [store.get(identity).labels.info for identity in settings.episodes]
             made = export_training(
@@ -72,8 +72,8 @@ class Stages:
             self._settings = replace(settings, tasks=shown_variations(takes))
             self._settings.save(self._run.settings)
         self._check_words([step for one in made.episodes for plan in one.plans for step in plan])
-        left_out = [{"episode": identity, "reason": reason} for identity, reason in made.left_out]
-        self._progress.tell("demonstrations", records=sum(one.records for one in made.episodes), left_out=left_out)
+        skipped = [{"episode": identity, "reason": reason} for identity, reason in made.skipped]
+        self._progress.publish("demonstrations", records=sum(one.records for one in made.episodes), skipped=skipped)
 
     def _check_words(self, steps: Sequence[str]) -> None:
         """Raises RetrainingError for words that the checkpoint cannot read or write."""
@@ -87,18 +87,18 @@ class Stages:
 
     def _rehearsal(self) -> None:
         settings, folder = self._settings, Path(self._settings.data)
-        told = -1
+        report = -1
 
         def watch() -> None:
-            nonlocal told
+            nonlocal report
             there = len(list(folder.glob("shard-*")))
-            if there != told:
-                told = there
+            if there != report:
+                report = there
                 wanted = settings.rehearsal_shards
-                self._progress.tell("rehearsal", done=min(there, wanted), of=wanted)
+                self._progress.publish("rehearsal", done=min(there, wanted), of=wanted)
 
         watch()
-        if told >= settings.rehearsal_shards:
+        if report >= settings.rehearsal_shards:
             return
         options = ["--out", folder, "--shards", settings.rehearsal_shards, "--demos", settings.rehearsal_demos]
         options += ["--copies", settings.rehearsal_copies, "--seed", settings.seed]
@@ -161,7 +161,7 @@ class Stages:
         }
         (part / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         os.replace(part, self._run.checkpoint)
-        self._progress.tell("checkpoint")
+        self._progress.publish("checkpoint")
 
     def _tidy(self) -> None:
         """What is only needed to train goes: with its views it is the most of a run."""

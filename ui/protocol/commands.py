@@ -129,7 +129,7 @@ class EpisodeCommand(Command):
     """A command that is a verb alone, named as the episode's method."""
 
     type: Literal[
-        "predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo", "rehearse", "recover"
+        "predict", "approve", "run", "pause", "redo", "skip", "home", "replan", "revert", "undo", "preview", "recover"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Thinning a fused cloud for the browser: one averaged point a voxel."""
+"""Downsampling a fused cloud for the browser: one averaged point a voxel."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FIRST_VOXEL = 0.006
 """First voxel edge tried, metres; it grows until the cloud fits."""
 
 
-def thin(cloud: PointCloud, limit: int = MAX_POINTS) -> PointCloud:
+def downsample(cloud: PointCloud, limit: int = MAX_POINTS) -> PointCloud:
     """At most ``limit`` points that lie in the same places, by a voxel filter whose voxel grows until they fit."""
-    downsample = numpy_voxels if open3d is None else open3d_voxels
+    by_voxels = numpy_voxels if open3d is None else open3d_voxels
     stride = -(-len(cloud) // MAX_INPUT) or 1
     thinned = full = PointCloud(cloud.points[::stride], cloud.colors[::stride])
     voxel = FIRST_VOXEL
     while len(thinned) > limit:
-        thinned = downsample(full, voxel)
+        thinned = by_voxels(full, voxel)
         voxel *= 1.15 * max(1.0, (len(thinned) / limit) ** 0.5)
     return thinned
 

@@ -25,10 +25,10 @@ def hint(snapshot: EpisodeSnapshot) -> str:
             State.RECOVERING: "Clearing what held the arm. It does not move by that.",
             State.DRIVING: "You drive the arm. Let go of everything and it stands still; Esc stops it at once.",
         }[state]
-    if snapshot.trouble is not None:
-        return snapshot.trouble.next_move
+    if snapshot.arm_fault is not None:
+        return snapshot.arm_fault.next_move
     if state is State.FAILED and snapshot.correction is not None:
-        return f"{WHAT_IT_DOES[snapshot.correction.remedy]} Press Approve for that, or do otherwise."
+        return f"{WHAT_IT_DOES[snapshot.correction.recovery_action]} Press Approve for that, or do otherwise."
     if state is State.FAILED:
         failure = snapshot.failure
         return failure.next_move if failure else "Look at the log, then try again."

@@ -17,8 +17,8 @@ def sentence(event: events.Event) -> tuple[Level, str] | None:
     match event:
         case events.Reset(seed=seed, instruction=instruction):
             return "info", f"New scene, seed {seed}, made for “{instruction}”."
-        case events.Looked(seen=seen):
-            return "info", f"I see: {listed(seen)}."
+        case events.ObjectsDetected(detected_objects=detected_objects):
+            return "info", f"I see: {listed(detected_objects)}."
         case events.Planned(plan=plan):
             if plan.status is PlanStatus.STEPS:
                 return "info", f"Plan of {len(plan.steps)} steps."
@@ -26,8 +26,8 @@ def sentence(event: events.Event) -> tuple[Level, str] | None:
         case events.Predicted(prediction=prediction, verdict=verdict):
             judged = "All safety checks passed." if verdict.decision is Decision.ALLOW else verdict.sentence
             return LEVELS[verdict.decision], f"Predicted “{prediction.step}”. {judged}"
-        case events.Rehearsed(rehearsal=rehearsal):
-            return ("info" if rehearsal.clear else "warn"), rehearsal.sentence
+        case events.MotionPreviewed(previewed_motion=previewed_motion):
+            return ("info" if previewed_motion.clear else "warn"), previewed_motion.sentence
         case events.Approved(step=step, by=by, prediction=prediction):
             who = "the operator" if by == "operator" else "the safety checks"
             how = ", as the operator corrected it" if prediction.source.startswith("human") else ""
@@ -43,11 +43,11 @@ def sentence(event: events.Event) -> tuple[Level, str] | None:
             return ("warn", f"Skipped: “{step}”.") if skipped else ("good", f"Done: “{step}”.")
         case events.Undone(step=step):
             return "info", f"Undone: “{step}”. Everything is as it was before."
-        case events.Driven(report=report):
+        case events.Teleoperated(report=report):
             reason = f" {report.reason}" if report.reason else ""
             return "info", f"The arm was driven by hand for {report.duration:.1f} s.{reason}"
-        case events.Corrected(finding=finding, sentence=text, proposed=proposed):
-            return "warn", f"{'Proposed correction' if proposed else 'Correction'}, {finding}: {text}"
+        case events.Corrected(detected_fault=detected_fault, sentence=text, proposed=proposed):
+            return "warn", f"{'Proposed correction' if proposed else 'Correction'}, {detected_fault}: {text}"
         case events.Failed(failure=failure):
             return "bad", f"{failure.name}: {failure.sentence}"
         case events.Refused(sentence=text):
@@ -55,11 +55,13 @@ def sentence(event: events.Event) -> tuple[Level, str] | None:
         case events.Finished(success=success):
             told = {True: "the goal is reached", False: "but the goal is not reached", None: "the world cannot tell"}
             return ("good" if success else "warn"), f"Finished: {told[success]}."
-        case events.ArmHeld(trouble=None):
+        case events.ArmFaultChanged(arm_fault=None):
             return "good", "The arm may move again."
-        case events.ArmHeld(trouble=failure) | events.SightLost(failure=failure) if failure is not None:
+        case events.ArmFaultChanged(arm_fault=failure) | events.CameraFaultChanged(failure=failure) if (
+            failure is not None
+        ):
             return "bad", f"{failure.name}: {failure.sentence}"
-        case events.SightLost():
+        case events.CameraFaultChanged():
             return "good", "The cameras see the scene again."
         case events.Stopped(reason=reason):
             return "bad", reason or "Stopped by the operator."

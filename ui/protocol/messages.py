@@ -207,15 +207,15 @@ class Status(Message):
     approve_each: bool
     undo: int
     driving: bool
-    seen: Text | None
+    detected_objects: Text | None
     plan: list[Step]
     texts: dict[str, Text]
     steps_done: int
     prediction: PredictedStep | None
     verdict: Verdict | None
     failure: Failure | None
-    trouble: Failure | None
-    blind: Failure | None
+    arm_fault: Failure | None
+    camera_fault: Failure | None
     correction: Text | None
     corrections: int
     success: bool | None
@@ -233,7 +233,7 @@ class PoseMoved(GripperPose):
 class MotionPreview(Message):
     """A motion in the arm's twin: the tool's poses on the way, evenly spaced over ``seconds``; none without a way."""
 
-    type: Literal["rehearsal"] = "rehearsal"
+    type: Literal["motion-preview"] = "motion-preview"
     poses: list[Pose]
     seconds: float
     clear: bool

@@ -14,7 +14,7 @@ from PIL import Image
 from clap.episode.snapshot import SceneFrame
 from clap.geometry.frames import Workspace
 from clap.policies.prediction import Prediction
-from ui.protocol.downsample import thin
+from ui.protocol.downsample import downsample
 from ui.protocol.messages import BinaryHeader, FineHeader, SceneHeader
 
 JPEG_QUALITY = 86
@@ -52,7 +52,7 @@ def over_heatmap(rgb: NDArray[np.uint8], heatmap: NDArray[np.float32]) -> NDArra
 
 def scene_message(scene: SceneFrame) -> bytes:
     """The latest look: three views and all cameras as JPEG, and the thinned cloud."""
-    cloud, workspace = thin(scene.cloud), scene.views.workspace
+    cloud, workspace = downsample(scene.cloud), scene.views.workspace
     parts = {f"view{k}": jpeg(picture) for k, picture in enumerate(scene.views.rgb)}
     parts |= {f"camera{k}": jpeg(frame.rgb) for k, frame in enumerate(scene.observation.frames)}
     parts["positions"] = quantise(cloud.points, workspace).tobytes()

@@ -110,7 +110,7 @@ class Live:
         for frame in self.station.known():
             page.offer(frame)
         self._show_lease()
-        self._heard(page)
+        self._last_heartbeat(page)
         if self._ticking is None:
             self._ticking = asyncio.create_task(self._tick())
         sender = asyncio.create_task(self._send(page))
@@ -164,7 +164,7 @@ class Live:
                 self.station.stop()
                 page.answer(StopAcknowledged(id=message.id))
             case Ping():
-                self._heard(page)
+                self._last_heartbeat(page)
                 page.answer(Pong(t=message.t))
             case Seen():
                 page.see(message.value)
@@ -186,10 +186,10 @@ class Live:
     def _require(self, page: Page) -> None:
         """A command of the operator. Raises NotOperatorError for any other page."""
         self._lease.require(page.member)
-        self._heard(page)
+        self._last_heartbeat(page)
         self.touch()
 
-    def _heard(self, page: Page) -> None:
+    def _last_heartbeat(self, page: Page) -> None:
         """A sign of life: of the operator's page it keeps motions going."""
         if self._lease.operates(page.member):
             self.station.alive()

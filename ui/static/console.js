@@ -25,7 +25,7 @@ import { Progress } from "./common/progress.js";
 import { Queue } from "./live/queue.js";
 import { Retraining } from "./training/retraining.js";
 import { Recovery } from "./live/recovery.js";
-import { RehearsalShow } from "./scene/motion_preview.js";
+import { MotionPreview } from "./scene/motion_preview.js";
 import { Record, SHORTCUTS as RECORD_KEYS } from "./review/record.js";
 import { LiveScene } from "./scene/scene.js";
 import { SHORTCUTS as SCENE_KEYS } from "./scene/camera.js";
@@ -104,7 +104,7 @@ class Console {
       new Details(),
       new ReviewPanel(permit),
       new Record(permit),
-      new RehearsalShow(scene),
+      new MotionPreview(scene),
       new Recovery(permit),
       ...this.operatorCards(permit, scene),
     ];

@@ -150,7 +150,7 @@ declare namespace Protocol {
 
   /** A command that is a verb alone, named as the episode's method. */
   interface EpisodeCommand {
-    type: "predict" | "approve" | "run" | "pause" | "redo" | "skip" | "home" | "replan" | "revert" | "undo" | "rehearse"
+    type: "predict" | "approve" | "run" | "pause" | "redo" | "skip" | "home" | "replan" | "revert" | "undo" | "preview"
       | "recover";
   }
 
@@ -521,7 +521,7 @@ declare namespace Protocol {
 
   /** A motion in the arm's twin: the tool's poses on the way, evenly spaced over `seconds`; none without a way. */
   interface MotionPreview {
-    type: "rehearsal";
+    type: "motion-preview";
     poses: Pose[];
     seconds: number;
     clear: boolean;
@@ -700,15 +700,15 @@ declare namespace Protocol {
     approve_each: boolean;
     undo: number;
     driving: boolean;
-    seen: string | null;
+    detected_objects: string | null;
     plan: Step[];
     texts: Record<string, string>;
     steps_done: number;
     prediction: PredictedStep | null;
     verdict: Verdict | null;
     failure: Failure | null;
-    trouble: Failure | null;
-    blind: Failure | null;
+    arm_fault: Failure | null;
+    camera_fault: Failure | null;
     correction: string | null;
     corrections: number;
     success: boolean | null;

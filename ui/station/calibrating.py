@@ -62,7 +62,7 @@ class Calibrating:
             self._camera = bench.config.cameras[0].name
             threading.Thread(target=self._run, args=(bench,), name="calibration", daemon=True).start()
 
-    def obey(self, page: int, command: commands.CalibrateCommand) -> None:
+    def handle(self, page: int, command: commands.CalibrateCommand) -> None:
         """Carry a command out soon, and return at once; its page is told if it is refused."""
         if self._bench is None:
             self._outbox.refuse(page, _sentence(NO_CAMERAS))
@@ -85,13 +85,13 @@ class Calibrating:
     def _run(self, bench: CalibrationBench) -> None:
         with suppress(BrokenPipeError):  # the server has ended, and so will this process
             pause = PERIOD_S
-            self._tell(bench)
+            self._publish(bench)
             while True:
                 with suppress(queue.Empty):
                     page, command = self._jobs.get(timeout=pause if self._is_watched else None)
-                    self._outbox.attempt(page, functools.partial(self._carry_out, bench, command))
+                    self._outbox.attempt(page, functools.partial(self._execute, bench, command))
                     self._answered += not isinstance(command, commands.CalibrateLook)
-                    self._tell(bench)
+                    self._publish(bench)
                 if self._is_watched:
                     began = time.monotonic()
                     self._look(bench)
@@ -101,7 +101,7 @@ class Calibrating:
     def _is_watched(self) -> bool:
         return time.monotonic() < self._watched_until
 
-    def _carry_out(self, bench: CalibrationBench, command: commands.CalibrateCommand) -> None:
+    def _execute(self, bench: CalibrationBench, command: commands.CalibrateCommand) -> None:
         camera = command.camera
         bench.camera(camera)  # before anything else remembers a name that there is not
         if isinstance(command, commands.CalibrateLook):
@@ -145,13 +145,13 @@ class Calibrating:
         parts: dict[str, bytes] = {}
         header: BoardSeen | BoardUnseen
         try:
-            look = bench.look(self._camera)
-            header, parts = messages.board(self._camera, look), {"picture": jpeg(look.picture)}
+            live_view = bench.live_view(self._camera)
+            header, parts = messages.board(self._camera, live_view), {"picture": jpeg(live_view.picture)}
         except ClapError as error:
             header = BoardUnseen(camera=self._camera, sentence=str(error))
-        self._outbox.tell(Frame("board", envelope(header, parts)))
+        self._outbox.publish(Frame("board", envelope(header, parts)))
 
-    def _tell(self, bench: CalibrationBench) -> None:
+    def _publish(self, bench: CalibrationBench) -> None:
         """Tell all pages how it stands, if that has changed: also when another command was carried out."""
         try:
             state = messages.state(bench, self._camera, self._answered)
@@ -163,7 +163,7 @@ class Calibrating:
             self._objections = _objections(bench, self._camera)
             if self._episode is not None:  # what may be done now is told first
                 self._outbox.tell_status(self._episode)
-            self._outbox.tell(frame(state))
+            self._outbox.publish(frame(state))
 
 
 def _objections(bench: CalibrationBench, camera: str) -> dict[str, ClapError | None]:

@@ -19,15 +19,15 @@ from ui.station import episode_messages
 if TYPE_CHECKING:  # what calibrates needs OpenCV, which a console without a robot does without
     from clap.worlds.robot.calibration.bench import CalibrationBench, Change
     from clap.worlds.robot.calibration.calibrate import CalibrationReport
-    from clap.worlds.robot.calibration.live_view import Look
+    from clap.worlds.robot.calibration.live_view import LiveView
 
 WHERE_THE_BOARD_IS = {
-    Mount.FIXED: "The camera stands still: fix the board to the hand.",
-    Mount.HAND: "The camera is on the hand: fix the board to the table.",
+    Mount.FIXED: "The camera stands still: fix the board to the gripper.",
+    Mount.HAND: "The camera is on the gripper: fix the board to the table.",
 }
 
 
-def board(camera: str, seen: Look) -> BoardSeen:
+def board(camera: str, seen: LiveView) -> BoardSeen:
     """What one look says; ``target`` is the suggested pose of the tool."""
     return BoardSeen(
         camera=camera,

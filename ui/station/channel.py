@@ -18,7 +18,18 @@ NEWEST = (*STATES, "pose", "scene", "fine", "board")
 """Kinds of which only the newest matters, in the order in which a page that joins gets them."""
 
 BINARY = frozenset({"scene", "fine", "board"})
-KINDS = (*NEWEST, "log", "refused", "jog-ack", "halted", "up", "cannot-start", "world-lost", "review-done", "rehearsal")
+KINDS = (
+    *NEWEST,
+    "log",
+    "refused",
+    "jog-ack",
+    "halted",
+    "up",
+    "cannot-start",
+    "world-lost",
+    "review-done",
+    "motion-preview",
+)
 
 
 @dataclass(frozen=True)

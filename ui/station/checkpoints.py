@@ -26,7 +26,7 @@ class Checkpoints:
         if called not in episode.policy_names():
             episode.add_policy(called, _loader(folder, called))
             self.choices = (*self.choices, PolicyChoice(name=called))
-            self._outbox.tell(frame(Policies(policies=list(self.choices))))
+            self._outbox.publish(frame(Policies(policies=list(self.choices))))
         episode.set_policy(called)
         self._outbox.refresh()
 

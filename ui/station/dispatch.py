@@ -17,7 +17,7 @@ from clap.worlds import teleoperation
 from ui.protocol import BadCommandError, commands
 
 
-def obey(episode: Episode, command: commands.StationCommand) -> None:
+def handle(episode: Episode, command: commands.StationCommand) -> None:
     """Carry one command out that is the episode's. Raises BadCommandError for a name that there is not."""
     match command:
         case commands.EpisodeCommand():

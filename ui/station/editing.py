@@ -50,13 +50,13 @@ class Editing:
         self._recording, self._outbox = recording, outbox
         self._episode: Episode | None = None
         self._undo: deque[tuple[str, Callable[[], object]]] = deque(maxlen=MOST_UNDO)
-        self._replaying = Replaying(self._tell)
+        self._replaying = Replaying(self._publish)
 
     def follow(self, episode: Episode) -> None:
         """Edits wait while this episode's arm moves; demonstrations are replayed in it."""
         self._episode = episode
 
-    def obey(self, page: int, command: commands.DemoCommand) -> None:
+    def handle(self, page: int, command: commands.DemoCommand) -> None:
         """Carry a command out soon, and return at once; its page is answered."""
         self._recording.submit(page, functools.partial(self._answer, page, command))
 
@@ -88,7 +88,7 @@ class Editing:
         undo = ok and bool(self._undo) and not isinstance(command, commands.DemoUndo | commands.DemoReplay)
         answer = EditDone(id=command.id, undo=undo, ok=ok, sentence=done.sentence, made=list(done.made))
         self._outbox.answer(frame(answer, page))
-        self._tell()
+        self._publish()
 
     def _do(self, command: commands.DemoCommand) -> Done:
         if isinstance(command, commands.DemoReplay):
@@ -119,7 +119,7 @@ class Editing:
                 return self._import(store, Path(command.folder))
         raise TypeError(f"{type(command).__name__} is no edit")
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         """Tell all pages what could be undone, and how a replay goes."""
         self._outbox.refresh()
         undo = self._undo[-1][0] if self._undo else None

@@ -16,7 +16,7 @@ from clap.policies.prediction import Prediction
 from clap.rollout.refusals import listed
 from clap.rollout.safety import Verdict as SafetyVerdict
 from clap.worlds.base import TaskInfo
-from clap.worlds.capabilities import Ability, Rehearsal
+from clap.worlds.capabilities import Ability, PreviewedMotion
 from clap.worlds.teleoperation import MAX_ANGULAR, MAX_LINEAR, SLOW
 from ui.protocol import messages, shared
 from ui.protocol.guidance import hint
@@ -74,15 +74,15 @@ def status(snapshot: EpisodeSnapshot, look_age: float = 0.0, more: Mapping[str, 
         approve_each=snapshot.approve_each,
         undo=snapshot.undo,
         driving=snapshot.state is EpisodeState.DRIVING,
-        seen=None if snapshot.seen is None else listed(snapshot.seen),
+        detected_objects=None if snapshot.detected_objects is None else listed(snapshot.detected_objects),
         plan=[messages.Step(**asdict(step)) for step in snapshot.plan],
         texts=dict(snapshot.round_texts),
         steps_done=snapshot.steps_done,
         prediction=_prediction(snapshot.prediction, snapshot.own is not None),
         verdict=_verdict(snapshot.verdict),
         failure=_failure(snapshot.failure),
-        trouble=_failure(snapshot.trouble),
-        blind=_failure(snapshot.blind),
+        arm_fault=_failure(snapshot.arm_fault),
+        camera_fault=_failure(snapshot.camera_fault),
         correction=None if snapshot.correction is None else snapshot.correction.sentence,
         corrections=snapshot.corrections,
         success=snapshot.success,
@@ -99,7 +99,7 @@ def pose_moved(gripper: Pose, opening: float) -> PoseMoved:
     )
 
 
-def motion_preview(shown: Rehearsal) -> MotionPreview:
+def motion_preview(shown: PreviewedMotion) -> MotionPreview:
     """A motion in the arm's twin, for the ghost to go."""
     poses = [pose(each) for each in shown.poses]
     return MotionPreview(poses=poses, seconds=shown.seconds, clear=shown.clear, sentence=shown.sentence)

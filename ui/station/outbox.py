@@ -56,7 +56,7 @@ class Outbox:
         """The page whose command came last: the one that is told of a refusal."""
 
         self._answers: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-        threading.Thread(target=self._tell_answers, name="answers", daemon=True).start()
+        threading.Thread(target=self._publish_answers, name="answers", daemon=True).start()
 
     def answer(self, answer: Frame) -> None:
         """Send soon, past all that is being encoded; never blocks."""
@@ -78,12 +78,12 @@ class Outbox:
             logger.exception("A command failed")
             self.refuse(page, f"That failed ({type(error).__name__}: {error}). Look at the terminal.")
 
-    def _tell_answers(self) -> None:
+    def _publish_answers(self) -> None:
         with suppress(BrokenPipeError):  # the server has ended, and so will this process
             while True:
-                self.tell(self._answers.get())
+                self.publish(self._answers.get())
 
-    def tell(self, *frames: Frame) -> None:
+    def publish(self, *frames: Frame) -> None:
         """Send now; blocks while the server does not read. Not for the episode's worker thread."""
         with self._sending:
             for one in frames:
@@ -101,17 +101,17 @@ class Outbox:
 
     def on_event(self, event: events.Event) -> None:
         """A subscriber of the episode: mark what changed, and return."""
-        told = log.sentence(event)
-        if told is not None:
-            self._lines.append(LogLine(time=event.time, level=told[0], text=told[1]))
+        received = log.sentence(event)
+        if received is not None:
+            self._lines.append(LogLine(time=event.time, level=received[0], text=received[1]))
         if isinstance(event, events.PoseUpdated):
             self._pose = episode_messages.pose_moved(event.pose, event.gripper_open)
         else:
             self._status = True
         if isinstance(event, events.Refused):
             self.answer(frame(Refused(sentence=event.sentence, logged=True), self.asker))
-        if isinstance(event, events.Rehearsed):
-            self.answer(frame(episode_messages.motion_preview(event.rehearsal)))
+        if isinstance(event, events.MotionPreviewed):
+            self.answer(frame(episode_messages.motion_preview(event.previewed_motion)))
         if isinstance(event, events.SceneUpdated):
             self._seen_at = time.monotonic()
         self._changed.set()
@@ -120,15 +120,15 @@ class Outbox:
 
     def follow(self, episode: Episode) -> None:
         """Tell what changes in the episode, for ever; encoding pictures holds up neither poses nor the status."""
-        for tell, changed in ((self._tell_state, self._changed), (self._tell_pictures, self._pictured)):
-            threading.Thread(target=self._follow, args=(tell, changed, episode), name="outbox", daemon=True).start()
+        for publish, changed in ((self._publish_state, self._changed), (self._publish_pictures, self._pictured)):
+            threading.Thread(target=self._follow, args=(publish, changed, episode), name="outbox", daemon=True).start()
 
-    def _follow(self, tell: Callable[[Episode], None], changed: threading.Event, episode: Episode) -> None:
+    def _follow(self, publish: Callable[[Episode], None], changed: threading.Event, episode: Episode) -> None:
         try:
             while True:
                 changed.wait()
                 changed.clear()
-                tell(episode)
+                publish(episode)
                 time.sleep(MIN_INTERVAL_S)
         except BrokenPipeError:  # the server has ended, and so will this process
             return
@@ -136,18 +136,18 @@ class Outbox:
             logger.exception("The pages can no longer be told")
             os._exit(1)  # the server starts another world
 
-    def tell_changes(self, episode: Episode) -> None:
+    def publish_changes(self, episode: Episode) -> None:
         """Send what has changed since the last time."""
-        self._tell_state(episode)
-        self._tell_pictures(episode)
+        self._publish_state(episode)
+        self._publish_pictures(episode)
 
-    def _tell_state(self, episode: Episode) -> None:
+    def _publish_state(self, episode: Episode) -> None:
         if self._lines:
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            self.tell(frame(Log(lines=lines)))
+            self.publish(frame(Log(lines=lines)))
         if self._pose is not None:
             pose, self._pose = self._pose, None
-            self.tell(frame(pose))
+            self.publish(frame(pose))
         if self._status:
             self.tell_status(episode)
 
@@ -156,13 +156,13 @@ class Outbox:
         self._status = False
         snapshot = episode.snapshot()
         more = self.more_preconditions(snapshot)
-        self.tell(frame(episode_messages.status(snapshot, time.monotonic() - self._seen_at, more)))
+        self.publish(frame(episode_messages.status(snapshot, time.monotonic() - self._seen_at, more)))
 
-    def _tell_pictures(self, episode: Episode) -> None:
+    def _publish_pictures(self, episode: Episode) -> None:
         snapshot = episode.snapshot()
         if snapshot.scene is not None and snapshot.scene is not self._scene:
             self._scene = snapshot.scene
-            self.tell(Frame("scene", pictures.scene_message(snapshot.scene)))
+            self.publish(Frame("scene", pictures.scene_message(snapshot.scene)))
         if snapshot.prediction is not None and snapshot.prediction is not self._prediction:
             self._prediction = snapshot.prediction
-            self.tell(Frame("fine", pictures.fine_message(snapshot.prediction)))
+            self.publish(Frame("fine", pictures.fine_message(snapshot.prediction)))

@@ -18,7 +18,7 @@ from clap.episode.episode import Episode, EpisodeState
 from clap.episode.preconditions import Preconditions
 from clap.episode.snapshot import EpisodeSnapshot
 from clap.errors import ClapError
-from clap.process_priority import be_prompt
+from clap.process_priority import raise_priority
 from ui.protocol import BadCommandError
 from ui.protocol.commands import CalibrateCommand, DemoCommand, Jog, JogTarget, RecordCommand
 from ui.protocol.messages import Halted, Hello, JogAcknowledged, Starting
@@ -27,7 +27,7 @@ from ui.station.calibrating import Calibrating
 from ui.station.channel import EVERY_PAGE, Frame, frame
 from ui.station.checkpoints import Checkpoints
 from ui.station.demonstration_preconditions import as_sentences
-from ui.station.dispatch import obey
+from ui.station.dispatch import handle
 from ui.station.editing import Editing
 from ui.station.options import CannotStartError, Setup, StationOptions
 from ui.station.orders import AnyCommand, CloseOrder, HaltOrder, PageCommand, UseCheckpoint, read_order
@@ -44,12 +44,12 @@ logger = logging.getLogger(__name__)
 def main(options: StationOptions, shared: Shared, pipe: Connection) -> None:
     """Run a station until its pipe closes; the process then ends, whatever its threads still do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the server ends us in order
-    be_prompt(apart=True)
+    raise_priority(apart=True)
     logging.getLogger("clap").setLevel(logging.ERROR)  # named failures are told on the page
     station = StationProcess(options, shared, pipe)
     threading.Thread(target=station.start, name="start", daemon=True).start()
     try:
-        station.obey_until_closed()
+        station.handle_until_closed()
     finally:
         station.close()
         os._exit(0)
@@ -87,7 +87,7 @@ class StationProcess:
 
     def _give_up(self, sentence: str) -> None:
         """Say why there is no world, and end the process."""
-        self._outbox.tell(Frame("cannot-start", sentence.encode()))
+        self._outbox.publish(Frame("cannot-start", sentence.encode()))
         self.close()
         os._exit(1)
 
@@ -101,8 +101,8 @@ class StationProcess:
             setup.first,
             setup.speed,
             halted=self._guard.reason,
-            on_halted=self._tell_halted,
-            on_jog=self._tell_jog,
+            on_halted=self._publish_halted,
+            on_jog=self._publish_jog,
         )
         self._episode = episode
         episode.subscribe(self._outbox.on_event)
@@ -115,9 +115,9 @@ class StationProcess:
             raise CannotStartError(f"{snapshot.failure.sentence} {snapshot.failure.next_move}")
         self._guard.watched = True
         self._checkpoints.choices = setup.info.policies
-        self._outbox.tell(frame(self._hello(setup, episode)))
-        self._outbox.tell_changes(episode)
-        self._outbox.tell(Frame("up"))
+        self._outbox.publish(frame(self._hello(setup, episode)))
+        self._outbox.publish_changes(episode)
+        self._outbox.publish(Frame("up"))
         self._outbox.follow(episode)
         self.recording.follow(episode, setup.recorded_as)
         self._editing.follow(episode)
@@ -130,7 +130,7 @@ class StationProcess:
             raise CannotStartError(f"The world did not start. {error}") from error
 
     def _progress(self, sentence: str) -> None:
-        self._outbox.tell(frame(Starting(sentence=sentence)))
+        self._outbox.publish(frame(Starting(sentence=sentence)))
 
     def _hello(self, setup: Setup, episode: Episode) -> Hello:
         return episode_messages.hello(
@@ -145,7 +145,7 @@ class StationProcess:
 
     # Obeying
 
-    def obey_until_closed(self) -> None:
+    def handle_until_closed(self) -> None:
         """Carry out what comes down the pipe."""
         while True:
             try:
@@ -178,19 +178,19 @@ class StationProcess:
             self._outbox.asker = page
         match command:
             case DemoCommand():
-                self._editing.obey(page, command)
+                self._editing.handle(page, command)
             case CalibrateCommand():
-                self._calibrating.obey(page, command)
+                self._calibrating.handle(page, command)
             case UseCheckpoint():
                 self._checkpoints.use(episode, command.name, Path(command.folder))
             case Jog() | JogTarget():
-                obey(episode, command)
+                handle(episode, command)
             case RecordCommand():
-                self.recording.obey(page, command)
+                self.recording.handle(page, command)
                 self._outbox.refresh()
             case _:
                 try:
-                    obey(episode, command)
+                    handle(episode, command)
                 except BadCommandError as error:
                     self._outbox.refuse(page, str(error))
                 self._outbox.refresh()
@@ -200,12 +200,12 @@ class StationProcess:
         demonstrations = as_sentences(self._editing.objections(snapshot))
         return {**demonstrations, **self._calibrating.preconditions(snapshot)}
 
-    def _tell_jog(self, seq: int, applied: bool) -> None:
+    def _publish_jog(self, seq: int, applied: bool) -> None:
         """Called by the control loop for every jog, so it must not wait."""
-        told = JogAcknowledged(seq=seq, applied=applied, at=time.time())
-        self._outbox.answer(frame(told, self._driver))
+        received = JogAcknowledged(seq=seq, applied=applied, at=time.time())
+        self._outbox.answer(frame(received, self._driver))
 
-    def _tell_halted(self, when: float) -> None:
+    def _publish_halted(self, when: float) -> None:
         """After a stop nothing moves any more since ``when`` (monotonic); pages get it as seconds since 1970."""
         stop, seconds = self._guard.motion_halted(when)
         at = time.time() - time.monotonic() + when

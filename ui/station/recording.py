@@ -78,7 +78,7 @@ class Recording:
         self._thread = threading.Thread(target=self._run, args=(episode, world), name="recording", daemon=True)
         self._thread.start()
 
-    def obey(self, page: int, command: commands.RecordCommand) -> None:
+    def handle(self, page: int, command: commands.RecordCommand) -> None:
         """Carry a command out soon, and return at once; its page is told if it is refused."""
         self.submit(page, functools.partial(self._do, command))
 
@@ -101,7 +101,7 @@ class Recording:
         with suppress(BrokenPipeError):  # the server has ended, and so will this process
             self._open(episode, world)
             while True:
-                recording = self._try_to_tell()
+                recording = self._try_to_publish()
                 try:
                     job = self._jobs.get(timeout=RECORDING_TICK_S if recording else IDLE_TICK_S)
                 except queue.Empty:
@@ -120,7 +120,7 @@ class Recording:
         self._episode = episode
         if self._folder is None:
             return
-        self._tell_state(RecordingOpening(note=self._note))
+        self._publish_state(RecordingOpening(note=self._note))
         try:
             self.store = DemonstrationStore.open(self._folder)
         except (DemonstrationError, OSError) as error:
@@ -170,20 +170,20 @@ class Recording:
 
     # Telling
 
-    def _try_to_tell(self) -> bool:
+    def _try_to_publish(self) -> bool:
         """The same, whatever happens: takes are to be kept even where the pages cannot be told."""
         try:
-            return self._tell()
+            return self._publish()
         except BrokenPipeError:
             raise
         except Exception:
             logger.exception("The pages cannot be told how the recording goes")
             return False
 
-    def _tell(self) -> bool:
+    def _publish(self) -> bool:
         """Tell the pages what has changed; True while a take is being recorded."""
         if self._recorder is None or self.store is None:
-            self._tell_state(RecordingOff(note=self._note, sentence=self._why_not))
+            self._publish_state(RecordingOff(note=self._note, sentence=self._why_not))
             return False
         status = self._recorder.status()
         recording = status.take is not None and not status.ended
@@ -207,14 +207,14 @@ class Recording:
     def _tell_open(self, state: OpenState, store: DemonstrationStore, status: RecorderStatus) -> None:
         elapsed = time.monotonic() - self._begun if state == "recording" and self._begun is not None else None
         take = messages.take(status, elapsed)
-        self._tell_state(messages.recording_open(state, self._note, store, self._unfinished, take))
+        self._publish_state(messages.recording_open(state, self._note, store, self._unfinished, take))
 
-    def _tell_state(self, message: RecordingState) -> None:
+    def _publish_state(self, message: RecordingState) -> None:
         if message != self._told:
             self._told = message
             if self._episode is not None:  # what may be done now is told first
                 self._outbox.tell_status(self._episode)
-            self._outbox.tell(frame(message))
+            self._outbox.publish(frame(message))
 
 
 def _why_not(error: DemonstrationError | OSError) -> str:

@@ -29,10 +29,10 @@ logger = logging.getLogger(__name__)
 
 
 class Replaying:
-    """One replay at a time, watched on a thread of its own. ``state`` is what the pages are told; ``tell`` tells it."""
+    """One replay at a time, watched on a thread of its own. ``state`` is what ``publish`` tells the pages."""
 
-    def __init__(self, tell: Callable[[], None]):
-        self._tell = tell
+    def __init__(self, publish: Callable[[], None]):
+        self._publish = publish
         self._leads = False
         self.state: Replay | None = None
 
@@ -60,8 +60,8 @@ class Replaying:
         name = recorded.record.id
         try:
             self._set_up(episode, recorded, scene)
-            carry_out = self._every_frame if self._leads else self._keyframes
-            carry_out(episode, recorded, scene)
+            execute_step = self._every_frame if self._leads else self._keyframes
+            execute_step(episode, recorded, scene)
         except (ClapError, TimeoutError) as error:
             self._say(name, "failed", f"The replay was given up. {error}")
         except Exception as error:
@@ -102,7 +102,7 @@ class Replaying:
     def _say(self, episode: str, state: ReplayOutcome, sentence: str) -> None:
         leads = self._leads and state == "running"
         self.state = Replay(episode=episode, state=state, sentence=sentence, leads=leads)
-        self._tell()
+        self._publish()
 
 
 def _rested(episode: Episode) -> EpisodeSnapshot:

@@ -169,11 +169,11 @@ class Station:
                 self._lines.extend(Log.model_validate_json(received.payload).lines)
             elif received.kind in NEWEST:
                 self._newest[received.kind] = received
-            self._tell(received)
+            self._publish(received)
 
-    def _tell(self, told: Frame) -> None:
+    def _publish(self, received: Frame) -> None:
         for listener in self._listeners:
-            listener(told)
+            listener(received)
 
     def _ended(self) -> None:
         """The process has ended, in whatever way: start another one, unless that would not help."""
@@ -190,9 +190,9 @@ class Station:
                 self._on_failed()
             line = LogLine(time=time.time(), level="bad", text=sentence)
             self._lines.append(line)
-            self._tell(frame(Log(lines=[line])))
+            self._publish(frame(Log(lines=[line])))
             self._newest["world-lost"] = frame(WorldLost(sentence=sentence))
-            self._tell(self._newest["world-lost"])
+            self._publish(self._newest["world-lost"])
 
     def _restart(self) -> str:
         """Start another process if the crashes are not too many; the sentence that says which."""

@@ -20,9 +20,9 @@ from clap.geometry.frames import VIEW_NAMES
 from clap.geometry.views import CanonicalViews
 from clap.policies.planner.constrained_decoding import Grammar
 from clap.policies.planner.model import PlannerModel, PlannerSettings, patch_grid, patchify
-from clap.policies.planner.prefix_cache import Reading, rows_of
+from clap.policies.planner.prefix_cache import PrefixCache, rows_of
 from clap.policies.planner.question import Question
-from clap.policies.planner.test_time_augmentation import Looks
+from clap.policies.planner.test_time_augmentation import TestTimeAugmentation
 
 IMAGE_PAD, VISION_START, VISION_END = "<|image_pad|>", "<|vision_start|>", "<|vision_end|>"
 BOS, ANSWER = "<bos>", "<answer>"
@@ -59,11 +59,11 @@ def image_inputs(
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer's text, and the ``scatter`` (3, 2) pixels of its last place in each view over several looks; 0 where
+    """An answer's text, and the ``spread`` (3, 2) pixels of its last place in each view over several looks; 0 where
     there was a single one."""
 
     text: str
-    scatter: NDArray[np.float64]
+    spread: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class _Seen:
     """Views that were read by all looks: the prompt up to the last image, ``length`` tokens of it."""
 
     views: CanonicalViews
-    reading: Reading
+    prefix_cache: PrefixCache
     length: int
 
 
@@ -84,7 +84,10 @@ class Answers:
     def __init__(self, model: PlannerModel, tokenizer: PreTrainedTokenizerFast, settings: PlannerSettings):
         self.model, self.tokenizer, self.settings = model, tokenizer, settings
         self._grammar = Grammar(tokenizer, model.config.text_config.vocab_size)
-        self._looks, self._one_look = Looks(tokenizer, settings.looks), Looks(tokenizer, 1)
+        self._augmentation, self._single_view = (
+            TestTimeAugmentation(tokenizer, settings.looks),
+            TestTimeAugmentation(tokenizer, 1),
+        )
         self._seen: _Seen | None = None
 
     def answer(self, question: Question, max_new_tokens: int) -> Answer:
@@ -93,12 +96,12 @@ class Answers:
         with torch.inference_mode():
             if views is None:
                 ids = self._encode(wrap_prompt(question.text, self.settings.chat))
-                return self._write(Reading(self.model), ids, self._one_look, question, max_new_tokens)
+                return self._write(PrefixCache(self.model), ids, self._single_view, question, max_new_tokens)
             prefix = image_prefix(tokens_per_view(self.model.config, views.size))
             ids = self._encode(wrap_prompt(prefix + question.text, self.settings.chat))
             seen = self._read(views, ids)
             rest = ids[seen.length :]
-            return self._write(seen.reading, rest, self._looks, question, max_new_tokens, views.size)
+            return self._write(seen.prefix_cache, rest, self._augmentation, question, max_new_tokens, views.size)
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -106,9 +109,9 @@ class Answers:
 
     def _write(
         self,
-        reading: Reading,
+        prefix_cache: PrefixCache,
         prompt: list[int],
-        looks: Looks,
+        looks: TestTimeAugmentation,
         question: Question,
         max_new_tokens: int,
         size: int = 0,
@@ -122,12 +125,12 @@ class Answers:
             if allowed.sum() == 1:
                 token = int(allowed.int().argmax())
             else:
-                logits, unread = reading.read(torch.cat(unread, 1)), []
+                logits, unread = prefix_cache.read(torch.cat(unread, 1)), []
                 token = int(logits.log_softmax(-1).mean(0).masked_fill(~allowed, float("-inf")).argmax())
             token, own = places.follow(token, logits)
             written.append(token)
             if token == self.tokenizer.eos_token_id:
-                return Answer(self._text(written), places.scatter)
+                return Answer(self._text(written), places.spread)
             follower.take(token)
             unread.append(own[:, None])
             if question.on_text is not None:
@@ -142,15 +145,15 @@ class Answers:
         """What all looks have read of the views: the prompt up to the end of the last image, which is the same for
         every question about them."""
         if self._seen is not None and self._seen.views is views:
-            self._seen.reading.back_to(self._seen.length)
+            self._seen.prefix_cache.back_to(self._seen.length)
             return self._seen
         end = len(ids) - ids[::-1].index(self.model.config.vision_end_token_id)
-        prompt = rows_of(ids[:end], self._looks.count)
+        prompt = rows_of(ids[:end], self._augmentation.count)
         patches, grid = image_inputs(
-            self.model.config, self.settings, *self._looks.shown(views), 2 * views.workspace.half_extent
+            self.model.config, self.settings, *self._augmentation.shown(views), 2 * views.workspace.half_extent
         )
-        reading = Reading(self.model)
+        prefix_cache = PrefixCache(self.model)
         is_image = (prompt == self.model.config.image_token_id).int()
-        reading.read(prompt, pixel_values=patches, image_grid_thw=grid, mm_token_type_ids=is_image)
-        self._seen = _Seen(views, reading, end)
+        prefix_cache.read(prompt, pixel_values=patches, image_grid_thw=grid, mm_token_type_ids=is_image)
+        self._seen = _Seen(views, prefix_cache, end)
         return self._seen

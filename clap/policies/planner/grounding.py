@@ -17,21 +17,21 @@ _PART = re.compile(r"\bthe (?:[a-z]+ ){1,4}?of (?=the\b)")
 """A part that is named with its whole, "the cylinder hole of the shape sorter": the whole is what has to be there."""
 
 
-def missing_thing(steps: Sequence[str], seen: Sequence[str]) -> str | None:
-    """The first thing that the steps speak of and that is not among the names ``seen``; None if all are there."""
+def missing_object(steps: Sequence[str], detected_objects: Sequence[str]) -> str | None:
+    """The first object that the steps speak of and that is not among ``detected_objects``; None if all are there."""
     things = mentioned_objects([_PART.sub("", step) for step in steps])
-    return next((thing for thing in things if not any(_is(thing, name) for name in seen)), None)
+    return next((thing for thing in things if not any(_is(thing, name) for name in detected_objects)), None)
 
 
-def denies_what_is_there(reason: str, seen: Sequence[str]) -> bool:
-    """True if a refusal says that a thing is absent, ambiguous or unknown, and the names ``seen`` say otherwise."""
+def denies_what_is_there(reason: str, detected_objects: Sequence[str]) -> bool:
+    """True if a refusal says that an object is absent, ambiguous or unknown, and ``detected_objects`` say otherwise."""
     if reason.startswith("it is not known what is on the table"):
         return True
     if absent := re.fullmatch(r"there is no (.+)", reason):
-        return any(_is(absent.group(1), name) for name in seen)
+        return any(_is(absent.group(1), name) for name in detected_objects)
     if several := re.fullmatch(r"several (.+?)e?s match", reason):
         # None at all: "shapes" and "things" are no last words of names, and say nothing that could be counted.
-        return sum(name.split()[-1].rstrip("e") == several.group(1).rstrip("e") for name in seen) == 1
+        return sum(name.split()[-1].rstrip("e") == several.group(1).rstrip("e") for name in detected_objects) == 1
     return False
 
 

@@ -106,7 +106,7 @@ class CoarseTaskPlanner(PlannerRounds):
     def answer_places(self, question: Question) -> tuple[str, NDArray[np.float64]]:
         """As ``answer``, with the scatter of the looks; see planner_looks."""
         answer = self._answers.answer(question, question.max_new_tokens or self.max_new_tokens)
-        return answer.text, answer.scatter
+        return answer.text, answer.spread
 
 
 def _settings(folder: Path) -> PlannerSettings:

@@ -9,7 +9,7 @@ from transformers import DynamicCache
 from clap.policies.planner.model import PlannerModel
 
 
-class Reading:
+class PrefixCache:
     """Rows of tokens that a model has read, all as long as each other."""
 
     def __init__(self, model: PlannerModel):

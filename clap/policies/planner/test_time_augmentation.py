@@ -29,7 +29,7 @@ SURE_SHARE = 2 / 3
 """The scatter of a number is the distance from what was settled within which this share of the looks lies."""
 
 
-class Looks:
+class TestTimeAugmentation:
     """How often views are looked at, and what each look sees.
 
     Raises CheckpointError for a number of looks that there is not, or a tokenizer without a token for every integer.
@@ -53,34 +53,34 @@ class Looks:
         rgb, depth = (np.concatenate(part) for part in zip(*pictures, strict=True))
         return rgb, depth
 
-    def answer(self, size: int) -> SettledPlaces:
+    def answer(self, size: int) -> AggregatedPixels:
         """For the places of one answer about views of ``size`` pixels."""
-        return SettledPlaces(self, self._moves, size)
+        return AggregatedPixels(self, self._moves, size)
 
 
-class SettledPlaces:
+class AggregatedPixels:
     """Follows one answer: which view is spoken of, and how far its looks lay apart.
 
-    ``scatter`` (3, 2): of the last pair of numbers of each view, pixels.
+    ``spread`` (3, 2): of the last pair of numbers of each view, pixels.
     """
 
-    def __init__(self, looks: Looks, moves: NDArray[np.int64], size: int):
-        self._looks, self._moves, self._size = looks, moves, size
+    def __init__(self, looks: TestTimeAugmentation, moves: NDArray[np.int64], size: int):
+        self._augmentation, self._moves, self._size = looks, moves, size
         self._view, self._axis = 0, 0
-        self.scatter = np.zeros((len(VIEW_NAMES), 2))
+        self.spread = np.zeros((len(VIEW_NAMES), 2))
 
     def follow(self, token: int, logits: Tensor | None) -> tuple[int, Tensor]:
         """The token that is written where the looks together want ``token``, and each look's own (looks,).
 
         ``logits`` (looks, vocabulary) of what comes here; None where there is no choice.
         """
-        looks = self._looks
+        looks = self._augmentation
         if token in looks.view_tokens:
             self._view, self._axis = looks.view_tokens[token], 0
         if looks.count == 1 or logits is None or not looks.zero <= token < looks.zero + self._size:
             return token, torch.full((looks.count,), token)
         moves = self._moves[:, self._view, self._axis]
-        number, self.scatter[self._view, self._axis] = settle(
+        number, self.spread[self._view, self._axis] = aggregate(
             logits[:, looks.zero : looks.zero + self._size], torch.from_numpy(moves)
         )
         self._axis = 1
@@ -88,7 +88,7 @@ class SettledPlaces:
         return looks.zero + number, torch.from_numpy(own)
 
 
-def settle(logits: Tensor, moves: Tensor) -> tuple[int, float]:
+def aggregate(logits: Tensor, moves: Tensor) -> tuple[int, float]:
     """The likeliest number by the mean log-probability of all looks that can see it, and the looks' scatter.
 
     ``logits`` (looks, numbers) of looks whose numbers are higher by ``moves`` (looks,).

@@ -57,7 +57,7 @@ PROMPT_WORDS = (
 TOP_FIRST = (2, 0, 1)
 """Order of the views in a point's text, as indices of ``geometry.VIEWS``."""
 
-MAX_SEEN = 16
+MAX_DETECTED_OBJECTS = 16
 MAX_OBJECTS = 6
 MAX_STEPS, MAX_STEPS_OF_ALL = 8, 32
 """Steps of a sub-task's plan, and of the plan of a whole task."""
@@ -70,7 +70,7 @@ _NAME = r"[a-z]+(?: [a-z]+){0,3}"
 STEP_GRAMMAR = rf"the robot(?: [a-z]+){{1,{MAX_STEP_WORDS}}}"
 _REFUSAL = r"refuse :(?: [a-z]+){1,10}"
 
-SEEN_GRAMMAR = rf"seen : {_NAME}(?: ; {_NAME}){{0,{MAX_SEEN - 1}}} ?"
+DETECTED_OBJECTS_GRAMMAR = rf"seen : {_NAME}(?: ; {_NAME}){{0,{MAX_DETECTED_OBJECTS - 1}}} ?"
 """Regular expression of round zero's answers (the last token of a word-level tokenizer carries a trailing space)."""
 
 MAX_NAMED = 3
@@ -106,15 +106,15 @@ def normalise(text: str) -> str:
     return " ".join(re.sub(r"[^\w]|_", " ", text).split())
 
 
-def format_seen(names: Sequence[str]) -> str:
+def format_detected_objects(names: Sequence[str]) -> str:
     """Round zero's answer."""
     return f"seen : {' ; '.join(names) or NOTHING}"
 
 
-def parse_seen(text: str) -> tuple[str, ...]:
+def parse_detected_objects(text: str) -> tuple[str, ...]:
     """The names in round zero's answer, each once. Raises InvalidPlannerTextError if it breaks the grammar."""
     clean = text.strip()
-    if not re.fullmatch(SEEN_GRAMMAR, clean):
+    if not re.fullmatch(DETECTED_OBJECTS_GRAMMAR, clean):
         raise InvalidPlannerTextError("The planner's list of what it sees is no list of names.", raw=text)
     names = dict.fromkeys(clean.removeprefix("seen : ").split(" ; "))
     return tuple(name for name in names if name != NOTHING)
@@ -189,9 +189,9 @@ class Format:
         """The object section, which is also the answer to LOCATE_PROMPT."""
         return "objects : " + " ; ".join(f"{thing.name} {self.format_pixels(thing.pixels)}" for thing in objects)
 
-    def plan_prompt(self, instruction: str, last_step: str, seen: Sequence[str] | None = None) -> str:
-        """Round one's question; ``seen`` None says that nobody has looked."""
-        names = UNKNOWN if seen is None else " ; ".join(seen) or NOTHING
+    def plan_prompt(self, instruction: str, last_step: str, detected_objects: Sequence[str] | None = None) -> str:
+        """Round one's question; ``detected_objects`` None says that nobody has looked."""
+        names = UNKNOWN if detected_objects is None else " ; ".join(detected_objects) or NOTHING
         return f"task : {normalise(instruction)} seen : {names}{self._last(last_step)}"
 
     def reasoning_prompt(self, steps: Sequence[str], last_step: str) -> str:
@@ -262,9 +262,9 @@ FULL_FORMAT = Format()
 PLAN_GRAMMAR = FULL_FORMAT.plan_grammar
 
 
-def plan_prompt(instruction: str, last_step: str, seen: Sequence[str] | None = None) -> str:
+def plan_prompt(instruction: str, last_step: str, detected_objects: Sequence[str] | None = None) -> str:
     """Round one's question in the full format."""
-    return FULL_FORMAT.plan_prompt(instruction, last_step, seen)
+    return FULL_FORMAT.plan_prompt(instruction, last_step, detected_objects)
 
 
 def _escaped(text: str) -> str:

@@ -61,7 +61,7 @@ def _check(config: RobotConfig) -> int:
 
 
 def _home_gripper(config: RobotConfig) -> None:
-    """Needed once after the hand's power was off. The arm stands still."""
+    """Needed once after the gripper's power was off. The arm stands still."""
     from clap.worlds.robot.arm.client import ArmClient
     from clap.worlds.robot.opening import arm_options
 
@@ -73,7 +73,7 @@ def _home_gripper(config: RobotConfig) -> None:
             arm.beat()
         if motion.failure is not None:
             raise motion.failure
-        print(f"The hand has found its ends: it opens to {1000 * arm.state().widest:.0f} mm.")
+        print(f"The gripper has found its ends: it opens to {1000 * arm.state().widest:.0f} mm.")
     finally:
         arm.close()
 
@@ -109,7 +109,7 @@ def _sample(config: RobotConfig, name: str, folder: Path) -> None:
         arm.wait()
         sampler = Sampler(camera, config.calibration.board, arm.state, folder, config.bounds.workspace)
         print(
-            "Guide the hand so that the camera sees the whole board straight on, let go, and press Enter. Ctrl+D ends."
+            "Guide the gripper so that the camera sees the whole board straight on, let go, press Enter. Ctrl+D ends."
         )
         taken = 0
         for _ in sys.stdin:
@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program_name(), description="A real robot, from the shell.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="test each part in turn, and say what to do about each failure")
-    homing = commands.add_parser("home-gripper", help="let the hand find its ends; needed once after its power was off")
+    homing = commands.add_parser("home-gripper", help="let the gripper find its ends, once after its power was off")
     board = commands.add_parser("print-board", help="write the ChArUco board to be printed, as .pdf or .png")
     sampling = commands.add_parser("sample", help="take the samples of a camera's calibration, pose by pose")
     calibration = commands.add_parser("calibrate", help="find out where a camera is, from recorded samples")

@@ -94,7 +94,7 @@ def check_arm(inspection: Inspection) -> Iterator[Finding]:
     )
     objection = motion_limits(config).against_target(np.asarray(state.tool.position))
     if state.widest <= 0:
-        move = "Home the hand, which moves its fingers: python -m clap.worlds.robot home-gripper CONFIG"
+        move = "Home the gripper, which moves its fingers: python -m clap.worlds.robot home-gripper CONFIG"
         yield Finding("arm", False, sentence, move)
     elif objection is not None:
         move = "Guide it inside by hand, or correct base_position, base_yaw or the workspace."
@@ -173,7 +173,7 @@ def check_bounds(inspection: Inspection) -> Iterator[Finding]:
         yield Finding("bounds", False, sentence, "Correct lowest_height or the workspace.")
     for camera in config.cameras:
         calibration, image = inspection.calibrations.get(camera.serial), inspection.images.get(camera.serial)
-        # Where a camera on the hand looks depends on where the arm is.
+        # Where a camera on the gripper looks depends on where the arm is.
         if camera.mount is Mount.FIXED and calibration is not None and image is not None:
             yield _bounds_seen(config, camera, calibration, image)
 

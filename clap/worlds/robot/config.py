@@ -71,7 +71,7 @@ class Source(str, Enum):
 
 
 class Mount(str, Enum):
-    """What the camera is fixed to: the world (eye-to-hand), or the hand (eye-in-hand)."""
+    """What the camera is fixed to: the world (eye-to-hand), or the gripper (eye-in-hand)."""
 
     FIXED = "fixed"
     HAND = "hand"
@@ -229,7 +229,7 @@ class PolicyConfig:
 class LoopbackConfig:
     """A scene of the simulated table, served on this computer in the place of an arm and cameras.
 
-    ``board``: the hand holds the calibration board, so that the cameras can be calibrated.
+    ``board``: the gripper holds the calibration board, so that the cameras can be calibrated.
     """
 
     task: str = "block_in_same_cup"
@@ -258,7 +258,7 @@ class RobotConfig:
                 "loopback needs an arm of kind: franka with realtime: false, and cameras of source: software"
             )
         if self.loopback is not None and self.loopback.board and any(c.mount is Mount.HAND for c in self.cameras):
-            raise ValueError("loopback.board is on the hand: it needs cameras of mount: fixed")
+            raise ValueError("loopback.board is on the gripper: it needs cameras of mount: fixed")
         if not 1 <= len(self.cameras) <= MOST_CAMERAS:
             raise ValueError(f"a robot has 1 to {MOST_CAMERAS} cameras, not {len(self.cameras)}")
         for key in ("name", "serial"):

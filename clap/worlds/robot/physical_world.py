@@ -9,7 +9,7 @@ from typing import Protocol
 from clap.errors import ClapError
 from clap.geometry.frames import Pose
 from clap.geometry.observation import CameraFrame, Observation
-from clap.worlds.snapshot import Instant, Onlooker
+from clap.worlds.snapshot import SnapshotRenderer, WorldSnapshot
 
 Frames = tuple[CameraFrame, ...]
 
@@ -44,8 +44,8 @@ class PhysicalWorld:
     def __init__(self, cameras: Cameras):
         self.cameras = cameras
 
-    def onlooker(self) -> Onlooker:
-        return RealOnlooker()
+    def snapshot_renderer(self) -> SnapshotRenderer:
+        return CameraSnapshotRenderer()
 
     def _frames_or_failure(self, tool: Pose) -> Frames | ClapError:
         """What an instant carries: the frames, or why there are none."""
@@ -55,17 +55,17 @@ class PhysicalWorld:
             return error
 
 
-class RealOnlooker:
+class CameraSnapshotRenderer:
     """Gives the frames that an instant carries; where things are, it does not know."""
 
-    def observe(self, instant: Instant) -> Observation:
-        if isinstance(instant.scene, ClapError):
-            raise instant.scene
-        if not isinstance(instant.scene, tuple):
-            raise TypeError(f"an instant of a real table is needed, not of {type(instant.scene).__name__}")
-        return replace(instant.robot, frames=instant.scene)
+    def observe(self, world_snapshot: WorldSnapshot) -> Observation:
+        if isinstance(world_snapshot.scene, ClapError):
+            raise world_snapshot.scene
+        if not isinstance(world_snapshot.scene, tuple):
+            raise TypeError(f"an instant of a real table is needed, not of {type(world_snapshot.scene).__name__}")
+        return replace(world_snapshot.robot, frames=world_snapshot.scene)
 
-    def positions(self, instant: Instant) -> Mapping[str, tuple[float, float, float]]:
+    def positions(self, world_snapshot: WorldSnapshot) -> Mapping[str, tuple[float, float, float]]:
         return {}
 
     def close(self) -> None:

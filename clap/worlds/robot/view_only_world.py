@@ -13,7 +13,7 @@ from clap.robots.fr3_kinematics import InverseKinematics
 from clap.worlds.capabilities import Snapshotable
 from clap.worlds.motion_limits import MotionLimits
 from clap.worlds.robot.physical_world import Cameras, PhysicalWorld
-from clap.worlds.snapshot import Instant
+from clap.worlds.snapshot import WorldSnapshot
 
 
 class ViewOnlyWorld(PhysicalWorld, Snapshotable):
@@ -32,8 +32,8 @@ class ViewOnlyWorld(PhysicalWorld, Snapshotable):
         frames = self.cameras.frames(self._tool)
         return self._observation(frames, min(frame.timestamp for frame in frames))
 
-    def instant(self) -> Instant:
-        return Instant(self._observation((), time.time()), self._tool, 1.0, self._frames_or_failure(self._tool))
+    def world_snapshot(self) -> WorldSnapshot:
+        return WorldSnapshot(self._observation((), time.time()), self._tool, 1.0, self._frames_or_failure(self._tool))
 
     def state(self) -> tuple[Pose, float]:
         return self._tool, 1.0

@@ -15,8 +15,8 @@ from clap.worlds.capabilities import (
     Movable,
     ObservableInParts,
     Previewable,
+    PreviewedMotion,
     Recoverable,
-    Rehearsal,
     Snapshotable,
 )
 from clap.worlds.motion_limits import MotionLimits
@@ -28,8 +28,8 @@ from clap.worlds.robot.arm.motion_preview import preview
 from clap.worlds.robot.arm.protocol import ArmState
 from clap.worlds.robot.arm.teleoperation import drive
 from clap.worlds.robot.physical_world import Cameras, Judge, PhysicalWorld
-from clap.worlds.snapshot import Instant
-from clap.worlds.teleoperation import DriveCommand
+from clap.worlds.snapshot import WorldSnapshot
+from clap.worlds.teleoperation import TeleoperationCommand
 
 
 class RobotWorld(
@@ -71,10 +71,10 @@ class RobotWorld(
         state = self.arm.state()
         yield self._observation(state, self.cameras.frames(state.tool))
 
-    def instant(self) -> Instant:
+    def world_snapshot(self) -> WorldSnapshot:
         state = self.arm.state()
         scene = self._frames_or_failure(state.tool)
-        return Instant(self._observation(state, ()), state.commanded, self._executor.commanded_opening, scene)
+        return WorldSnapshot(self._observation(state, ()), state.commanded, self._executor.commanded_opening, scene)
 
     def state(self) -> tuple[Pose, float]:
         state = self.arm.state()
@@ -89,10 +89,10 @@ class RobotWorld(
     def home(self, context: MotionContext = UNWATCHED) -> MotionReport:
         return self._executor.home(self._router.kinematics.home, context)
 
-    def drive(self, command: DriveCommand, context: MotionContext = UNWATCHED) -> MotionReport:
+    def drive(self, command: TeleoperationCommand, context: MotionContext = UNWATCHED) -> MotionReport:
         return drive(self._executor, self._router, command, context)
 
-    def preview(self, action: Action, speed: float = 0.0) -> Rehearsal:
+    def preview(self, action: Action, speed: float = 0.0) -> PreviewedMotion:
         return preview(self._router, action.pose, self.arm.state().joints, self._executor.speed(speed))
 
     def examples(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class RobotWorld(
     def success(self) -> bool | None:
         return None if self._judge is None else self._judge.success()
 
-    def trouble(self) -> ClapError | None:
+    def arm_fault(self) -> ClapError | None:
         try:
             self.arm.check_ready()
         except ArmError as error:

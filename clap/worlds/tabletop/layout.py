@@ -1,4 +1,4 @@
-"""Where things stand: placement by rejection, so that nothing touches and the hand finds room around each."""
+"""Where things stand: placement by rejection, so that nothing touches and the gripper finds room around each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from clap.errors import WorldError
 from clap.robots.fr3 import ROBOT_BASE
-from clap.worlds.tabletop.objects import RGB, SHAPE_COLORS, SORTER_CELL, Placement, Thing
+from clap.worlds.tabletop.objects import RGB, SHAPE_COLORS, SORTER_CELL, Placement, SceneObject
 from clap.worlds.tabletop.phrasing import SORTER, block, cup
 
 REACH_X, REACH_Y = (0.08, 0.44), (-0.36, 0.36)
@@ -21,7 +21,7 @@ class Layout:
 
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
-        self.things: list[Thing] = []
+        self.things: list[SceneObject] = []
         self._circles: list[tuple[float, float, float]] = []
 
     def _free(self, x: float, y: float, radius: float) -> bool:
@@ -45,7 +45,7 @@ class Layout:
         placement = self._place(name, radius, float(self.rng.uniform(-np.pi, np.pi)), optional)
         if placement is None:
             return False
-        self.things.append(Thing(kind, name, self._color(color), placement, variant))
+        self.things.append(SceneObject(kind, name, self._color(color), placement, variant))
         return True
 
     def add_block(self, color: str, optional: bool = False) -> bool:
@@ -72,13 +72,13 @@ class Layout:
         for offset in (-SORTER_CELL, 0.0, SORTER_CELL):
             self._circles.append((x - offset * np.sin(yaw), y + offset * np.cos(yaw), 0.10))
         wood = tuple(np.clip(np.array([0.88, 0.84, 0.76]) + self.rng.normal(0, 0.02, 3), 0, 1).tolist())
-        self.things.append(Thing("sorter", SORTER, wood, Placement(x, y, yaw)))
+        self.things.append(SceneObject("sorter", SORTER, wood, Placement(x, y, yaw)))
 
     def add_cabinet(self, handle: str, opening: float) -> None:
-        """The cabinet with its drawer, facing the robot, with room in front for the drawer and the hand."""
+        """The cabinet with its drawer, facing the robot, with room in front for the drawer and the gripper."""
         x, y = float(self.rng.uniform(0.50, 0.56)), float(self.rng.uniform(-0.22, 0.22))
         yaw = float(self.rng.uniform(-0.2, 0.2))
         for ahead, radius in ((0.0, 0.15), (0.14, 0.13), (0.27, 0.11)):
             self._circles.append((x - ahead * np.cos(yaw), y - ahead * np.sin(yaw), radius))
         wood = tuple(np.clip(np.array([0.74, 0.69, 0.61]) + self.rng.normal(0, 0.02, 3), 0, 1).tolist())
-        self.things.append(Thing("cabinet", "cabinet", wood, Placement(x, y, yaw), handle, opening))
+        self.things.append(SceneObject("cabinet", "cabinet", wood, Placement(x, y, yaw), handle, opening))

@@ -89,7 +89,7 @@ class Arm:
         return float(np.clip(self.data.qpos[self._fingers].sum() / (2 * FINGER_TRAVEL), 0, 1))
 
     def commanded_opening(self) -> float:
-        """Opening from 0 to 1 that the hand is told to take."""
+        """Opening from 0 to 1 that the gripper is told to take."""
         return float(np.clip(self.data.ctrl[self._hand] / GRIPPER_OPEN_CTRL, 0, 1))
 
     def joints(self) -> tuple[Array, Array]:
@@ -110,7 +110,7 @@ class Arm:
         self.data.ctrl[self._ctrl] = self.commanded = joints
 
     def move_gripper(self, open_: bool) -> None:
-        """Tell the hand to close, or to open as far as it may within one control tick."""
+        """Tell the gripper to close, or to open as far as it may within one control tick."""
         if not open_:
             self.data.ctrl[self._hand] = 0.0
             return

@@ -75,7 +75,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Thing:
+class SceneObject:
     """A thing to put on the table: ``kind``, its name, colour (rgb 0..1) and placement.
 
     ``variant`` is the form of a shape or distractor, or the handle of a cabinet; ``opening`` is how far a cabinet's
@@ -119,22 +119,22 @@ def _prism_mesh(spec: mujoco.MjSpec, name: str, polygon: Array, z0: float, z1: f
     return name
 
 
-def _free_body(spec: mujoco.MjSpec, thing: Thing) -> Any:
+def _free_body(spec: mujoco.MjSpec, thing: SceneObject) -> Any:
     body = spec.worldbody.add_body(name=thing.body, pos=thing.placement.position, quat=thing.placement.quaternion)
     body.add_freejoint(name=f"{thing.body}_joint")
     return body
 
 
-def _solid(thing: Thing, **extra: Any) -> dict[str, Any]:
+def _solid(thing: SceneObject, **extra: Any) -> dict[str, Any]:
     return {"rgba": [*thing.color, 1], "friction": [1, 0.005, 0.0001], "condim": 4, **extra}
 
 
-def _add_block(spec: mujoco.MjSpec, thing: Thing) -> None:
+def _add_block(spec: mujoco.MjSpec, thing: SceneObject) -> None:
     body = _free_body(spec, thing)
     body.add_geom(type=BOX, pos=[0, 0, BLOCK_HALF], size=[BLOCK_HALF] * 3, mass=0.06, **_solid(thing))
 
 
-def _add_shape(spec: mujoco.MjSpec, thing: Thing) -> None:
+def _add_shape(spec: mujoco.MjSpec, thing: SceneObject) -> None:
     body = _free_body(spec, thing)
     half = SHAPE_HEIGHT[thing.variant] / 2
     if thing.variant == "cylinder":
@@ -146,7 +146,7 @@ def _add_shape(spec: mujoco.MjSpec, thing: Thing) -> None:
         body.add_geom(type=MESH, meshname=mesh, pos=[0, 0, half], mass=0.05, **_solid(thing))
 
 
-def _add_cup(spec: mujoco.MjSpec, thing: Thing) -> None:
+def _add_cup(spec: mujoco.MjSpec, thing: SceneObject) -> None:
     body = _free_body(spec, thing)
     look = {"rgba": [*thing.color, 1], "mass": 0.03, "friction": [1, 0.005, 0.0001]}
     body.add_geom(type=CYLINDER, size=[CUP_RADIUS, 0.003, 0], pos=[0, 0, 0.003], **look)
@@ -167,7 +167,7 @@ def sorter_hole(shape: str) -> tuple[float, float]:
     return 0.0, {"cylinder": SORTER_CELL, "triangle": 0.0, "rectangle": -SORTER_CELL}[shape]
 
 
-def _add_sorter(spec: mujoco.MjSpec, thing: Thing) -> None:
+def _add_sorter(spec: mujoco.MjSpec, thing: SceneObject) -> None:
     body = spec.worldbody.add_body(name=thing.body, pos=thing.placement.position, quat=thing.placement.quaternion)
     look = {"rgba": [*thing.color, 1], "friction": [0.4, 0.005, 0.0001]}
     half_x, half_y, wall = SORTER_CELL / 2, 1.5 * SORTER_CELL, 0.003
@@ -215,7 +215,7 @@ def _frame_pieces(hole: Array, square: Array) -> list[Array]:
     return pieces
 
 
-def _add_cabinet(spec: mujoco.MjSpec, thing: Thing) -> None:
+def _add_cabinet(spec: mujoco.MjSpec, thing: SceneObject) -> None:
     body = spec.worldbody.add_body(name=thing.body, pos=thing.placement.position, quat=thing.placement.quaternion)
     shell = {"type": BOX, "rgba": [*thing.color, 1]}
     half = CABINET_HEIGHT / 2
@@ -262,7 +262,7 @@ def _add_cabinet(spec: mujoco.MjSpec, thing: Thing) -> None:
     spec.add_exclude(bodyname1=thing.body, bodyname2="drawer")
 
 
-def _add_distractor(spec: mujoco.MjSpec, thing: Thing) -> None:
+def _add_distractor(spec: mujoco.MjSpec, thing: SceneObject) -> None:
     body = _free_body(spec, thing)
     if thing.variant == "ball":
         rolling = {**_solid(thing), "condim": 6, "friction": [1, 0.01, 0.01]}
@@ -284,12 +284,12 @@ _BUILDERS = {
 }
 
 
-def add_thing(spec: mujoco.MjSpec, thing: Thing) -> None:
+def add_object(spec: mujoco.MjSpec, thing: SceneObject) -> None:
     """Add the thing's body, geoms and joints to the specification."""
     _BUILDERS[thing.kind](spec, thing)
 
 
-def positions(data: mujoco.MjData, things: tuple[Thing, ...]) -> dict[str, NDArray[np.floating]]:
+def positions(data: mujoco.MjData, things: tuple[SceneObject, ...]) -> dict[str, NDArray[np.floating]]:
     """Every named point of these things: name -> (3,) world metres."""
     out = {}
     for thing in things:
@@ -299,7 +299,7 @@ def positions(data: mujoco.MjData, things: tuple[Thing, ...]) -> dict[str, NDArr
     return out
 
 
-def named_points(thing: Thing) -> dict[str, tuple[str, tuple[float, float, float]]]:
+def named_points(thing: SceneObject) -> dict[str, tuple[str, tuple[float, float, float]]]:
     """The points that language refers to: name -> (MuJoCo body, point in that body's frame)."""
     if thing.kind == "cabinet":
         handle = (-0.097 - HANDLE_STANDOFF, 0.0, HANDLE_HEIGHT - 0.012)

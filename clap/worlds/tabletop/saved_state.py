@@ -12,7 +12,7 @@ from clap.worlds.tabletop.motion import Arm
 from clap.worlds.tabletop.tasks import Subtask
 
 
-class Moment:
+class SavedState:
     """Everything that decides what happens next on the table, as it is when this is made.
 
     The whole of MuJoCo's data is kept, not its state alone: what is derived from the state lags one step behind it.

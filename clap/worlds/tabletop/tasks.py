@@ -14,7 +14,7 @@ import numpy as np
 from clap.errors import WorldError
 from clap.worlds.base import TaskInfo
 from clap.worlds.tabletop.layout import Layout
-from clap.worlds.tabletop.objects import HANDLES, Thing
+from clap.worlds.tabletop.objects import HANDLES, SceneObject
 from clap.worlds.tabletop.phrasing import (
     BLOCK_COLORS,
     DISTRACTORS,
@@ -79,7 +79,7 @@ class TaskSetup:
     condition: str
     instruction: str
     subtasks: tuple[Subtask, ...]
-    things: tuple[Thing, ...]
+    things: tuple[SceneObject, ...]
     lighting: Lighting
 
 
@@ -229,7 +229,7 @@ def _furnish(layout: Layout, task: str, variation: int, thing: str, container: s
             layout.add_block(str(color))
 
 
-def possible_goals(things: tuple[Thing, ...], tasks: Iterable[str] = TASK_KEYS) -> list[tuple[str, int]]:
+def possible_goals(things: tuple[SceneObject, ...], tasks: Iterable[str] = TASK_KEYS) -> list[tuple[str, int]]:
     """Those of the tasks and their variations for which everything needed is on the table, in order."""
     names = {name for thing in things for name in (thing.name, *((DRAWER,) if thing.kind == "cabinet" else ()))}
     drawer = next((thing for thing in things if thing.kind == "cabinet"), None)
@@ -245,7 +245,7 @@ def possible_goals(things: tuple[Thing, ...], tasks: Iterable[str] = TASK_KEYS) 
     return goals
 
 
-def examples(things: tuple[Thing, ...], own: str) -> tuple[str, ...]:
+def examples(things: tuple[SceneObject, ...], own: str) -> tuple[str, ...]:
     """Up to four instructions for this table: its own first, then one of every other task that it allows."""
     texts = [own] if own else []
     seen: set[str] = set()
@@ -268,7 +268,7 @@ def _canonical(text: str) -> list[str]:
     return [_SAME.get(word, word) for word in words if word not in _EMPTY]
 
 
-def understand(instruction: str, things: tuple[Thing, ...]) -> tuple[Subtask, ...] | None:
+def understand(instruction: str, things: tuple[SceneObject, ...]) -> tuple[Subtask, ...] | None:
     """The sub-tasks that an instruction asks for on this table, if it follows one of the tasks' phrasings.
 
     This is how the world judges success, and what the scripted expert follows; CLAP never sees it. Articles and a few

@@ -1,4 +1,4 @@
-"""Driving the simulated arm by hand, in real time: one inverse kinematics and 20 ms of physics a control tick."""
+"""Driving the simulated arm by gripper, in real time: one inverse kinematics and 20 ms of physics a control tick."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from clap.geometry.frames import Workspace
 from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.tabletop.motion import Arm
-from clap.worlds.teleoperation import CONTROL_PERIOD, STILL, DriveCommand, Driver
+from clap.worlds.teleoperation import CONTROL_PERIOD, STILL, Driver, TeleoperationCommand
 
 MAX_LEAD = 0.03
 """Metres that the commanded pose may be ahead of the tool: where the arm presses against something it waits."""
@@ -27,9 +27,9 @@ NO_REACH = "The arm cannot reach further that way: it held still."
 PRESSING = "The arm pressed against something: it held still."
 
 
-def drive(arm: Arm, workspace: Workspace, command: DriveCommand, context: MotionContext) -> MotionReport:
+def drive(arm: Arm, workspace: Workspace, command: TeleoperationCommand, context: MotionContext) -> MotionReport:
     """Follow the operator's jogs; see ``Drivable.drive``."""
-    started, reason, lead, hand = arm.time, "", 0.0, None
+    started, reason, lead, gripper = arm.time, "", 0.0, None
     driver = Driver(arm.commanded_pose(), workspace)
     due, resting = time.monotonic(), 0
     while True:
@@ -51,9 +51,9 @@ def drive(arm: Arm, workspace: Workspace, command: DriveCommand, context: Motion
         elif not driver.at_rest:
             driver.hold()
             reason = NO_REACH
-        hand = (jog and jog.gripper) or hand
-        if hand is not None:
-            arm.move_gripper(hand == "open")
+        gripper = (jog and jog.gripper) or gripper
+        if gripper is not None:
+            arm.move_gripper(gripper == "open")
         arm.tick()
         context.on_tick(arm.pose(), arm.gripper_open())
         due = max(due + CONTROL_PERIOD, time.monotonic() - MOST_BEHIND)

@@ -25,15 +25,15 @@ from clap.worlds.capabilities import (
     Snapshotable,
 )
 from clap.worlds.motion_limits import MotionLimits
-from clap.worlds.snapshot import Instant, Onlooker
+from clap.worlds.snapshot import SnapshotRenderer, WorldSnapshot
 from clap.worlds.tabletop.cameras import SETUPS, CameraRig, RenderContext
 from clap.worlds.tabletop.motion import LINEAR_SPEED, Arm
-from clap.worlds.tabletop.objects import Thing, add_thing, named_points, positions
+from clap.worlds.tabletop.objects import SceneObject, add_object, named_points, positions
 from clap.worlds.tabletop.phrasing import hole
-from clap.worlds.tabletop.saved_state import Moment
+from clap.worlds.tabletop.saved_state import SavedState
 from clap.worlds.tabletop.scene import Lighting, table_spec
 from clap.worlds.tabletop.sensor_noise import SensorNoise, calibration_error, degraded
-from clap.worlds.tabletop.snapshot_renderer import TableOnlooker, TableScene
+from clap.worlds.tabletop.snapshot_renderer import TableScene, TableSnapshotRenderer
 from clap.worlds.tabletop.success import holds
 from clap.worlds.tabletop.tasks import (
     CONDITIONS,
@@ -47,7 +47,7 @@ from clap.worlds.tabletop.tasks import (
     understand,
 )
 from clap.worlds.tabletop.teleoperation import drive
-from clap.worlds.teleoperation import DriveCommand
+from clap.worlds.teleoperation import TeleoperationCommand
 
 
 class TabletopWorld(Movable, Drivable, Resettable, Restorable, Instructable, ObservableInParts, Snapshotable):
@@ -91,11 +91,11 @@ class TabletopWorld(Movable, Drivable, Resettable, Restorable, Instructable, Obs
         self._calibration_errors = {}
         return setup.instruction
 
-    def load(self, things: tuple[Thing, ...], lighting: Lighting) -> None:
+    def load(self, things: tuple[SceneObject, ...], lighting: Lighting) -> None:
         """Set the table with these things, the robot at home; raises WorldError if they interpenetrate."""
         spec = table_spec(lighting)
         for thing in things:
-            add_thing(spec, thing)
+            add_object(spec, thing)
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
         self.things = things
@@ -165,14 +165,14 @@ class TabletopWorld(Movable, Drivable, Resettable, Restorable, Instructable, Obs
                 self._calibration_errors[name] = calibration_error(noise, self._sensor_rng)
         return self._calibration_errors
 
-    def instant(self) -> Instant:
+    def world_snapshot(self) -> WorldSnapshot:
         noise = self.cameras.noise
         errors = {} if noise is None else self._calibration(noise)
         scene = TableScene.of(self.model, self.data, self.things, errors)
-        return Instant(self.observation(()), self.arm.commanded_pose(), self.arm.commanded_opening(), scene)
+        return WorldSnapshot(self.observation(()), self.arm.commanded_pose(), self.arm.commanded_opening(), scene)
 
-    def onlooker(self) -> Onlooker:
-        return TableOnlooker(self.cameras)
+    def snapshot_renderer(self) -> SnapshotRenderer:
+        return TableSnapshotRenderer(self.cameras)
 
     @property
     def rig(self) -> CameraRig:
@@ -193,14 +193,14 @@ class TabletopWorld(Movable, Drivable, Resettable, Restorable, Instructable, Obs
     def home(self, context: MotionContext = UNWATCHED) -> MotionReport:
         return self.arm.home(context)
 
-    def drive(self, command: DriveCommand, context: MotionContext = UNWATCHED) -> MotionReport:
+    def drive(self, command: TeleoperationCommand, context: MotionContext = UNWATCHED) -> MotionReport:
         return drive(self.arm, self.workspace, command, context)
 
     def save(self) -> object:
-        return Moment(self.model, self.data, self.arm, self._goal, self._sensor_rng, self._calibration_errors)
+        return SavedState(self.model, self.data, self.arm, self._goal, self._sensor_rng, self._calibration_errors)
 
     def restore(self, saved: object) -> None:
-        if not isinstance(saved, Moment) or saved.model is not self.model:
+        if not isinstance(saved, SavedState) or saved.model is not self.model:
             raise WorldError("This moment belongs to another scene: the table was set anew since.")
         saved.restore(self.data, self.arm, self._sensor_rng)
         self._goal, self._calibration_errors = saved.goal, dict(saved.calibration_errors)
@@ -235,7 +235,7 @@ class TabletopWorld(Movable, Drivable, Resettable, Restorable, Instructable, Obs
         body = self.data.body(self.thing(name).body)
         return Pose.from_rotation(body.xpos, body.xmat.reshape(3, 3))
 
-    def thing(self, name: str) -> Thing:
+    def thing(self, name: str) -> SceneObject:
         """The thing of that name; the drawer and its handle belong to the cabinet. Raises WorldError if absent."""
         for thing in self.things:
             if name in named_points(thing) or name == thing.name:

@@ -30,7 +30,7 @@ from demos.store.startup_check import ForeignSetError
 from demos.store.store import DemonstrationStore
 
 REACH = 0.5
-"""Metres from a joint to the hand, for which the rule's 0.1 rad/s are 5 cm/s of the hand."""
+"""Metres from a joint to the gripper, for which the rule's 0.1 rad/s are 5 cm/s of the gripper."""
 
 
 def import_lerobot(
@@ -146,7 +146,7 @@ def _derivative(values: NDArray[Any], fps: int) -> NDArray[Any]:
 
 
 def _keyframes(files: LerobotFiles, columns: Columns, numbers: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
-    """Those that the set names, else by the rule; where joints are unknown the hand's motion stands for theirs."""
+    """Those that the set names, else by the rule; where joints are unknown the gripper's motion stands for theirs."""
     if KEYFRAME in numbers:
         return tuple(np.flatnonzero(numbers[KEYFRAME]).tolist())
     length = len(numbers[STATE])

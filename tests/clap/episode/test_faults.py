@@ -7,11 +7,11 @@ import time
 import pytest
 
 from clap.episode.episode import Episode, EpisodeSnapshot, EpisodeState
-from clap.episode.events import ArmHeld, PoseUpdated, Rehearsed, SightLost
+from clap.episode.events import ArmFaultChanged, CameraFaultChanged, MotionPreviewed, PoseUpdated
 from clap.episode.preconditions import preconditions
 from clap.errors import ClapError, WorldError
 from tests.support.kinematic_world import KinematicArm, KinematicTable, TouchPolicy
-from tests.support.staged_episode import Stage, wait_for
+from tests.support.staged_episode import WorldSession, wait_for
 from ui.protocol.guidance import hint
 
 MOTIONS = {"approve": Episode.approve, "run": Episode.run, "home": Episode.home, "drive": lambda it: it.drive(True)}
@@ -22,13 +22,13 @@ def possible(snapshot: EpisodeSnapshot) -> set[str]:
     return {verb for verb, why_not in preconditions(snapshot).items() if why_not is None}
 
 
-def held(one: Stage) -> None:
+def held(one: WorldSession) -> None:
     one.worlds[0].held = HELD
-    wait_for(lambda: one.episode.snapshot().trouble is not None)
+    wait_for(lambda: one.episode.snapshot().arm_fault is not None)
 
 
-def test_trouble_at_rest_is_told_without_being_asked_and_nothing_moves_until_it_is_cleared(stage):
-    one = stage().ready("touch the block")
+def test_trouble_at_rest_is_told_without_being_asked_and_nothing_moves_until_it_is_cleared(world_session):
+    one = world_session().ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     held(one)
@@ -41,22 +41,22 @@ def test_trouble_at_rest_is_told_without_being_asked_and_nothing_moves_until_it_
         assert "holds still. Press Resume." in one.refusal()
     assert one.worlds[0].ticks == 0
     assert one.episode.recover()
-    wait_for(lambda: one.episode.snapshot().trouble is None)
+    wait_for(lambda: one.episode.snapshot().arm_fault is None)
     assert one.rest(EpisodeState.PLANNED).prediction is None, "what was predicted before is out of date"
-    assert [event.trouble for event in one.kinds(ArmHeld)] == [None]
+    assert [event.arm_fault for event in one.kinds(ArmFaultChanged)] == [None]
     assert one.episode.home()
     one.rest(EpisodeState.PLANNED)
 
 
-def test_there_is_nothing_to_recover_from_without_trouble(stage):
-    one = stage().ready()
+def test_there_is_nothing_to_recover_from_without_trouble(world_session):
+    one = world_session().ready()
     assert "recover" not in possible(one.episode.snapshot())
     assert not one.episode.recover()
 
 
-def test_a_stop_pressed_after_resume_wins(stage):
+def test_a_stop_pressed_after_resume_wins(world_session):
     """The recovery is told of the stop while it is under way."""
-    one = stage().ready()
+    one = world_session().ready()
     held(one)
     stopped: list[bool] = []
 
@@ -68,11 +68,11 @@ def test_a_stop_pressed_after_resume_wins(stage):
     assert one.episode.recover()
     one.rest(EpisodeState.STOPPED)
     assert stopped == [True]
-    assert one.episode.snapshot().trouble is not None
+    assert one.episode.snapshot().arm_fault is not None
 
 
-def test_a_motion_that_is_broken_off_by_a_failure_counts_as_ended(stage):
-    one = stage(tick_seconds=0.002).ready()
+def test_a_motion_that_is_broken_off_by_a_failure_counts_as_ended(world_session):
+    one = world_session(tick_seconds=0.002).ready()
     seen: list[bool] = []
     one.episode.watch(lambda world, moving: seen.append(moving))
     failing = one.worlds[0]
@@ -87,7 +87,7 @@ def test_a_motion_that_is_broken_off_by_a_failure_counts_as_ended(stage):
     wait_for(lambda: seen == [True, False])
 
 
-class Blind(KinematicArm):
+class CameraFault(KinematicArm):
     """Its camera can be lost."""
 
     lost: ClapError | None = None
@@ -100,30 +100,32 @@ class Blind(KinematicArm):
 
 def test_a_scene_that_lives_on_is_looked_at_while_nothing_is_done_and_told_when_it_is_lost(monkeypatch):
     monkeypatch.setattr("clap.episode.world_session.LOOK_PERIOD_S", 0.05)
-    worlds: list[Blind] = []
+    worlds: list[CameraFault] = []
 
-    def make() -> Blind:
-        worlds.append(Blind(clock=time.time))
+    def make() -> CameraFault:
+        worlds.append(CameraFault(clock=time.time))
         return worlds[0]
 
     episode = Episode(make, {"touch": TouchPolicy}, "touch")
-    told: list[SightLost] = []
-    episode.subscribe(lambda event: told.append(event) if isinstance(event, SightLost) else None)
+    received: list[CameraFaultChanged] = []
+    episode.subscribe(lambda event: received.append(event) if isinstance(event, CameraFaultChanged) else None)
     try:
         first = episode.wait(lambda snapshot: snapshot.scene is not None, 10).scene.seq
         assert episode.wait(lambda snapshot: snapshot.scene.seq > first + 1, 10).state is EpisodeState.READY
         worlds[0].lost = WorldError("The camera was unplugged.", "Plug it in.")
-        assert episode.wait(lambda snapshot: snapshot.blind is not None, 10).blind.next_move == "Plug it in."
+        assert (
+            episode.wait(lambda snapshot: snapshot.camera_fault is not None, 10).camera_fault.next_move == "Plug it in."
+        )
         worlds[0].lost = None
-        episode.wait(lambda snapshot: snapshot.blind is None, 10)
-        wait_for(lambda: len(told) == 2)
+        episode.wait(lambda snapshot: snapshot.camera_fault is None, 10)
+        wait_for(lambda: len(received) == 2)
     finally:
         episode.close()
 
 
 @pytest.mark.parametrize("kind", [KinematicTable, KinematicArm])
-def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(stage, kind):
-    one = stage(kind=kind, clock=time.time)
+def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(world_session, kind):
+    one = world_session(kind=kind, clock=time.time)
     one.rest(EpisodeState.READY)
     offered = possible(one.episode.snapshot())
     assert "reset" not in offered and "plan" in offered
@@ -139,15 +141,15 @@ def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(stage, kind):
         assert not one.kinds(PoseUpdated)
 
 
-def test_a_step_is_shown_in_the_twin_while_it_waits_and_nothing_moves(stage):
-    one = stage().ready("touch the block")
-    assert not one.episode.rehearse() and "press Predict first" in one.refusal()
+def test_a_step_is_shown_in_the_twin_while_it_waits_and_nothing_moves(world_session):
+    one = world_session().ready("touch the block")
+    assert not one.episode.preview() and "press Predict first" in one.refusal()
     one.episode.predict()
     before = one.rest(EpisodeState.AWAITING)
-    assert "rehearse" in possible(before)
-    assert one.episode.rehearse()
+    assert "preview" in possible(before)
+    assert one.episode.preview()
     after = one.rest(EpisodeState.AWAITING)
-    wait_for(lambda: one.kinds(Rehearsed))
-    assert one.kinds(Rehearsed)[0].rehearsal.poses[-1] is before.prediction.action.pose
+    wait_for(lambda: one.kinds(MotionPreviewed))
+    assert one.kinds(MotionPreviewed)[0].previewed_motion.poses[-1] is before.prediction.action.pose
     assert (after.prediction, after.verdict) == (before.prediction, before.verdict)
     assert one.worlds[0].ticks == 0

@@ -14,7 +14,7 @@ from clap.policies.base import PlanRequest, PredictRequest
 from clap.policies.prediction import Prediction
 from clap.rollout.refusals import RefusedInstructionError
 from clap.rollout.safety import Check, Decision, Verdict
-from clap.rollout.self_correction import Correction, Remedy
+from clap.rollout.self_correction import Correction, RecoveryAction
 from clap.rollout.task_plan import PlanStep
 from clap.worlds.capabilities import Ability
 from tests.support.kinematic_world import STEPS, KinematicWorld, TouchPolicy
@@ -26,10 +26,10 @@ ONLY_CAMERAS = frozenset({Ability.CALIBRATE})
 HELD = Failure("protective stop", "The arm was stopped.", "Press Resume.")
 BROKEN = Failure("world error", "It broke.", "Mend it.")
 NOT_UNDERSTOOD = Failure.of(RefusedInstructionError("nothing can be put there"))
-CORRECTION = Correction("lost on the way", Remedy.RETRY, "It was lost.")
+CORRECTION = Correction("lost on the way", RecoveryAction.RETRY, "It was lost.")
 
 HEADER = """
-    reset policy plan plan-with predict redo approve run skip edit-plan replan keypoint target revert rehearse undo
+    reset policy plan plan-with predict redo approve run skip edit-plan replan keypoint target revert preview undo
     home drive recover pause drive-end speed approve-each
 """
 COLUMNS = HEADER.split()
@@ -186,7 +186,7 @@ SITUATIONS: dict[str, Facts] = {
     "moving": PREDICTED | {"state": State.MOVING},
     "moving in a run": PREDICTED | {"state": State.MOVING, "running": True},
     "driving": PLANNED | {"state": State.DRIVING},
-    "recovering": PLANNED | {"state": State.RECOVERING, "trouble": HELD},
+    "recovering": PLANNED | {"state": State.RECOVERING, "arm_fault": HELD},
     "planned": PLANNED,
     "a step done": PLANNED | {"undo": 1},
     "paused between steps": PLANNED | {"state": State.PAUSED, "undo": 1},
@@ -197,17 +197,17 @@ SITUATIONS: dict[str, Facts] = {
     "the plan failed": FAILED | {"progress": NOW},
     "the instruction was refused": {"state": State.FAILED, "progress": NOW, "failure": NOT_UNDERSTOOD},
     "the next part has no plan": FAILED | {"progress": NOW, "plan": BEHIND, "undo": 2},
-    "held while planned": PLANNED | {"trouble": HELD},
+    "held while planned": PLANNED | {"arm_fault": HELD},
     "a real arm, planned": PLANNED | BY_HAND,
     "only cameras, planned": PLANNED | LOOKING,
     "predicted": PREDICTED,
     "predicted, to be asked about": PREDICTED | {"prediction": ASK},
     "predicted, refused": PREDICTED | {"prediction": REFUSE},
     "predicted, corrected": PREDICTED | {"own": True},
-    "predicted, no fine stage": PREDICTED | {"has_fine_stage": False},
+    "predicted, no fine stage": PREDICTED | {"has_fine_action": False},
     "predicted in a run": PREDICTED | {"prediction": ASK, "running": True},
     "paused at a prediction": PREDICTED | {"state": State.PAUSED},
-    "held while predicted": PREDICTED | {"trouble": HELD},
+    "held while predicted": PREDICTED | {"arm_fault": HELD},
     "a real arm, predicted": PREDICTED | BY_HAND,
     "only cameras, predicted": PREDICTED | LOOKING,
     "done": DONE,
@@ -222,7 +222,7 @@ def snapshot_of(situation: str) -> EpisodeSnapshot:
         "abilities": EVERYTHING,
         "policy": "touch",
         "policy_loaded": True,
-        "has_fine_stage": True,
+        "has_fine_action": True,
         "task": "touch",
         "instruction": "touch the block",
         **SITUATIONS[situation],

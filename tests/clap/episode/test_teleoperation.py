@@ -8,14 +8,14 @@ import time
 import numpy as np
 
 from clap.episode.episode import EpisodeState
-from clap.episode.events import Driven, Moved, PoseUpdated, SceneUpdated, Stopped
+from clap.episode.events import Moved, PoseUpdated, SceneUpdated, Stopped, Teleoperated
 from clap.worlds.base import MotionOutcome
 from clap.worlds.teleoperation import Jog
 from tests.support.kinematic_world import HOME, STEPS
 from tests.support.staged_episode import wait_for
 
 
-def told():
+def received():
     """A list, and the options that fill it with (seq, applied)."""
     acks: list[tuple[int, bool]] = []
     return acks, {"on_jog": lambda seq, applied: acks.append((seq, applied))}
@@ -27,9 +27,9 @@ def driving(one):
     return one
 
 
-def test_held_jogs_move_the_arm_are_acknowledged_and_stop_counting(stage):
-    acks, options = told()
-    one = driving(stage(options=options).ready())
+def test_held_jogs_move_the_arm_are_acknowledged_and_stop_counting(world_session):
+    acks, options = received()
+    one = driving(world_session(options=options).ready())
     assert one.episode.snapshot().state is EpisodeState.DRIVING
     for seq in range(8):
         one.episode.jog(Jog((0, 1, 0), gripper="close", seq=seq))
@@ -44,14 +44,14 @@ def test_held_jogs_move_the_arm_are_acknowledged_and_stop_counting(stage):
     assert one.worlds[0].opening == 0.0
     assert one.episode.drive(False)
     one.rest(EpisodeState.READY)
-    wait_for(lambda: one.kinds(Driven))
-    assert one.kinds(Driven)[0].report.outcome is MotionOutcome.REACHED
+    wait_for(lambda: one.kinds(Teleoperated))
+    assert one.kinds(Teleoperated)[0].report.outcome is MotionOutcome.REACHED
     assert one.kinds(PoseUpdated) and one.kinds(SceneUpdated)
 
 
-def test_a_jog_outside_of_driving_is_told_as_not_applied_and_moves_nothing(stage):
-    acks, options = told()
-    one = stage(options=options).ready()
+def test_a_jog_outside_of_driving_is_told_as_not_applied_and_moves_nothing(world_session):
+    acks, options = received()
+    one = world_session(options=options).ready()
     one.episode.jog(Jog((1, 0, 0), seq=5))
     assert acks == [(5, False)]
     assert not one.episode.drive(False)
@@ -62,8 +62,8 @@ def test_a_jog_outside_of_driving_is_told_as_not_applied_and_moves_nothing(stage
     assert one.worlds[0].pose.distance(HOME)[0] == 0
 
 
-def test_driving_drops_the_prediction_and_the_instruction_goes_on_after_it(stage):
-    one = stage().ready("touch the block")
+def test_driving_drops_the_prediction_and_the_instruction_goes_on_after_it(world_session):
+    one = world_session().ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     driving(one)
@@ -76,9 +76,9 @@ def test_driving_drops_the_prediction_and_the_instruction_goes_on_after_it(stage
     assert one.rest(EpisodeState.DONE).steps_done == len(STEPS)
 
 
-def test_stop_ends_driving_within_a_tick(stage):
+def test_stop_ends_driving_within_a_tick(world_session):
     halts = []
-    one = driving(stage(options={"on_halted": halts.append}, tick_seconds=0.02).ready())
+    one = driving(world_session(options={"on_halted": halts.append}, tick_seconds=0.02).ready())
     one.episode.jog(Jog((1, 0, 0)))
     wait_for(lambda: one.worlds[0].pose.position[0] > HOME.position[0])
     ticks = one.worlds[0].ticks
@@ -92,9 +92,9 @@ def test_stop_ends_driving_within_a_tick(stage):
     assert one.worlds[0].pose is held
 
 
-def test_what_was_stopped_is_told_once_with_the_time_at_which_nothing_moved(stage):
+def test_what_was_stopped_is_told_once_with_the_time_at_which_nothing_moved(world_session):
     halts = []
-    one = stage(options={"on_halted": halts.append}, tick_seconds=0.01).ready("touch the block")
+    one = world_session(options={"on_halted": halts.append}, tick_seconds=0.01).ready("touch the block")
     one.episode.stop()
     assert len(halts) == 1  # nothing moves, and it is told before stop returns
     one.episode.predict()
@@ -119,9 +119,11 @@ class Operator:
         return self.reason
 
 
-def test_a_motion_halts_when_the_operator_is_lost_and_none_begins(stage):
+def test_a_motion_halts_when_the_operator_is_lost_and_none_begins(world_session):
     operator, halts = Operator(), []
-    one = stage(options={"halted": operator, "on_halted": halts.append}, tick_seconds=0.01).ready("touch the block")
+    one = world_session(options={"halted": operator, "on_halted": halts.append}, tick_seconds=0.01).ready(
+        "touch the block"
+    )
     assert one.episode.run()
     wait_for(lambda: one.worlds[0].ticks > 3)
     operator.reason = "The operator's page was lost."
@@ -142,17 +144,17 @@ def test_a_motion_halts_when_the_operator_is_lost_and_none_begins(stage):
     assert one.rest(EpisodeState.DONE).failure is None
 
 
-def test_a_stop_from_outside_needs_no_sentence(stage):
+def test_a_stop_from_outside_needs_no_sentence(world_session):
     operator = Operator()
-    one = driving(stage(options={"halted": operator}, tick_seconds=0.01).ready())
+    one = driving(world_session(options={"halted": operator}, tick_seconds=0.01).ready())
     operator.reason = ""
     stopped = one.rest(EpisodeState.STOPPED)
     assert stopped.failure is None
 
 
-def test_planning_and_predicting_need_no_operator(stage):
+def test_planning_and_predicting_need_no_operator(world_session):
     operator = Operator()
-    one = stage(options={"halted": operator}).ready()
+    one = world_session(options={"halted": operator}).ready()
     operator.reason = "The operator's page was lost."
     one.episode.plan("touch the block")
     one.rest(EpisodeState.PLANNED)
@@ -160,13 +162,13 @@ def test_planning_and_predicting_need_no_operator(stage):
     one.rest(EpisodeState.AWAITING)
 
 
-def test_where_the_arm_cannot_go_further_it_holds_still_and_says_so(stage):
-    one = driving(stage(reach=float(np.linalg.norm(HOME.position)) + 0.01).ready())
+def test_where_the_arm_cannot_go_further_it_holds_still_and_says_so(world_session):
+    one = driving(world_session(reach=float(np.linalg.norm(HOME.position)) + 0.01).ready())
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
         one.episode.jog(Jog((1, 0, 0)))
         time.sleep(0.02)
     assert one.episode.drive(False)
     one.rest(EpisodeState.READY)
-    wait_for(lambda: one.kinds(Driven))
-    assert "cannot reach further" in one.kinds(Driven)[0].report.reason
+    wait_for(lambda: one.kinds(Teleoperated))
+    assert "cannot reach further" in one.kinds(Teleoperated)[0].report.reason

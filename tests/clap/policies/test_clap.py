@@ -45,7 +45,7 @@ class PointingPlanner:
     knows_completion: bool = True
     looked_at: list = field(default_factory=list)
 
-    def look(self, views, on_text=None) -> tuple[str, ...]:
+    def detect_objects(self, views, on_text=None) -> tuple[str, ...]:
         self.looked_at.append(views)
         return tuple(BOXES)
 
@@ -109,7 +109,7 @@ def test_around_another_keypoint_the_fine_stage_alone_is_asked_again():
 def test_look_and_prediction_share_the_views_of_one_observation():
     planner = PointingPlanner()
     policy, seen = ClapPolicy(planner, tiny_predictor()), KinematicWorld().observe()
-    assert policy.look(seen) == tuple(BOXES)
+    assert policy.detect_objects(seen) == tuple(BOXES)
     policy.predict(PredictRequest(seen, PLAN))
     policy.predict(PredictRequest(replace(seen), PLAN))
     first, second, third = planner.looked_at
@@ -149,7 +149,7 @@ def folder(tmp_path_factory):
 def test_a_policy_loads_from_its_folder_and_decides_in_three_views(folder):
     policy = ClapPolicy.load(folder)
     assert policy.name == "CLAP (untrained)"
-    seen = policy.look(KinematicWorld().observe())
+    seen = policy.detect_objects(KinematicWorld().observe())
     assert isinstance(policy.plan(PlanRequest("put the red block in the red cup", seen=seen)), Plan)
     steps = pick_and_place_steps("red block", "red cup")
     # Untrained weights point anywhere: a cloud that fills the air gives every window something to see.

@@ -15,7 +15,7 @@ from clap.rollout.errors import MotionFailedError, RefusedPredictionError, StepR
 from clap.rollout.operator import Operator
 from clap.rollout.refusals import RefusedInstructionError, refusal
 from clap.rollout.rollout import MAX_REPEATS, Rollout, Turn
-from clap.rollout.self_correction import Remedy
+from clap.rollout.self_correction import RecoveryAction
 from clap.rollout.unattended import run_unattended
 from tests.support.kinematic_world import BOXES, STEPS, KinematicWorld, TouchPolicy
 
@@ -51,7 +51,7 @@ def test_the_look_is_taken_once_and_every_plan_is_told_of_it():
     for step in STEPS[:3]:
         rollout.policy.told = None
         rollout.ask_plan()
-        assert rollout.policy.told == rollout.state.seen == tuple(BOXES)
+        assert rollout.policy.told == rollout.state.detected_objects == tuple(BOXES)
         rollout.state = rollout.state.after_skip(step)
     assert rollout.policy.looks == 1
 
@@ -90,7 +90,7 @@ def test_another_policy_looks_for_itself_only_if_nothing_was_named():
     rollout.use(other)
     rollout.ask_plan()
     assert (other.looks, other.told) == (0, tuple(BOXES))
-    rollout.state = replace(rollout.state, seen=None)
+    rollout.state = replace(rollout.state, detected_objects=None)
     rollout.use(other)
     rollout.ask_plan()
     assert (other.looks, other.told) == (1, tuple(BOXES))
@@ -106,7 +106,7 @@ def test_a_refusal_says_why_and_what_is_there():
 
 
 @pytest.mark.parametrize(
-    ("reason", "seen", "next_move"),
+    ("reason", "detected_objects", "next_move"),
     [
         ("there is no drawer", (), "I see: nothing."),
         ("several blocks match", ("red block", "blue block"), "I see: red block, blue block."),
@@ -121,8 +121,8 @@ def test_a_refusal_says_why_and_what_is_there():
         ("a reason that nobody foresaw", ("red cup",), "examples"),
     ],
 )
-def test_every_refusal_has_a_next_move_that_fits(reason, seen, next_move):
-    error = refusal(reason, seen)
+def test_every_refusal_has_a_next_move_that_fits(reason, detected_objects, next_move):
+    error = refusal(reason, detected_objects)
     assert error.sentence == reason.capitalize() + "."
     assert next_move in error.next_move
 
@@ -178,19 +178,19 @@ def test_a_goal_that_holds_from_the_start_is_no_excuse_for_doing_nothing(monkeyp
 
 
 class Present(Operator):
-    """Is asked before every step and every remedy, and keeps what it was asked."""
+    """Is asked before every step and every recovery action, and keeps what it was asked."""
 
     absent = False
 
     def __init__(self):
-        self.asked, self.remedies, self.states = [], [], []
+        self.asked, self.proposals, self.states = [], [], []
 
     def approves(self, decided):
         self.asked.append(decided)
         return False
 
     def proposed(self, correction):
-        self.remedies.append(correction)
+        self.proposals.append(correction)
 
     def executing(self, decided, state):
         self.states.append(state)
@@ -229,16 +229,16 @@ def test_a_remedy_is_made_at_once_or_proposed_to_who_is_there():
         rollout.advance(operator)
         decided, rollout.world.blocked = rollout.decide(), True
         if operator.absent:
-            with pytest.raises(MotionFailedError):  # the remedy's own motion is blocked too, and has its share
+            with pytest.raises(MotionFailedError):  # the recovery action's own motion is blocked too, and has its share
                 rollout.advance(operator, decided)
             assert len(rollout.state.corrections) > 1
             continue
         with pytest.raises(MotionFailedError):
             rollout.advance(operator, decided)
         rollout.world.blocked = False
-        assert (rollout.state.corrections, operator.remedies[0].remedy) == ((), Remedy.RETRY)
-        assert rollout.advance(operator, operator.remedies[0]) is Turn.CORRECTED
-        assert rollout.state.corrections == tuple(operator.remedies)
+        assert (rollout.state.corrections, operator.proposals[0].recovery_action) == ((), RecoveryAction.RETRY)
+        assert rollout.advance(operator, operator.proposals[0]) is Turn.CORRECTED
+        assert rollout.state.corrections == tuple(operator.proposals)
 
 
 def test_a_state_that_was_kept_is_gone_on_from_the_same_way():

@@ -14,7 +14,14 @@ from clap.policies.expert import ExpertPolicy
 from clap.policies.prediction import Plan, PlanStatus
 from clap.rollout.errors import StepMissedError
 from clap.rollout.rollout import Rollout
-from clap.rollout.self_correction import EMPTY_BELOW, MAX_PER_STEP, Remedy, Situation, check_motion, remedy_for
+from clap.rollout.self_correction import (
+    EMPTY_BELOW,
+    MAX_PER_STEP,
+    RecoveryAction,
+    Situation,
+    check_motion,
+    recovery_action_for,
+)
 from clap.rollout.unattended import run_unattended
 from clap.worlds.base import Action, MotionContext, MotionOutcome, MotionReport
 from clap.worlds.tabletop.world import TabletopWorld
@@ -86,26 +93,28 @@ def test_a_missed_grasp_fails_without_correction(table):
 
 
 @pytest.mark.parametrize(
-    ("at", "mistake", "finding", "remedy"),
+    ("at", "mistake", "detected_fault", "recovery_action"),
     [
-        ("grasps", shifted([-0.05, 0, 0]), "nothing grasped", Remedy.RETRY),
-        ("places", block_is_knocked_out, "lost on the way", Remedy.RETRY),
-        ("places", shifted([0.045, 0, 0]), "not in its place", Remedy.RETRY),
-        ("places", still_closed, "not let go", Remedy.RELEASE),
-        ("moves above", upside_down, "unreachable pose", Remedy.REPREDICT),
-        ("places", shifted([0, 0, -0.4]), "out of the workspace", Remedy.REPREDICT),
+        ("grasps", shifted([-0.05, 0, 0]), "nothing grasped", RecoveryAction.RETRY),
+        ("places", block_is_knocked_out, "lost on the way", RecoveryAction.RETRY),
+        ("places", shifted([0.045, 0, 0]), "not in its place", RecoveryAction.RETRY),
+        ("places", still_closed, "not let go", RecoveryAction.RELEASE),
+        ("moves above", upside_down, "unreachable pose", RecoveryAction.REPREDICT),
+        ("places", shifted([0, 0, -0.4]), "out of the workspace", RecoveryAction.REPREDICT),
     ],
 )
-def test_with_correction_the_block_still_ends_in_the_cup(table, at, mistake, finding, remedy):
+def test_with_correction_the_block_still_ends_in_the_cup(table, at, mistake, detected_fault, recovery_action):
     result = play(table, at, mistake)
-    assert [(one.finding, one.remedy) for one in result.corrections] == [(finding, remedy)]
+    assert [(one.detected_fault, one.recovery_action) for one in result.corrections] == [
+        (detected_fault, recovery_action)
+    ]
     assert result.success, (result.failure, [step.step for step in result.log])
 
 
 def test_a_policy_that_always_misses_ends_with_what_was_tried(table):
     result = play(table, *misses(times=99))
     assert result.failure.name == "nothing grasped"
-    assert [one.finding for one in result.corrections] == ["nothing grasped"] * MAX_PER_STEP
+    assert [one.detected_fault for one in result.corrections] == ["nothing grasped"] * MAX_PER_STEP
     assert [one.attempt for one in result.corrections] == list(range(MAX_PER_STEP))
 
 
@@ -136,7 +145,7 @@ def test_what_was_let_go_late_is_looked_for_in_its_place_too(table):
         return still_closed(world, shifted([0.045, 0, 0])(world, right))
 
     result = play(table, "places", beside_and_closed)
-    assert [one.finding for one in result.corrections] == ["not let go", "not in its place"]
+    assert [one.detected_fault for one in result.corrections] == ["not let go", "not in its place"]
     assert result.success
 
 
@@ -167,7 +176,7 @@ def report(opening):
 
 
 @pytest.mark.parametrize(
-    ("closes", "before", "least", "after", "finding"),
+    ("closes", "before", "least", "after", "detected_fault"),
     [
         (True, 1.0, 0.05, 0.05, "nothing grasped"),
         (True, 1.0, 0.94, 0.94, "nothing grasped"),  # stopped by a touch before it could close
@@ -177,12 +186,12 @@ def report(opening):
         (False, 0.287, 0.0, 0.94, "lost on the way"),  # a pull that slipped off, then opened
         (False, 0.287, 0.287, 0.94, None),
         (False, 1.0, 0.94, 1.0, None),
-        (True, 0.0, 0.0, 0.0, None),  # the hand was empty before
+        (True, 0.0, 0.0, 0.0, None),  # the gripper was empty before
     ],
 )
-def test_what_the_hand_feels(closes, before, least, after, finding):
+def test_what_the_hand_feels(closes, before, least, after, detected_fault):
     found = check_motion(Action(SOMEWHERE, gripper_open=not closes), before, least, report(after))
-    assert (found and found.name) == finding
+    assert (found and found.name) == detected_fault
 
 
 def test_the_threshold_lies_well_between_nothing_and_the_thinnest_handle(table):
@@ -198,23 +207,23 @@ def test_the_threshold_lies_well_between_nothing_and_the_thinnest_handle(table):
 
 
 @pytest.mark.parametrize(
-    ("failure", "situation", "remedy"),
+    ("failure", "situation", "recovery_action"),
     [
-        ("nothing grasped", Situation(False, False), Remedy.RETRY),
-        ("pose not reached", Situation(True, True), Remedy.REPREDICT),
-        ("pose not reached", Situation(True, False), Remedy.RETRY),
-        ("views disagree", Situation(False, False), Remedy.REPREDICT),
-        ("views disagree", Situation(False, False, 1), Remedy.REPLAN),
-        ("views disagree", Situation(True, True, 1), Remedy.REPREDICT),
-        ("step repeated without change", Situation(False, False), Remedy.REPLAN),
-        ("planner text invalid", Situation(False, False), Remedy.REPREDICT),
+        ("nothing grasped", Situation(False, False), RecoveryAction.RETRY),
+        ("pose not reached", Situation(True, True), RecoveryAction.REPREDICT),
+        ("pose not reached", Situation(True, False), RecoveryAction.RETRY),
+        ("views disagree", Situation(False, False), RecoveryAction.REPREDICT),
+        ("views disagree", Situation(False, False, 1), RecoveryAction.REPLAN),
+        ("views disagree", Situation(True, True, 1), RecoveryAction.REPREDICT),
+        ("step repeated without change", Situation(False, False), RecoveryAction.REPLAN),
+        ("planner text invalid", Situation(False, False), RecoveryAction.REPREDICT),
         ("views disagree", Situation(False, False, MAX_PER_STEP), None),
         ("step limit reached", Situation(False, False), None),
-        ("not let go", Situation(True, True), Remedy.RELEASE),
+        ("not let go", Situation(True, True), RecoveryAction.RELEASE),
         ("not let go", Situation(False, False), None),
         ("stale frame", Situation(False, False), None),
         ("instruction not understood", Situation(False, False), None),
     ],
 )
-def test_every_failure_has_its_remedy_and_nothing_lifted_is_let_go_on_the_way(failure, situation, remedy):
-    assert remedy_for(failure, situation) is remedy
+def test_every_failure_has_its_remedy_and_nothing_lifted_is_let_go_on_the_way(failure, situation, recovery_action):
+    assert recovery_action_for(failure, situation) is recovery_action

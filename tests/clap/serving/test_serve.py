@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from clap.geometry.frames import Workspace
 from clap.geometry.views import CanonicalViews, views_from_arrays
 from clap.policies.planner.local import CoarseTaskPlanner
-from clap.policies.planner.text_format import NAME_PROMPT, SEEN_GRAMMAR
+from clap.policies.planner.text_format import DETECTED_OBJECTS_GRAMMAR, NAME_PROMPT
 from clap.policies.planner.view_images import png_url, view_parts
 from clap.serve import CannotServeError, is_loopback, main, read_key
 from clap.serving.application import make_application
@@ -101,7 +101,12 @@ def test_openai_s_own_client_gets_the_planner_s_answers(url, planner, views):
     with openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         assert [model.id for model in client.models.list()] == ["mini"]
         content = [*view_parts(views, with_depth=True), {"type": "text", "text": f" {NAME_PROMPT}"}]
-        asked = body(content, extra_body={"structured_outputs": {"regex": SEEN_GRAMMAR}}, temperature=0, max_tokens=30)
+        asked = body(
+            content,
+            extra_body={"structured_outputs": {"regex": DETECTED_OBJECTS_GRAMMAR}},
+            temperature=0,
+            max_tokens=30,
+        )
         whole = client.chat.completions.create(**asked).choices[0]
         streamed = [chunk.choices[0] for chunk in client.chat.completions.create(**asked, stream=True)]
         with pytest.raises(openai.BadRequestError, match="greedily"):

@@ -41,7 +41,7 @@ def measured(commit_s):
 def test_the_limit_is_one_of_wall_time(commit_s, verdict):
     commit, frame = rows_of(measured(commit_s), None)
     assert f"of 400: {verdict}" in commit.note and "107,000 bytes a frame; 0 of 30 frames dropped" in commit.note
-    assert (commit.cpu_ms, frame.cpu_ms, commit.rivals) == (120.0, 11.0, {})
+    assert (commit.cpu_ms, frame.cpu_ms, commit.baselines) == (120.0, 11.0, {})
 
 
 def test_lerobot_stands_beside_it_where_it_ran():
@@ -53,7 +53,7 @@ def test_lerobot_stands_beside_it_where_it_ran():
         "version": "0.4.4",
     }
     commit, frame = rows_of(measured(0.1), theirs)
-    assert (commit.rivals, frame.rivals) == ({LEROBOT: 2700.0}, {LEROBOT: 40.0})
+    assert (commit.baselines, frame.baselines) == ({LEROBOT: 2700.0}, {LEROBOT: 40.0})
     assert "LeRobot 0.4.4: 3500 ms" in commit.note
 
 

@@ -13,7 +13,7 @@ from clap.policies.expert import ExpertPolicy
 from clap.worlds.tabletop.world import TabletopWorld
 from clap.worlds.teleoperation import Jog
 from demos.frames import HUMAN, POLICY, Outcome
-from demos.recording.frame_clock import Pace
+from demos.recording.frame_clock import FrameClock
 from demos.recording.idle_detector import STILL_FRAMES
 from tests.support.recorded_takes import in_order, rest
 from tests.support.staged_episode import wait_for
@@ -114,10 +114,10 @@ def test_a_take_that_the_operator_drives_in_is_mixed_and_stop_keeps_it(table, st
 
 def test_frames_that_come_too_fast_are_dropped_and_counted_and_the_end_is_kept(table, store, recorder_of):
     recorder = recorder_of(table)
-    due, pace = [], Pace(20)
+    due, frame_clock = [], FrameClock(20)
     set_up(table, 10_003, speed=0.0)
     recorder.begin()
-    unwatch = table.watch(lambda world, moving: due.append(pace.due(moving)))
+    unwatch = table.watch(lambda world, moving: due.append(frame_clock.due(moving)))
     table.home()
     rest(table, EpisodeState.PLANNED)
     table.predict()

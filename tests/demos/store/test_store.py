@@ -265,14 +265,14 @@ def test_one_process_writes_and_others_look_on(store):
     entry = record(store, 4)
     with pytest.raises(InUseError, match="open elsewhere"):
         DemonstrationStore.open(store.folder.root)
-    with DemonstrationStore.open(store.folder.root, read_only=True) as onlooker:
-        assert onlooker.read(entry.id).steps == steps(store, entry.id)
+    with DemonstrationStore.open(store.folder.root, read_only=True) as snapshot_renderer:
+        assert snapshot_renderer.read(entry.id).steps == steps(store, entry.id)
         for change in (
-            lambda: onlooker.delete([entry.id]),
-            lambda: onlooker.begin(INFO),
-            lambda: onlooker.restore("x"),
-            lambda: onlooker.empty_trash(),
-            lambda: onlooker.renumber(),
+            lambda: snapshot_renderer.delete([entry.id]),
+            lambda: snapshot_renderer.begin(INFO),
+            lambda: snapshot_renderer.restore("x"),
+            lambda: snapshot_renderer.empty_trash(),
+            lambda: snapshot_renderer.renumber(),
         ):
             with pytest.raises(ReadOnlyError, match="viewing only"):
                 change()

@@ -40,7 +40,7 @@ def test_no_prompt_has_two_answers(drawn):
     answers = defaultdict(set)
     for samples in drawn.values():
         for plan in (sample.plan for sample in samples):
-            answers[plan.instruction, plan.seen, plan.last_step].add(plan.answer)
+            answers[plan.instruction, plan.detected_objects, plan.last_step].add(plan.answer)
     assert not {prompt: found for prompt, found in answers.items() if len(found) > 1}
 
 
@@ -72,7 +72,7 @@ def test_no_test_sentence_occurs_in_training(drawn, split):
 def test_shares_of_the_training_data(drawn):
     plans = [sample.plan for sample in drawn["train"]]
     refused = np.mean([plan.answer.startswith("refuse") for plan in plans])
-    unknown = np.mean([plan.seen is None for plan in plans])
+    unknown = np.mean([plan.detected_objects is None for plan in plans])
     assert 0.18 < refused < 0.30
     assert 0.12 < unknown < 0.18
     reasons = {parse_plan(plan.answer).reason for plan in plans}
@@ -92,7 +92,10 @@ def test_answers_parse_and_all_words_are_known(drawn):
         for plan in (sample.plan for sample in samples):
             parse_plan(plan.answer)
             words.update(
-                plan.instruction.split(), plan.answer.split(), plan.last_step.split(), *map(str.split, plan.seen or ())
+                plan.instruction.split(),
+                plan.answer.split(),
+                plan.last_step.split(),
+                *map(str.split, plan.detected_objects or ()),
             )
     assert not words - known
     assert 3_000 <= len(known) <= 6_500
@@ -119,7 +122,7 @@ def test_inflection(verb, forms):
     assert inflect(verb).forms == forms
 
 
-SEEN = ("red block", "blue block", "blue cup", "triangle", "closed drawer", "orange ball", "white plate")
+DETECTED_OBJECTS = ("red block", "blue block", "blue cup", "triangle", "closed drawer", "orange ball", "white plate")
 IN_DRAWER = Ref("drawer")
 
 
@@ -128,10 +131,10 @@ def into_drawer(name):
 
 
 @pytest.mark.parametrize(
-    ("requests", "seen", "subtasks"),
+    ("requests", "detected_objects", "subtasks"),
     [
-        ([Request(Ref("block", "red"), IN_DRAWER)], SEEN, [OPEN_DRAWER_STEPS, into_drawer("red block")]),
-        ([Request(Ref("block", "red"), Ref("drawer", state="open"))], SEEN, [into_drawer("red block")]),
+        ([Request(Ref("block", "red"), IN_DRAWER)], DETECTED_OBJECTS, [OPEN_DRAWER_STEPS, into_drawer("red block")]),
+        ([Request(Ref("block", "red"), Ref("drawer", state="open"))], DETECTED_OBJECTS, [into_drawer("red block")]),
         ([Request(Ref("block", "red"), IN_DRAWER)], None, [into_drawer("red block")]),
         (
             [Request(Ref("block", "red"), Ref("drawer", state="closed"))],
@@ -140,47 +143,61 @@ def into_drawer(name):
         ),
         (
             [Request(), Request(Ref("block", every=True), IN_DRAWER)],
-            SEEN,
+            DETECTED_OBJECTS,
             [OPEN_DRAWER_STEPS, into_drawer("red block"), into_drawer("blue block")],
         ),
         (
             [Request(Ref("thing", every=True), Ref("cup"))],
-            SEEN,
+            DETECTED_OBJECTS,
             [pick_and_place_steps(n, "blue cup") for n in ("red block", "blue block", "triangle", "orange ball")],
         ),
-        ([Request(Ref("block", "blue"), Ref("matching cup"))], SEEN, [pick_and_place_steps("blue block", "blue cup")]),
-        ([Request(Ref("matching block"), Ref("cup"))], SEEN, [pick_and_place_steps("blue block", "blue cup")]),
-        ([Request(Ref("triangle", "orange"), Ref("cup"))], SEEN, [pick_and_place_steps("triangle", "blue cup")]),
+        (
+            [Request(Ref("block", "blue"), Ref("matching cup"))],
+            DETECTED_OBJECTS,
+            [pick_and_place_steps("blue block", "blue cup")],
+        ),
+        (
+            [Request(Ref("matching block"), Ref("cup"))],
+            DETECTED_OBJECTS,
+            [pick_and_place_steps("blue block", "blue cup")],
+        ),
+        (
+            [Request(Ref("triangle", "orange"), Ref("cup"))],
+            DETECTED_OBJECTS,
+            [pick_and_place_steps("triangle", "blue cup")],
+        ),
     ],
 )
-def test_meaning(requests, seen, subtasks):
-    assert list(subtasks_of(requests, seen)) == subtasks
+def test_meaning(requests, detected_objects, subtasks):
+    assert list(subtasks_of(requests, detected_objects)) == subtasks
 
 
 @pytest.mark.parametrize(
-    ("request_", "seen", "reason"),
+    ("request_", "detected_objects", "reason"),
     [
-        (Request(Ref("block"), Ref("cup")), SEEN, "several blocks match"),
+        (Request(Ref("block"), Ref("cup")), DETECTED_OBJECTS, "several blocks match"),
         (Request(Ref("block"), Ref("cup")), None, meaning.TABLE_UNKNOWN),
         (Request(Ref("block", "pink"), Ref("cup")), None, "there is no pink block"),
-        (Request(Ref("block", "green"), Ref("cup")), SEEN, "there is no green block"),
-        (Request(Ref("block", "red"), Ref("matching cup")), SEEN, "there is no red cup"),
-        (Request(Ref("triangle", "green"), Ref("cup")), SEEN, "there is no green triangle"),
-        (Request(Ref("cylinder"), Ref("cup")), SEEN, "there is no cylinder"),
-        (Request(Ref("triangle"), Ref("sorter")), SEEN, "there is no shape sorter"),
+        (Request(Ref("block", "green"), Ref("cup")), DETECTED_OBJECTS, "there is no green block"),
+        (Request(Ref("block", "red"), Ref("matching cup")), DETECTED_OBJECTS, "there is no red cup"),
+        (Request(Ref("triangle", "green"), Ref("cup")), DETECTED_OBJECTS, "there is no green triangle"),
+        (Request(Ref("cylinder"), Ref("cup")), DETECTED_OBJECTS, "there is no cylinder"),
+        (Request(Ref("triangle"), Ref("sorter")), DETECTED_OBJECTS, "there is no shape sorter"),
         (Request(), ("red block",), "there is no drawer"),
-        (Request(Ref("cup", "blue"), IN_DRAWER), SEEN, meaning.NOT_PICKABLE),
-        (Request(Ref("block", "red"), Ref("block", "blue")), SEEN, meaning.NOT_A_PLACE),
+        (Request(Ref("cup", "blue"), IN_DRAWER), DETECTED_OBJECTS, meaning.NOT_PICKABLE),
+        (Request(Ref("block", "red"), Ref("block", "blue")), DETECTED_OBJECTS, meaning.NOT_A_PLACE),
     ],
 )
-def test_refusals(request_, seen, reason):
+def test_refusals(request_, detected_objects, reason):
     with pytest.raises(Refused) as refused:
-        subtasks_of([request_], seen)
+        subtasks_of([request_], detected_objects)
     assert refused.value.reason == reason
 
 
 def test_a_composition_goes_on_with_the_next_subtask():
-    subtasks = subtasks_of([Request(Ref("block", "red"), IN_DRAWER), Request(Ref("block", "blue"), IN_DRAWER)], SEEN)
+    subtasks = subtasks_of(
+        [Request(Ref("block", "red"), IN_DRAWER), Request(Ref("block", "blue"), IN_DRAWER)], DETECTED_OBJECTS
+    )
     assert parse_plan(answer_for(subtasks, INITIAL_STEP)).steps == OPEN_DRAWER_STEPS
     assert parse_plan(answer_for(subtasks, OPEN_DRAWER_STEPS[-1])).steps == into_drawer("red block")
     assert parse_plan(answer_for(subtasks, into_drawer("red block")[-1])).steps == into_drawer("blue block")

@@ -9,11 +9,11 @@ STACK = (pick_and_place_steps("red block", "green block"),)
 
 
 def test_other_things_stand_among_those_of_the_plan() -> None:
-    told = _among_others(STACK, ("red block", "green block"), ("blue cup", "triangle", "open drawer"))
-    assert told == ("red block", "green block", "blue cup", "triangle", "open drawer")
+    report = _among_others(STACK, ("red block", "green block"), ("blue cup", "triangle", "open drawer"))
+    assert report == ("red block", "green block", "blue cup", "triangle", "open drawer")
 
 
 def test_a_drawer_that_the_plan_speaks_of_stays_as_it_was_seen() -> None:
     closed = (OPEN_DRAWER_STEPS, pick_and_place_steps("red block", "drawer"))
-    told = _among_others(closed, ("red block", "closed drawer"), ("blue cup", "open drawer"))
-    assert told == ("red block", "blue cup", "closed drawer")
+    report = _among_others(closed, ("red block", "closed drawer"), ("blue cup", "open drawer"))
+    assert report == ("red block", "blue cup", "closed drawer")

@@ -17,8 +17,8 @@ from demos.sample import SAMPLE
 from demos.store.store import DemonstrationStore
 from training.commands.from_recordings import main
 from training.data.language_plans import answer_for
-from training.data.recordings.steps import LeftOutError, recorded_steps, subtask_plans
-from training.data.recordings.things import known_subtask, places_at, things_of
+from training.data.recordings.steps import SkippedEpisodeError, recorded_steps, subtask_plans
+from training.data.recordings.things import known_subtask, objects_of_plan, places_at
 from training.planner.batches import IGNORED, BatchMaker
 from training.planner.conversations import query_conversation
 from training.planner.losses import DenseHead, PlannerLosses
@@ -44,7 +44,7 @@ def shards(tmp_path_factory) -> Path:
 
 
 def drawn(steps, keyframes, subtasks=None, openings=None, outcome=Outcome.SUCCESS):
-    """An episode of these step texts, frame by frame, whose hand moves a centimetre a frame."""
+    """An episode of these step texts, frame by frame, whose gripper moves a centimetre a frame."""
     count = len(steps)
     state = np.zeros((count, 8))
     state[:, 0], state[:, 6], state[:, 7] = 0.01 * np.arange(count), 1, 1 if openings is None else openings
@@ -100,7 +100,7 @@ def test_a_plan_that_was_changed_on_the_way_is_one_and_the_next_sub_task_remembe
 )
 def test_what_cannot_be_learned_from_says_why(changes, reason):
     made = {"steps": runs(2, 2, 2, 2), "keyframes": (1, 3, 5, 7), **changes}
-    with pytest.raises(LeftOutError, match=reason):
+    with pytest.raises(SkippedEpisodeError, match=reason):
         recorded_steps(drawn(**made))
 
 
@@ -129,7 +129,7 @@ def test_known_plans_are_recognised_and_others_are_not():
     assert known_subtask(phrasing.OPEN_DRAWER_STEPS).opens_drawer
     odd = ("the robot moves above the mug", "the robot pushes the mug to the wall")
     assert known_subtask(odd) is None
-    assert things_of(odd) == ("mug", "wall")
+    assert objects_of_plan(odd) == ("mug", "wall")
 
 
 def test_the_shards_hold_each_step_moved_and_unmoved(shards):

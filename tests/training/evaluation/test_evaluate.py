@@ -123,10 +123,10 @@ def record(task, seed, success):
     fault = None if success else {"name": "motion", "step": None, "why": ""}
     run = {"policy": "clap", "model": "abc", "cameras": "four", "correction": "on"}
     done = [{"finding": "nothing grasped", "remedy": "retry"}] * (seed % 3)
-    told = {"failure": failure, "fault": fault, "corrections": done, "facts": []}
+    report = {"failure": failure, "fault": fault, "corrections": done, "facts": []}
     return {
         **run,
-        **told,
+        **report,
         "task": task,
         "condition": "none",
         "seed": seed,

@@ -18,9 +18,9 @@ from training.commands.report import main
 from training.evaluation.episode_job import KEY_FIELDS
 from training.evaluation.failure_bars import COLORS
 from training.evaluation.failure_classes import CLASSES
-from training.evaluation.filmstrip import HEIGHT, PREDICTED, WANTED, Shot, film_strip
+from training.evaluation.filmstrip import HEIGHT, PREDICTED, WANTED, Shot, filmstrip
 from training.evaluation.rates import difference, wilson
-from training.evaluation.reported_run import ReportedRun, choose_films, paper_table3, strip_file
+from training.evaluation.reported_run import ReportedRun, choose_filmstrips, paper_table3, strip_file
 from training.evaluation.results import strip_name, strips_folder
 from training.evaluation.step_facts import StepFacts
 from training.evaluation.summary import summary
@@ -92,7 +92,7 @@ def write_run(folder, policy, faults):
     strips_folder(path).mkdir()
     for one in records:
         if one["fault"]:
-            (strips_folder(path) / strip_name(one)).write_bytes(film_strip([Shot(frame())]))
+            (strips_folder(path) / strip_name(one)).write_bytes(filmstrip([Shot(frame())]))
     return path
 
 
@@ -159,10 +159,10 @@ def test_a_reports_runs_are_evaluations_of_which_a_report_can_be_made_in_the_sam
 def test_a_small_budget_still_shows_a_film_of_every_run(runs):
     loaded = [ReportedRun.load(str(path)) for path in runs]
     size = max(strip_file(run, record).stat().st_size for run in loaded for record in run.failures)
-    chosen = choose_films(loaded, 3, 20 * size)
+    chosen = choose_filmstrips(loaded, 3, 20 * size)
     assert {run.label for run, _ in chosen} == {"CLAP", "RVT-2"}
     assert sum(strip_file(run, record).stat().st_size for run, record in chosen) <= 20 * size
-    assert choose_films(loaded, 0, 20 * size) == []
+    assert choose_filmstrips(loaded, 0, 20 * size) == []
 
 
 def test_records_of_other_weights_do_not_enter_a_run(runs):
@@ -214,7 +214,7 @@ def test_the_interval_of_a_difference_for_newcombes_own_example():
 
 def test_a_film_strip_marks_the_keypoints_where_the_camera_sees_them():
     ahead, to_the_left = np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.3, 0.0])
-    strip = film_strip([Shot(frame(), predicted=ahead, wanted=to_the_left), Shot(frame(), predicted=-ahead)])
+    strip = filmstrip([Shot(frame(), predicted=ahead, wanted=to_the_left), Shot(frame(), predicted=-ahead)])
     picture = np.asarray(Image.open(BytesIO(strip)).convert("RGB"), int)
     assert picture.shape[0] == HEIGHT and picture.shape[1] > 2 * HEIGHT
     scale = HEIGHT / SIZE

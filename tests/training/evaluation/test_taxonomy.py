@@ -90,7 +90,7 @@ def replace_gripper(prediction, is_open):
     return replace(prediction.action, gripper_open=is_open)
 
 
-def hand_stays_open(world, prediction):
+def gripper_stays_open(world, prediction):
     return replace(prediction, action=replace_gripper(prediction, True))
 
 
@@ -136,12 +136,12 @@ def another_plan(world, right):
         ({"bend": at_another_block, "answer": done}, "wrong object", 1),
         ({"bend": names_another_block, "answer": done}, "wrong object", 1),
         ({"bend": another_step}, "wrong step", 1),
-        ({"bend": hand_stays_open, "answer": done}, "action off", 1),
+        ({"bend": gripper_stays_open, "answer": done}, "action off", 1),
         ({"bend": front_view_lost}, "views disagree", 1),
         ({"bend": block_is_taken_away, "answer": done}, "grasp", 1),
         ({"answer": done}, "finished too early", None),
         ({"answer": no, "after": "initial"}, "refused request", None),
-        ({"answer": another_plan, "after": "above", "bend": hand_stays_open}, "wrong plan", 1),
+        ({"answer": another_plan, "after": "above", "bend": gripper_stays_open}, "wrong plan", 1),
         ({"answer": blocks_fly_off, "after": "places"}, "goal not held", None),
     ],
 )

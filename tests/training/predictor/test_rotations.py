@@ -1,4 +1,4 @@
-"""Turned zooms: target, pose and picture turn together, and a waiting hand turns by itself."""
+"""Turned zooms: target, pose and picture turn together, and a waiting gripper turns by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clap.geometry.rotation import quaternion_to_bins
 from clap.geometry.views import render_views
 from clap.policies.expert_keyframes import top_down
 from training.predictor import rotations as predictor_turns
-from training.predictor.rotations import HAND_ABOVE, points_of, turn
+from training.predictor.rotations import GRIPPER_ABOVE, points_of, turn
 from training.predictor.samples import Target
 
 SIZE, EDGE = 56, 0.25
@@ -23,14 +23,14 @@ PLACE = np.array([0.3, -0.2, -0.4])
 RED = np.array([250, 10, 10])
 
 
-def scene(yaw: float = 0.3, period: float | None = np.pi / 2, hand_waits: bool = False):
+def scene(yaw: float = 0.3, period: float | None = np.pi / 2, gripper_waits: bool = False):
     """A red dot at the target, a blue bar through it along the gripper's x axis, a green hand above, on grey."""
     grid = np.stack(np.meshgrid(np.linspace(0.03, 0.97, 60), np.linspace(0.03, 0.97, 60)), -1).reshape(-1, 2)
     table = np.column_stack([grid, np.full(len(grid), 0.1)])
     center = (PLACE + 1) / 2
     along = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     bar = center - [0, 0, 0.05] + np.linspace(-0.15, 0.15, 80)[:, None] * along
-    hand = center + [0, 0, HAND_ABOVE / EDGE + 0.1] + np.linspace(-0.15, 0.15, 80)[:, None] * along
+    hand = center + [0, 0, GRIPPER_ABOVE / EDGE + 0.1] + np.linspace(-0.15, 0.15, 80)[:, None] * along
     dot = center + np.random.default_rng(0).uniform(-0.012, 0.012, (60, 3))
     points = np.concatenate([table, bar, hand, dot]).astype(np.float32)
     counts = (len(table), len(bar), len(hand), len(dot))
@@ -38,8 +38,8 @@ def scene(yaw: float = 0.3, period: float | None = np.pi / 2, hand_waits: bool =
     views = render_views(PointCloud(points, colors), UNIT, SIZE, splat=0)
     quaternion = np.asarray(top_down(np.zeros(3), yaw).quaternion)
     bins = quaternion_to_bins(quaternion)
-    step = "the robot grasps the red block" if hand_waits else "the robot moves above the red block"
-    target = Target(step, PLACE, quaternion, bins, False, True, 1.0, EDGE, 3.4, period, hand_waits)
+    step = "the robot grasps the red block" if gripper_waits else "the robot moves above the red block"
+    target = Target(step, PLACE, quaternion, bins, False, True, 1.0, EDGE, 3.4, period, gripper_waits)
     return views.rgb, views.depth, target
 
 
@@ -69,7 +69,7 @@ def test_the_target_stays_on_its_point_and_the_yaw_on_its_bar(seed: int) -> None
     assert abs(new.position[2] - target.position[2]) < 1e-9
     for view, (u, v) in enumerate(project(new.position, LOCAL, SIZE).astype(int)):
         near = new_rgb[view, max(v - 2, 0) : v + 3, max(u - 2, 0) : u + 3].reshape(-1, 3).astype(int)
-        if view != 2:  # from above the hand hides it
+        if view != 2:  # from above the gripper hides it
             assert (np.abs(near - RED).sum(1) < 60).any(), f"view {view}"
     bar = angle_of(new_rgb, new_depth, 2)
     assert apart(yaw_of(new), bar, np.pi / 2) < np.deg2rad(4), "equivalent under the block's symmetry"
@@ -93,7 +93,7 @@ def test_over_a_round_cup_the_yaw_stays_zero() -> None:
 
 def test_a_waiting_hand_turns_by_itself_or_goes_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictor_turns, "TURN", 0.0)
-    rgb, depth, target = scene(hand_waits=True)
+    rgb, depth, target = scene(gripper_waits=True)
     bar, hand = angle_of(rgb, depth, 2), angle_of(rgb, depth, 1)
     turned = gone = 0
     for seed in range(40):

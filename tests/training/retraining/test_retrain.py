@@ -166,8 +166,8 @@ def test_a_killed_retraining_goes_on_from_its_last_state(begun, episode, tmp_pat
     assert 0 < elapsed < 4
     lines = len(read_progress(run.progress))
     assert main(["--resume", "--out", str(out)]) == 0
-    told = [line for line in read_progress(run.progress)[lines:] if line["phase"] == "planner" and "loss" in line]
-    assert told and told[0]["share"] > elapsed / 4
+    report = [line for line in read_progress(run.progress)[lines:] if line["phase"] == "planner" and "loss" in line]
+    assert report and report[0]["share"] > elapsed / 4
     assert run.comparison.exists()
 
 
@@ -202,7 +202,7 @@ def test_one_run_at_a_time_works_in_a_folder(tmp_path):
 def test_a_line_that_a_kill_has_cut_is_left_out_of_the_progress(tmp_path):
     path = tmp_path / "progress.jsonl"
     path.write_bytes(b'{"phase": "planner", "step": 1}\n{"phase": "pla')
-    RetrainingProgress(path).tell("cancelled")
+    RetrainingProgress(path).publish("cancelled")
     assert [line["phase"] for line in read_progress(path)] == ["planner", "cancelled"]
 
 

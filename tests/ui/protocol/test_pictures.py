@@ -14,8 +14,8 @@ from PIL import Image
 
 from clap.geometry.frames import Workspace
 from clap.geometry.observation import PointCloud
-from ui.protocol import downsample as thinning
-from ui.protocol.downsample import numpy_voxels, thin
+from ui.protocol import downsample as downsampling
+from ui.protocol.downsample import downsample, numpy_voxels
 from ui.protocol.messages import FineHeader
 from ui.protocol.pictures import envelope, jpeg, over_heatmap, quantise
 
@@ -30,7 +30,7 @@ def random_cloud(seed: int, count: int) -> PointCloud:
 @given(st.integers(0, 1000), st.integers(1, 40_000), st.integers(500, 20_000))
 def test_thinning_keeps_within_the_limit_and_near_the_cloud(seed: int, count: int, limit: int) -> None:
     cloud = random_cloud(seed, count)
-    thinned = thin(cloud, limit)
+    thinned = downsample(cloud, limit)
     assert 1 <= len(thinned) <= max(limit, 1)
     assert len(thinned.colors) == len(thinned)
     low, high = cloud.points.min(axis=0), cloud.points.max(axis=0)
@@ -40,13 +40,13 @@ def test_thinning_keeps_within_the_limit_and_near_the_cloud(seed: int, count: in
 
 def test_a_small_cloud_is_left_as_it_is() -> None:
     cloud = random_cloud(0, 100)
-    assert np.array_equal(thin(cloud, 1000).points, cloud.points)
+    assert np.array_equal(downsample(cloud, 1000).points, cloud.points)
 
 
-@pytest.mark.skipif(thinning.open3d is None, reason="Open3D is not installed")
+@pytest.mark.skipif(downsampling.open3d is None, reason="Open3D is not installed")
 def test_both_voxel_filters_give_the_same_points() -> None:
     cloud = random_cloud(1, 20_000)
-    ours, theirs = numpy_voxels(cloud, 0.05), thinning.open3d_voxels(cloud, 0.05)
+    ours, theirs = numpy_voxels(cloud, 0.05), downsampling.open3d_voxels(cloud, 0.05)
     ours_order, theirs_order = np.lexsort(ours.points.T), np.lexsort(theirs.points.T)
     assert np.allclose(ours.points[ours_order], theirs.points[theirs_order], atol=1e-5)
     assert np.abs(ours.colors[ours_order].astype(int) - theirs.colors[theirs_order]).max() <= 1

@@ -77,7 +77,7 @@ def test_commands_lead_through_an_instruction_to_its_end(page: Page) -> None:
 
 def test_what_was_seen_is_told_in_the_state_and_in_the_log(page: Page, client: TestClient) -> None:
     page.send("plan", instruction="touch the block")
-    assert page.settled("planned")["seen"] == "red block, red cup"
+    assert page.settled("planned")["detected_objects"] == "red block, red cup"
     with opened(client) as other:
         told = [line["text"] for line in other.next("log")["lines"]]
         assert "I see: red block, red cup." in told

@@ -41,7 +41,7 @@ class Desk:
         self.calibrating.follow(self.episode, self.cell.bench)
 
     def ask(self, verb: str, camera: str = CAMERA, **fields: str) -> None:
-        self.calibrating.obey(7, check({"type": f"calibrate-{verb}", "camera": camera, **fields}))
+        self.calibrating.handle(7, check({"type": f"calibrate-{verb}", "camera": camera, **fields}))
 
     def hears(self, kind: str, word: str = "") -> Frame:
         """The next frame of this kind that has the word in it; what came before is kept."""
@@ -53,8 +53,8 @@ class Desk:
                 return frame
 
     def state(self, word: str = "") -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.hears("calibration", word).payload)
-        return told
+        received: dict[str, Any] = json.loads(self.hears("calibration", word).payload)
+        return received
 
     def close(self) -> None:
         self.episode.close()
@@ -78,8 +78,13 @@ def test_a_world_without_cameras_of_its_own_refuses(desk: Desk) -> None:
 
 def test_pages_are_told_how_it_stands_and_shown_the_picture_while_it_is_asked_for(desk: Desk) -> None:
     desk.follow()
-    told = desk.state()
-    assert told["cameras"] == [CAMERA] and told["warns"] and told["samples"] == [] and told["result"] is None
+    received = desk.state()
+    assert (
+        received["cameras"] == [CAMERA]
+        and received["warns"]
+        and received["samples"] == []
+        and received["result"] is None
+    )
     desk.ask("look")
     desk.hears("board", "The board is not seen")
     desk.ask("sample")

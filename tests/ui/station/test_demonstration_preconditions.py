@@ -10,7 +10,7 @@ import pytest
 from clap.episode.snapshot import EpisodeSnapshot, EpisodeState
 from demos.recording.preconditions import objections
 from tests.support.kinematic_station import station
-from tests.ui.station.test_recording import Told
+from tests.ui.station.test_recording import Received
 from ui.protocol.commands import AnyDemoCommand, AnyRecordCommand
 from ui.station.demonstration_preconditions import (
     EDITS,
@@ -100,24 +100,24 @@ def test_the_table_is_of_all_that_pages_may_ask() -> None:
 
 def test_what_is_told_with_the_status_is_what_a_recording_does(tmp_path: Path) -> None:
     with station(recordings=tmp_path / "set") as running:
-        told = Told(running)
-        told.comes("idle")
+        received = Received(running)
+        received.comes("idle")
 
         def why(verb: str) -> str | None:
-            sentence: str | None = told.latest("status")["preconditions"][f"record-{verb}"]
+            sentence: str | None = received.latest("status")["preconditions"][f"record-{verb}"]
             return sentence
 
-        told.scene(seed=3)
+        received.scene(seed=3)
         assert why("begin") is None and why("end") == SENTENCES["none"]
-        told.send("record-end")
-        assert told.refused() == why("end")
-        told.begin()
+        received.send("record-end")
+        assert received.refused() == why("end")
+        received.begin()
         assert why("begin") == SENTENCES["open"] and why("mark") == SENTENCES["early"] and why("discard") is None
-        told.send("record-begin", operator="", notes="")
-        assert told.refused() == why("begin")
-        told.send("record-mark")
-        assert told.refused() == why("mark")
-        told.send("record-discard")
-        told.comes("idle")
+        received.send("record-begin", operator="", notes="")
+        assert received.refused() == why("begin")
+        received.send("record-mark")
+        assert received.refused() == why("mark")
+        received.send("record-discard")
+        received.comes("idle")
         assert why("begin") is None
-        assert set(told.latest("status")["preconditions"]) >= {*RECORDS, *EDITS, "demo-replay", "calibrate-save"}
+        assert set(received.latest("status")["preconditions"]) >= {*RECORDS, *EDITS, "demo-replay", "calibrate-save"}

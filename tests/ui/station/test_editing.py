@@ -28,8 +28,8 @@ class Editor:
     def __init__(self, made: Station, folder: Path):
         self.station, self.folder = made, folder
         self._ids = itertools.count(1)
-        self.told: list[dict[str, Any]] = []
-        made.listen(lambda frame: self.told.append(json.loads(frame.payload)) if "review" in frame.kind else None)
+        self.received: list[dict[str, Any]] = []
+        made.listen(lambda frame: self.received.append(json.loads(frame.payload)) if "review" in frame.kind else None)
 
     def do(self, verb: str, **fields: Any) -> dict[str, Any]:
         """The answer to a command that the server has checked."""
@@ -38,10 +38,10 @@ class Editor:
         answers: list[dict[str, Any]] = []
 
         def has_come() -> bool:
-            answers[:] = [one for one in self.told if one["type"] == "review-done" and one["id"] == number]
+            answers[:] = [one for one in self.received if one["type"] == "review-done" and one["id"] == number]
             return bool(answers)
 
-        assert eventually(has_come, 30), self.told
+        assert eventually(has_come, 30), self.received
         return answers[0]
 
     def well(self, verb: str, **fields: Any) -> list[str]:
@@ -56,7 +56,7 @@ class Editor:
     @property
     def undo(self) -> str | None:
         """What the pages are told could be undone."""
-        found: str | None = [one for one in self.told if one["type"] == "review"][-1]["undo"]
+        found: str | None = [one for one in self.received if one["type"] == "review"][-1]["undo"]
         return found
 
 

@@ -31,7 +31,7 @@ Json = dict[str, Any]
 PAGE = 7
 
 
-class Told:
+class Received:
     """Commands to a station, and what it tells of the recording."""
 
     def __init__(self, station: Station):
@@ -101,9 +101,9 @@ def running(folder: Path) -> Iterator[Station]:
 
 
 @pytest.fixture
-def told(running: Station) -> Told:
+def received(running: Station) -> Received:
     """A fresh scene, and nothing that is being recorded."""
-    made = Told(running)
+    made = Received(running)
     if made.comes("idle" if not made.recording.get("take") else made.recording["state"])["state"] != "idle":
         made.send("record-discard")
         made.comes("idle")
@@ -116,93 +116,93 @@ def episodes(folder: Path) -> list[str]:
         return [record.id for record in looking.episodes()]
 
 
-def test_a_take_is_begun_filled_ended_and_kept_and_the_pages_are_told(told: Told, folder: Path) -> None:
-    before = told.recording["episodes"]
-    told.begin(notes="a touch")
-    told.step()
-    assert eventually(lambda: told.recording["take"]["frames"] > 2)
-    told.send("record-mark")
-    assert eventually(lambda: told.recording["take"]["marked"] == 1)
-    told.send("record-end")
-    take = told.comes("ended")["take"]
+def test_a_take_is_begun_filled_ended_and_kept_and_the_pages_are_told(received: Received, folder: Path) -> None:
+    before = received.recording["episodes"]
+    received.begin(notes="a touch")
+    received.step()
+    assert eventually(lambda: received.recording["take"]["frames"] > 2)
+    received.send("record-mark")
+    assert eventually(lambda: received.recording["take"]["marked"] == 1)
+    received.send("record-end")
+    take = received.comes("ended")["take"]
     assert take["ended"] == "", "the page knows that it was its own wish"
     assert (take["task"], take["operator"], take["source"]) == ("touch the block", "Ann", "policy")
     assert take["seconds"] == pytest.approx(take["frames"] / 20)
     assert take["keyframes"] >= 1 and take["bytes"] > 1000 and 0 < take["tick_ms"] <= take["worst_tick_ms"]
-    told.send("record-commit", success=False, notes="it fell")
-    last = told.comes("idle")["last"]
+    received.send("record-commit", success=False, notes="it fell")
+    last = received.comes("idle")["last"]
     assert (last["frames"], last["outcome"], last["number"]) == (take["frames"], "failure", before + 1)
-    assert told.recording["note"].startswith(f"The take is kept as episode {before + 1}")
-    assert eventually(lambda: any(line.startswith("The take is kept") for line in told.log()))
+    assert received.recording["note"].startswith(f"The take is kept as episode {before + 1}")
+    assert eventually(lambda: any(line.startswith("The take is kept") for line in received.log()))
     with DemonstrationStore.open(folder, read_only=True) as looking:
         labels = looking.get(last["id"]).labels
     assert (labels.outcome, labels.info.operator, labels.info.notes) == (Outcome.FAILURE, "Ann", "a touch\nit fell")
 
 
-def test_a_discarded_take_is_in_the_trash_and_not_in_the_set(told: Told, folder: Path) -> None:
+def test_a_discarded_take_is_in_the_trash_and_not_in_the_set(received: Received, folder: Path) -> None:
     before = episodes(folder)
-    told.begin()
-    told.step()
-    assert eventually(lambda: told.recording["take"]["frames"] > 0)
-    told.send("record-discard")
-    assert "trash" in told.comes("idle")["note"]
+    received.begin()
+    received.step()
+    assert eventually(lambda: received.recording["take"]["frames"] > 0)
+    received.send("record-discard")
+    assert "trash" in received.comes("idle")["note"]
     assert episodes(folder) == before
     with DemonstrationStore.open(folder, read_only=True) as looking:
         assert looking.trash()[0].is_take
 
 
-def test_a_new_scene_ends_the_recording_and_the_take_waits(told: Told) -> None:
-    told.begin()
-    told.step()
-    told.scene(seed=told.latest("status")["seed"] + 5)
-    assert "anew" in told.comes("ended")["take"]["ended"]
-    assert eventually(lambda: any("waits to be kept or discarded" in line for line in told.log()))
-    told.send("record-begin", operator="", notes="")
-    assert "in progress" in told.refused()
-    told.send("record-commit", success=None, notes="")
-    assert told.comes("idle")["last"]["outcome"] == "unknown"
+def test_a_new_scene_ends_the_recording_and_the_take_waits(received: Received) -> None:
+    received.begin()
+    received.step()
+    received.scene(seed=received.latest("status")["seed"] + 5)
+    assert "anew" in received.comes("ended")["take"]["ended"]
+    assert eventually(lambda: any("waits to be kept or discarded" in line for line in received.log()))
+    received.send("record-begin", operator="", notes="")
+    assert "in progress" in received.refused()
+    received.send("record-commit", success=None, notes="")
+    assert received.comes("idle")["last"]["outcome"] == "unknown"
 
 
-def test_what_does_not_fit_is_refused_with_a_sentence_to_its_page(told: Told) -> None:
+def test_what_does_not_fit_is_refused_with_a_sentence_to_its_page(received: Received) -> None:
     for verb, values in {
         "record-mark": {},
         "record-end": {},
         "record-discard": {},
         "record-commit": {"success": True, "notes": ""},
     }.items():
-        told.send(verb, **values)
-        assert told.refused() == "No take is being recorded. Begin one."
-    told.send("record-resume", take="../../etc/passwd")
-    assert "no unfinished take" in told.refused()
-    told.begin()
-    told.send("record-commit", success=True, notes="")
-    assert "no frame yet" in told.refused()
-    assert told.comes("ended")["take"]["frames"] == 0
-    told.send("record-discard")
-    told.comes("idle")
+        received.send(verb, **values)
+        assert received.refused() == "No take is being recorded. Begin one."
+    received.send("record-resume", take="../../etc/passwd")
+    assert "no unfinished take" in received.refused()
+    received.begin()
+    received.send("record-commit", success=True, notes="")
+    assert "no frame yet" in received.refused()
+    assert received.comes("ended")["take"]["frames"] == 0
+    received.send("record-discard")
+    received.comes("idle")
 
 
 def test_a_take_that_a_crash_left_is_offered_and_kept(tmp_path: Path) -> None:
     with station(recordings=tmp_path / "set") as made:
-        told = Told(made)
-        told.comes("idle")
-        told.begin("Ben")
-        told.step()
-        assert eventually(lambda: told.recording["take"]["frames"] > 5)
+        received = Received(made)
+        received.comes("idle")
+        received.begin("Ben")
+        received.step()
+        assert eventually(lambda: received.recording["take"]["frames"] > 5)
         threading.Event().wait(1.0)  # what is older than a second is on the disk
-        frames = told.recording["take"]["frames"]
+        frames = received.recording["take"]["frames"]
         assert made.pid is not None
         os.kill(made.pid, signal.SIGKILL)
         assert eventually(lambda: not made.up.is_set()) and made.up.wait(60)
-        assert eventually(lambda: bool(told.recording.get("unfinished")), 20), told.recording
-        (left,) = told.recording["unfinished"]
+        assert eventually(lambda: bool(received.recording.get("unfinished")), 20), received.recording
+        (left,) = received.recording["unfinished"]
         assert (left["frames"], left["operator"], left["task"]) == (frames, "Ben", "touch the block")
-        told.send("record-resume", take=left["id"])
-        waiting = told.comes("ended")
+        received.send("record-resume", take=left["id"])
+        waiting = received.comes("ended")
         assert waiting["unfinished"] == [] and waiting["take"]["keyframes"] > 0
         assert waiting["take"]["ended"] == "It was interrupted."
-        told.send("record-commit", success=True, notes="")
-        assert told.comes("idle")["last"]["frames"] == frames
+        received.send("record-commit", success=True, notes="")
+        assert received.comes("idle")["last"]["frames"] == frames
     with DemonstrationStore.open(tmp_path / "set") as store:
         (record,) = store.episodes()
         assert record.labels.recovered and store.report.clean
@@ -210,25 +210,25 @@ def test_a_take_that_a_crash_left_is_offered_and_kept(tmp_path: Path) -> None:
 
 def test_a_console_that_ends_leaves_the_take_and_the_folder_to_the_next_one(tmp_path: Path) -> None:
     with station(recordings=tmp_path / "set") as made:
-        told = Told(made)
-        told.comes("idle")
-        told.begin()
-        told.step()
-        assert eventually(lambda: told.recording["take"]["frames"] > 5)
+        received = Received(made)
+        received.comes("idle")
+        received.begin()
+        received.step()
+        assert eventually(lambda: received.recording["take"]["frames"] > 5)
     with DemonstrationStore.open(tmp_path / "set") as store:
         assert store.report.clean
         (left,) = store.unfinished()
-        assert left.frames >= told.recording["take"]["frames"] > 5, "what was on its way is on the disk too"
+        assert left.frames >= received.recording["take"]["frames"] > 5, "what was on its way is on the disk too"
 
 
 def test_a_folder_that_another_console_writes_leaves_the_rest_working(tmp_path: Path) -> None:
     with DemonstrationStore.open(tmp_path / "set"), station(recordings=tmp_path / "set") as made:
-        told = Told(made)
-        sentence = told.comes("off")["sentence"]
+        received = Received(made)
+        sentence = received.comes("off")["sentence"]
         assert "open elsewhere. Close the other console" in sentence
-        told.scene(seed=3)
-        told.send("record-begin", operator="", notes="")
-        assert told.refused().startswith("Recording is off: The demonstrations in")
+        received.scene(seed=3)
+        received.send("record-begin", operator="", notes="")
+        assert received.refused().startswith("Recording is off: The demonstrations in")
 
 
 # Without a process: what it does where it is made.
@@ -253,8 +253,8 @@ class Pages:
 def test_without_a_folder_it_says_how_to_have_one(stage) -> None:
     pages = Pages(None)
     pages.recording.follow(stage().episode)
-    told = pages.next("recording")
-    assert (told["state"], told["sentence"]) == ("off", NOT_RECORDING)
+    received = pages.next("recording")
+    assert (received["state"], received["sentence"]) == ("off", NOT_RECORDING)
     pages.recording.close(5)
 
 
@@ -271,10 +271,10 @@ def test_a_folder_that_cannot_be_used_is_explained(stage, tmp_path: Path, obstac
         (place / PRIVATE / "set.json").write_text('{"schema": 999}')
     pages = Pages(place)
     pages.recording.follow(stage().episode)
-    while (told := pages.next("recording"))["state"] == "opening":
+    while (received := pages.next("recording"))["state"] == "opening":
         pass
-    assert told["sentence"].startswith("Recording is off: ")
-    assert str(place) in told["sentence"]
+    assert received["sentence"].startswith("Recording is off: ")
+    assert str(place) in received["sentence"]
     pages.recording.close(5)
 
 
@@ -283,7 +283,7 @@ def test_slow_work_on_files_holds_up_neither_the_one_who_asks_nor_a_failure_the_
     goes_on = threading.Event()
     pages.recording.follow(stage().ready("touch the block").episode)
     pages.recording.submit(PAGE, lambda: goes_on.wait(10) and 1 // 0)
-    pages.recording.obey(PAGE, check({"type": "record-end"}))
+    pages.recording.handle(PAGE, check({"type": "record-end"}))
     goes_on.set()
     assert "ZeroDivisionError" in pages.next("refused")["sentence"]
     assert "No take" in pages.next("refused")["sentence"]
@@ -313,7 +313,7 @@ def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_k
         pages.recording.follow(one.episode)
         while pages.next("recording")["state"] != "idle":
             pass
-        pages.recording.obey(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
+        pages.recording.handle(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
         while pages.next("recording")["state"] != "recording":
             pass
         one.episode.run()
@@ -321,14 +321,14 @@ def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_k
         ballast = fill(disk, 2_000_000)
         assert one.rest(EpisodeState.STOPPED).running is False
         halted = one.worlds[0].pose
-        while (told := pages.next("recording"))["state"] != "ended":
+        while (received := pages.next("recording"))["state"] != "ended":
             pass
-        assert "disk is nearly full" in told["take"]["ended"]
+        assert "disk is nearly full" in received["take"]["ended"]
         ballast.unlink()
-        pages.recording.obey(PAGE, check({"type": "record-commit", "success": None, "notes": ""}))
-        while (told := pages.next("recording"))["state"] != "idle":
+        pages.recording.handle(PAGE, check({"type": "record-commit", "success": None, "notes": ""}))
+        while (received := pages.next("recording"))["state"] != "idle":
             pass
-        assert told["note"].startswith("The take is kept")
+        assert received["note"].startswith("The take is kept")
         assert one.worlds[0].pose is halted
         assert one.episode.run()
         one.rest(EpisodeState.DONE)
@@ -343,10 +343,10 @@ def test_a_folder_that_vanishes_is_told_and_the_console_goes_on(stage, tmp_path:
     while pages.next("recording")["state"] != "idle":
         pass
     (tmp_path / "set").rename(tmp_path / "elsewhere")
-    pages.recording.obey(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
+    pages.recording.handle(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
     assert str(tmp_path / "set") in pages.next("refused")["sentence"]
     (tmp_path / "elsewhere").rename(tmp_path / "set")
-    pages.recording.obey(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
+    pages.recording.handle(PAGE, check({"type": "record-begin", "operator": "", "notes": ""}))
     while pages.next("recording")["state"] != "recording":
         pass
     pages.recording.close(5)

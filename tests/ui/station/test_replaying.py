@@ -71,8 +71,8 @@ def test_a_replay_ends_as_the_demonstration_did(
 ) -> None:
     source = "mixed" if outcome is Outcome.SUCCESS else "policy"
     recorded = of_kind(sample, outcome=outcome, source=source)
-    told = []
-    replaying = Replaying(lambda: told.append(replaying.state))
+    received = []
+    replaying = Replaying(lambda: received.append(replaying.state))
     replaying.begin(table, recorded)
     with pytest.raises(DemonstrationError, match="something to do already"):
         replaying.begin(table, recorded)
@@ -80,7 +80,7 @@ def test_a_replay_ends_as_the_demonstration_did(
     now = table.snapshot()
     assert (now.state, now.task, now.policy) == (EpisodeState.DONE, recorded.record.labels.info.task_key, "expert")
     assert [line.text for line in now.plan] == [text for text, _ in keyframe_actions(recorded)]
-    assert told[0].state == "running" and told[-1].episode == recorded.record.id
+    assert received[0].state == "running" and received[-1].episode == recorded.record.id
 
 
 def test_stop_halts_a_replay_and_the_page_is_told(table: Episode, sample: DemonstrationStore) -> None:

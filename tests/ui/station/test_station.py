@@ -24,7 +24,7 @@ Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class Told:
+class Received:
     """Collects what a station tells."""
 
     def __init__(self, station: Station):
@@ -55,9 +55,9 @@ def running() -> Iterator[Station]:
 
 
 @pytest.fixture
-def told(running: Station) -> Told:
+def received(running: Station) -> Received:
     """A fresh scene."""
-    made = Told(running)
+    made = Received(running)
     running.stop()
     assert made.reaches("stopped")
     running.command(1, check({"type": "reset", "task": "touch", "seed": 0, "variation": None, "condition": "none"}))
@@ -66,17 +66,17 @@ def told(running: Station) -> Told:
     return made
 
 
-def begin_a_motion(running: Station, told: Told) -> None:
+def begin_a_motion(running: Station, received: Received) -> None:
     running.command(1, check({"type": "plan", "instruction": "touch the block"}))
-    assert told.reaches("planned")
+    assert received.reaches("planned")
     running.command(1, check({"type": "predict"}))
-    assert told.reaches("awaiting approval")
+    assert received.reaches("awaiting approval")
     running.alive()
     running.command(1, check({"type": "approve"}))
-    assert eventually(lambda: "pose" in told.kinds())
+    assert eventually(lambda: "pose" in received.kinds())
 
 
-def test_a_station_tells_what_a_page_needs(running: Station, told: Told) -> None:
+def test_a_station_tells_what_a_page_needs(running: Station, received: Received) -> None:
     assert {"hello", "status", "scene", "log"} <= {frame.kind for frame in running.known()}
     (hello,) = (json.loads(frame.payload) for frame in running.known() if frame.kind == "hello")
     assert hello["dead_man_s"] == 0.4
@@ -91,23 +91,23 @@ def test_a_frame_comes_out_of_the_pipe_as_it_went_in(kind: str) -> None:
     assert Frame.unpack(frame.pack()) == frame
 
 
-def test_stop_halts_a_motion_in_a_few_ticks(running: Station, told: Told) -> None:
-    begin_a_motion(running, told)
-    told.frames.clear()
+def test_stop_halts_a_motion_in_a_few_ticks(running: Station, received: Received) -> None:
+    begin_a_motion(running, received)
+    received.frames.clear()
     pressed = time.monotonic()
     number = running.stop()
     assert eventually(lambda: running.halted()[0] == number)
     assert 0 <= running.halted()[1] - pressed < 0.3
-    assert told.reaches("stopped")
-    assert told.status()["steps_done"] == 0
-    assert eventually(lambda: any("was stopped" in line for line in told.log()))
-    assert told.log().count("Stopped by the operator.") == 1
+    assert received.reaches("stopped")
+    assert received.status()["steps_done"] == 0
+    assert eventually(lambda: any("was stopped" in line for line in received.log()))
+    assert received.log().count("Stopped by the operator.") == 1
 
 
-def test_a_motion_halts_when_the_operators_page_is_not_heard_any_more(running: Station, told: Told) -> None:
-    begin_a_motion(running, told)
-    assert told.reaches("stopped")
-    status = told.status()
+def test_a_motion_halts_when_the_operators_page_is_not_heard_any_more(running: Station, received: Received) -> None:
+    begin_a_motion(running, received)
+    assert received.reaches("stopped")
+    status = received.status()
     assert "nothing was heard from it for 0.4 s" in status["failure"]["sentence"]
     assert status["hint"] == status["failure"]["next_move"]
 
@@ -151,25 +151,25 @@ def test_a_world_that_cannot_start_says_why() -> None:
 
 def test_a_process_that_is_killed_while_it_starts_is_tried_once_more() -> None:
     made = Station(options())
-    told, first = Told(made), made.pid
+    received, first = Received(made), made.pid
     kill(made)
     assert eventually(lambda: made.up.is_set(), 60)
     assert made.pid != first
-    assert any("It is being started once more." in line for line in told.log())
+    assert any("It is being started once more." in line for line in received.log())
     assert (made.failure, made.over) == ("", False)
     made.close()
 
 
 def test_a_process_that_is_killed_twice_while_it_starts_is_given_up() -> None:
     made = Station(options())
-    told, first, ended = Told(made), made.pid, list[bool]()
+    received, first, ended = Received(made), made.pid, list[bool]()
     made.on_failed(lambda: ended.append(True))
     kill(made)
     assert eventually(lambda: made.pid != first)
     kill(made)
     assert eventually(lambda: made.over)
     assert made.failure.startswith("The world's process ended twice while it was starting.")
-    assert eventually(lambda: told.log()[-1] == made.failure)
+    assert eventually(lambda: received.log()[-1] == made.failure)
     assert ended == [True]
     made.close()
 
@@ -181,12 +181,12 @@ def kill(station: Station) -> None:
 
 def test_a_world_that_dies_is_replaced_and_the_pages_are_told() -> None:
     with station() as made:
-        told = Told(made)
+        received = Received(made)
         first = made.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        assert eventually(lambda: "world-lost" in told.kinds())
-        assert "another one is being started" in told.log()[-1]
+        assert eventually(lambda: "world-lost" in received.kinds())
+        assert "another one is being started" in received.log()[-1]
         made.stop()
         assert eventually(lambda: made.up.is_set() and made.pid != first, 60)
         assert {"hello", "status"} <= {frame.kind for frame in made.known()}

@@ -90,7 +90,7 @@ UNSEEN = """() => {
 
 
 class Tab:
-    """A page of the console, operated by mouse and keys; what needs no hand is sent as its own messages.
+    """A page of the console, operated by mouse and keys; what needs no gripper is sent as its own messages.
 
     ``seen`` False: one of a window's other tabs, to which the browser gives no frames to draw."""
 

@@ -11,7 +11,7 @@ from training.data.language.lexicon import BASE, ING
 from training.data.language.meaning import PLURALS, Ref, Request
 from training.data.language.sentences import Sentences, is_held_out
 from training.data.language.tables import pick
-from training.data.language.wording import Things, Wording, slots_for
+from training.data.language.wording import ObjectWording, Wording, slots_for
 
 _COMMANDS = (
     "{1}",
@@ -41,10 +41,10 @@ class Compositions:
         self.sentences, self.held_out = sentences, held_out
         self.patterns = sentences.compositions
 
-    def draw(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def draw(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording | None:
         """A composition for this table; None if the table has not what it takes."""
         draw = rng.random()
-        make: Callable[[np.random.Generator, tuple[str, ...], Things], Wording | None]
+        make: Callable[[np.random.Generator, tuple[str, ...], ObjectWording], Wording | None]
         if draw < 0.40:
             make = self._sequence
         elif draw < 0.62:
@@ -66,7 +66,7 @@ class Compositions:
         return None
 
     def _moves(
-        self, rng: np.random.Generator, table: tuple[str, ...], things: Things, count: int, same_place: bool
+        self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording, count: int, same_place: bool
     ) -> list[Request] | None:
         """Requests to move different things, all named in full."""
         moves: dict[Ref, Request] = {}
@@ -80,7 +80,7 @@ class Compositions:
                 return list(moves.values()) if len(moves) == count else None
         return None
 
-    def _sequence(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def _sequence(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording | None:
         count = 3 if rng.random() < 0.22 else 2
         has_drawer = any(phrasing.DRAWER in name for name in table)
         opens = rng.random() < (0.4 if has_drawer else 0.02)
@@ -121,7 +121,7 @@ class Compositions:
         is_command = pattern.startswith(_COMMANDS) and rng.random() < 0.4
         return self.sentences.framed(rng, text, BASE if is_command else None)
 
-    def _together(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def _together(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording | None:
         count = 3 if rng.random() < 0.2 else 2
         requests = self._moves(rng, table, things, count, same_place=True)
         if requests is None:
@@ -129,7 +129,7 @@ class Compositions:
         kinds = "+".join(_kind(request) for request in requests)
         return self._worded(rng, "together_three" if count == 3 else "together", kinds, requests)
 
-    def _gapped(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def _gapped(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording | None:
         requests = self._moves(rng, table, things, 2, same_place=False)
         if requests is None or requests[0].place == requests[1].place:
             return None
@@ -152,7 +152,7 @@ class Compositions:
         text = self.sentences.fill(rng, text, slots)
         return Wording(self._framed(rng, text, pattern), tuple(requests), keys=(key,))
 
-    def _every(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def _every(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording | None:
         draw = rng.random()
         kind = "block" if draw < 0.45 else "shape" if draw < 0.7 else "thing"
         count = _count(table, kind)
@@ -169,7 +169,9 @@ class Compositions:
         requests = (Request(),) * opens + (Request(Ref(kind, every=True), place),)
         return self._quantified(rng, found, every, kind, slots, requests)
 
-    def _every_matching(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def _every_matching(
+        self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording
+    ) -> Wording | None:
         blocks = [name.split()[0] for name in table if name.endswith(" block")]
         cups = [name.split()[0] for name in table if name.endswith(" cup")]
         if not blocks or not cups or (not set(blocks) <= set(cups) and rng.random() > 0.15 * (things.missing > 0)):

@@ -10,12 +10,12 @@ from training.data.language.lexicon import data
 from training.data.language.meaning import Ref
 from training.data.language.sentences import Sentences, is_held_out
 from training.data.language.tables import pick
-from training.data.language.wording import COLORS, Things, Wording
+from training.data.language.wording import COLORS, ObjectWording, Wording
 
 KINDS = (
     ("impossible", 0.20, meaning.NOT_POSSIBLE),
     ("take_out", 0.16, meaning.NOT_POSSIBLE),
-    ("ooc_thing", 0.21, meaning.NO_SUCH_THING),
+    ("ooc_thing", 0.21, meaning.NO_SUCH_OBJECT),
     ("not_a_place", 0.11, meaning.NOT_A_PLACE),
     ("not_pickable", 0.06, meaning.NOT_PICKABLE),
     ("negated", 0.08, meaning.NEGATED),
@@ -38,7 +38,7 @@ class Refusals:
         self._salad_words = sorted(sentences.lexicon.vocabulary())
         self._edges = np.cumsum([share for _, share, _ in KINDS]).tolist()
 
-    def draw(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording:
+    def draw(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording:
         """A request that is refused."""
         at = rng.random() * self._edges[-1]
         kind, _, reason = KINDS[next(k for k, edge in enumerate(self._edges) if at < edge)]
@@ -70,9 +70,9 @@ class Refusals:
         """Words without sense: random ones, or a sentence backwards."""
         return " ".join(pick(rng, self._salad_words) for _ in range(3 + int(rng.random() * 7)))
 
-    def _slots(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> dict[str, str]:
+    def _slots(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> dict[str, str]:
         say, the = self.sentences.phrase, self.sentences.the
-        thing, thing_two = (self._thing(rng, table, things) for _ in range(2))
+        thing, object_two = (self._object(rng, table, things) for _ in range(2))
         place = things.place(rng, table)
         cup = Ref("cup", pick(rng, phrasing.BLOCK_COLORS))
         nouns = [pick(rng, self.sentences.lexicon.nouns) for _ in range(2)]
@@ -82,9 +82,9 @@ class Refusals:
         target = pick(rng, (thing, thing, place, cup, Ref("drawer")))
         color = self.sentences.lexicon.color(rng, pick(rng, COLORS))
         texts = {
-            "thing": thing, "thing_two": thing_two, "place": place, "cup": cup, "solid": solid, "fixed": fixed,
-            "target": target, "target_two": thing_two, "drawer": Ref("drawer"), "handle": Ref("handle"),
-            "other": pick(rng, (place, thing_two, cup)), "other_two": cup,
+            "thing": thing, "thing_two": object_two, "place": place, "cup": cup, "solid": solid, "fixed": fixed,
+            "target": target, "target_two": object_two, "drawer": Ref("drawer"), "handle": Ref("handle"),
+            "other": pick(rng, (place, object_two, cup)), "other_two": cup,
         }  # fmt: skip
         return {
             **{slot: say(rng, ref) for slot, ref in texts.items()},
@@ -99,7 +99,7 @@ class Refusals:
             "fixed_kind": self.sentences.lexicon.word(rng, "cup"),
         }
 
-    def _thing(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Ref:
+    def _object(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Ref:
         """Something that can be moved, named in full."""
         while True:
             ref = things.loose(rng, table)

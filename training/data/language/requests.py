@@ -12,7 +12,7 @@ from training.data.language.meaning import LOOSE, Ref, Request
 from training.data.language.refusals import Refusals
 from training.data.language.sentences import Sentences
 from training.data.language.tables import pick
-from training.data.language.wording import Things, Wording, ref_to, slots_for
+from training.data.language.wording import ObjectWording, Wording, ref_to, slots_for
 
 
 class Requests:
@@ -27,19 +27,19 @@ class Requests:
 
     def task(self, rng: np.random.Generator, table: tuple[str, ...]) -> Wording | None:
         """One of the eight tasks; now and then something that it takes is missing."""
-        return self._task(rng, table, Things(0.03 if not self.held_out else 0.0))
+        return self._task(rng, table, ObjectWording(0.03 if not self.held_out else 0.0))
 
     def missing(self, rng: np.random.Generator, table: tuple[str, ...]) -> Wording | None:
         """One of the eight tasks, of which something is likely to be missing."""
-        return self._task(rng, table, Things(0.6))
+        return self._task(rng, table, ObjectWording(0.6))
 
     def composition(self, rng: np.random.Generator, table: tuple[str, ...]) -> Wording | None:
         """Several tasks in one sentence."""
-        return self._compositions.draw(rng, table, Things(0.015 if not self.held_out else 0.0))
+        return self._compositions.draw(rng, table, ObjectWording(0.015 if not self.held_out else 0.0))
 
     def refusal(self, rng: np.random.Generator, table: tuple[str, ...]) -> Wording | None:
         """A request that is refused on every table."""
-        return self._refusals.draw(rng, table, Things(0.15))
+        return self._refusals.draw(rng, table, ObjectWording(0.15))
 
     def world(self, rng: np.random.Generator, table: tuple[str, ...]) -> Wording:
         """The tabletop world's own phrasings: always trained on, since operators start from them."""
@@ -67,7 +67,7 @@ class Requests:
         text = text.format(color=thing.split()[0], thing=thing, container=cup)
         return Wording(text, _world_requests(task, text, ref_to(thing), ref_to(cup)))
 
-    def _task(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def _task(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording | None:
         drawer = any(phrasing.DRAWER in name for name in table)
         if rng.random() < (0.33 if drawer else 0.02):
             return self._opening(rng, table, things)
@@ -87,7 +87,7 @@ class Requests:
                 kind, thing = "same_block", Ref("matching block")
         return self.word(rng, kind, (Request(thing, place),))
 
-    def _opening(self, rng: np.random.Generator, table: tuple[str, ...], things: Things) -> Wording | None:
+    def _opening(self, rng: np.random.Generator, table: tuple[str, ...], things: ObjectWording) -> Wording | None:
         drawer = Ref("drawer", state="closed" if "closed drawer" in table and rng.random() < 0.3 else "")
         if rng.random() < 0.4:
             return self.word(rng, "open", (Request(place=drawer),))

@@ -34,7 +34,7 @@ def ref_to(name: str) -> Ref:
     return Ref(kind) if kind == phrasing.DRAWER else Ref(kind, color)
 
 
-class Things:
+class ObjectWording:
     """Draws what a request is about: mostly things on the table, sometimes near misses."""
 
     def __init__(self, missing: float):

@@ -21,7 +21,7 @@ from clap.policies.expert_keyframes import folded, yaw_period
 from demos.store.episode import RecordedEpisode
 from demos.store.store import DemonstrationStore
 from training.data.capture import noisy_frames
-from training.data.recordings.steps import LeftOutError, RecordedStep, recorded_steps, subtask_plans
+from training.data.recordings.steps import RecordedStep, SkippedEpisodeError, recorded_steps, subtask_plans
 from training.data.recordings.things import Place, known_subtask, places_at
 from training.data.rendering import ZOOM_NOISE, RigidMotion, draw_motion, moved_views, zoom
 from training.data.shards import ShardWriter, TrainingDataError
@@ -29,15 +29,15 @@ from training.data.shards import ShardWriter, TrainingDataError
 ALL_CAMERAS_SHARE = 0.5
 """Share of the renderings with all cameras of the recording; the others have some of them."""
 
-HAND_CAMERA = "wrist"
-"""A camera in the hand sees next to nothing of the table: it is never the only one."""
+GRIPPER_CAMERA = "wrist"
+"""A camera in the gripper sees next to nothing of the table: it is never the only one."""
 
 SIMULATED = ("tabletop",)
 """Worlds whose cameras are clean; half of the renderings with some cameras get a depth camera's noise. Real ones have
 theirs already."""
 
 TILT = np.deg2rad(15)
-"""How far a hand that points down may lean."""
+"""How far a gripper that points down may lean."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class ExportedEpisode:
 
 @dataclass(frozen=True)
 class Export:
-    """What became of the chosen episodes; ``left_out`` holds ids with the reason."""
+    """What became of the chosen episodes; ``skipped`` holds ids with the reason."""
 
     episodes: tuple[ExportedEpisode, ...]
-    left_out: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
 
 
 def export_training(
@@ -72,7 +72,7 @@ def export_training(
     out: Path,
     copies: Copies | None = None,
     seed: int = 0,
-    told: Callable[[str], None] = lambda sentence: None,
+    report: Callable[[str], None] = lambda sentence: None,
 ) -> Export:
     """Write the shards of these episodes into ``out``; one that is there already is not made again.
 
@@ -80,7 +80,7 @@ def export_training(
     TrainingDataError if the folder holds the shards of others.
     """
     out.mkdir(parents=True, exist_ok=True)
-    made, left_out = [], []
+    made, skipped = [], []
     for number, identity in enumerate(episodes):
         record = store.get(identity)
         try:
@@ -91,21 +91,21 @@ def export_training(
                 writer = ShardWriter()
                 add_episode(writer, episode, steps, copies or Copies(), seed)
                 if not len(writer):
-                    raise LeftOutError("its cameras saw nothing inside the workspace")
+                    raise SkippedEpisodeError("its cameras saw nothing inside the workspace")
                 writer.write(out, number)
                 records = len(writer)
         except TrainingDataError:
             raise
         except ClapError as error:
-            left_out.append((identity, error.sentence))
-            told(f"left out  “{record.task}” ({identity}): {error.sentence}")
+            skipped.append((identity, error.sentence))
+            report(f"left out  “{record.task}” ({identity}): {error.sentence}")
             continue
         made.append(ExportedEpisode(identity, record.task, subtask_plans(steps), records))
-        told(f"shard {number:5d}  “{record.task}” ({identity}): {len(steps)} steps, {records} records")
+        report(f"shard {number:5d}  “{record.task}” ({identity}): {len(steps)} steps, {records} records")
     if not made:
-        reasons = "; ".join(dict.fromkeys(reason for _, reason in left_out)) or "no episode was chosen"
-        raise LeftOutError(f"None of the {len(episodes)} episodes can be learned from: {reasons}.")
-    return Export(tuple(made), tuple(left_out))
+        reasons = "; ".join(dict.fromkeys(reason for _, reason in skipped)) or "no episode was chosen"
+        raise SkippedEpisodeError(f"None of the {len(episodes)} episodes can be learned from: {reasons}.")
+    return Export(tuple(made), tuple(skipped))
 
 
 def _records_there(shard: Path, identity: str) -> int:
@@ -205,7 +205,7 @@ def _cameras(observation: Observation, simulated: bool, rng: np.random.Generator
     frames = observation.frames
     if rng.random() < ALL_CAMERAS_SHARE or len(frames) == 1:
         return observation
-    standing = [frame for frame in frames if frame.name != HAND_CAMERA] or list(frames)
+    standing = [frame for frame in frames if frame.name != GRIPPER_CAMERA] or list(frames)
     first = standing[int(rng.integers(len(standing)))]
     others = [frame for frame in frames if frame is not first]
     rest = [others[k] for k in rng.permutation(len(others))[: rng.integers(len(others))]]

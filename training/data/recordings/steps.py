@@ -30,7 +30,7 @@ WINDOW, MOMENT_S = 5, 0.1
 """m of the paper's section 5.1: so many moments after a keyframe are learned from, and seconds between two."""
 
 
-class LeftOutError(ClapError):
+class SkippedEpisodeError(ClapError):
     """A demonstration cannot be learned from; the sentence says why."""
 
     name = "demonstration left out"
@@ -74,10 +74,10 @@ class _Run:
 def recorded_steps(episode: RecordedEpisode) -> list[RecordedStep]:
     """The steps of an episode, in their order. Raises LeftOutError with the reason why it cannot be learned from."""
     if episode.record.labels.outcome is not Outcome.SUCCESS:
-        raise LeftOutError("it did not end in success; only demonstrations that did are learned from")
+        raise SkippedEpisodeError("it did not end in success; only demonstrations that did are learned from")
     runs = [run for run in _runs(episode) if run.step]
     if not runs:
-        raise LeftOutError("its frames carry no step text; write the steps in the review")
+        raise SkippedEpisodeError("its frames carry no step text; write the steps in the review")
     plans = _plans(runs)
     _check_texts(plans)
     found: list[RecordedStep] = []
@@ -96,7 +96,7 @@ def recorded_steps(episode: RecordedEpisode) -> list[RecordedStep]:
             )
         )  # fmt: skip
     if not found:
-        raise LeftOutError("none of its steps ends with a keyframe; mark the keyframes in the review")
+        raise SkippedEpisodeError("none of its steps ends with a keyframe; mark the keyframes in the review")
     return found
 
 
@@ -142,10 +142,10 @@ def _check_texts(plans: Sequence[tuple[int, tuple[str, ...]]]) -> None:
     """Raises LeftOutError for a text that the planner's answers cannot hold."""
     for _, plan in plans:
         if len(plan) > MAX_STEPS:
-            raise LeftOutError(f"a part of its plan has {len(plan)} steps; at most {MAX_STEPS} are possible")
+            raise SkippedEpisodeError(f"a part of its plan has {len(plan)} steps; at most {MAX_STEPS} are possible")
         for step in plan:
             if not re.fullmatch(STEP_GRAMMAR, step):
-                raise LeftOutError(f'the step “{step[:80]}” does not read like "the robot grasps the red block"')
+                raise SkippedEpisodeError(f'the step “{step[:80]}” does not read like "the robot grasps the red block"')
 
 
 def _seen_at(episode: RecordedEpisode, run: _Run) -> tuple[int, ...]:

@@ -49,7 +49,7 @@ def known_subtask(plan: Sequence[str]) -> Subtask | None:
     return subtask if subtask.steps == tuple(plan) else None
 
 
-def things_of(plan: Sequence[str]) -> tuple[str, ...]:
+def objects_of_plan(plan: Sequence[str]) -> tuple[str, ...]:
     """What the plan is about, as the planner is to name it: what is moved first, then where it goes."""
     subtask = known_subtask(plan)
     return mentioned_objects(plan)[:2] if subtask is None else subtask.objects
@@ -61,7 +61,7 @@ def places_at(episode: RecordedEpisode, steps: Sequence[RecordedStep], step: Rec
     taken = next((one for one in subtask if not one.action.gripper_open), None)
     left = next((one for one in subtask if taken and one.action.gripper_open and one.ends_at > taken.ends_at), None)
     out = []
-    for name, contact in zip(things_of(step.plan), (taken, left), strict=False):
+    for name, contact in zip(objects_of_plan(step.plan), (taken, left), strict=False):
         if contact is None:
             out.append(Place(name, step.action.pose.position, NOWHERE))
             continue

@@ -83,7 +83,9 @@ def _sections(evaluations: Evaluations, chosen: list[Evaluation]) -> list[Json]:
     if timed:
         note = "Of one decision, on the machine that measured: bars to the median, lines to the slowest tenth."
         out.append(section("Time per decision", note, charts=[times_chart(timed)]))
-    films = [_film(evaluation, k, record) for evaluation in chosen for k, record in _numbered(evaluations, evaluation)]
+    films = [
+        _filmstrip(evaluation, k, record) for evaluation in chosen for k, record in _numbered(evaluations, evaluation)
+    ]
     if films:
         note = "Before each step and after the last one. Red cross: the predicted keypoint; green ring: the expert's."
         out.append(section("Film strips of failures", note, films=films))
@@ -148,7 +150,7 @@ def _numbered(evaluations: Evaluations, evaluation: Evaluation) -> list[tuple[in
     return list(enumerate(evaluations.films(evaluation.key)))
 
 
-def _film(evaluation: Evaluation, number: int, record: Json) -> Json:
+def _filmstrip(evaluation: Evaluation, number: int, record: Json) -> Json:
     task, condition = record["task"].replace("_", " "), condition_name(record["condition"])
     where = f"{evaluation.run.label}, {task}, {condition}, seed {record['seed']}"
     return {

@@ -20,7 +20,7 @@ from training.evaluation.rates import wilson
 from training.evaluation.reported_run import (
     ReportedRun,
     ResultsError,
-    choose_films,
+    choose_filmstrips,
     failures_of,
     run_label,
     strip_file,
@@ -30,7 +30,7 @@ from ui.panels.results.parts import Json
 
 MAX_FILES, MAX_CELLS, MAX_TEXT = 24, 400, 2000
 MAX_BYTES, MAX_RECORD_BYTES = 4_000_000, 64_000_000
-FILMS_PER_CELL, FILM_BYTES = 2, 8_000_000
+FILMSTRIPS_PER_CELL, FILMSTRIP_BYTES = 2, 8_000_000
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,12 @@ class Evaluations:
     def films(self, key: str) -> list[Json]:
         """The records of failures with a film strip, a few of each task and condition; [] for an unknown key."""
         evaluation = self.found()[0].get(key)
-        return [] if evaluation is None else _films(evaluation)
+        return [] if evaluation is None else _filmstrips(evaluation)
 
-    def film_file(self, key: str, number: int) -> Path | None:
+    def filmstrip_file(self, key: str, number: int) -> Path | None:
         """The file of a film strip, by its place in ``films``."""
         evaluation = self.found()[0].get(key)
-        records = [] if evaluation is None else _films(evaluation)
+        records = [] if evaluation is None else _filmstrips(evaluation)
         if evaluation is None or not 0 <= number < len(records):
             return None
         path = strip_file(evaluation.run, records[number])
@@ -204,22 +204,22 @@ def _told_apart(found: dict[str, Evaluation]) -> dict[str, Evaluation]:
     return out
 
 
-def _films(evaluation: Evaluation) -> list[Json]:
+def _filmstrips(evaluation: Evaluation) -> list[Json]:
     records = evaluation.path.with_suffix(".jsonl")
     if not evaluation.run.strips.is_dir() or _stamp(records)[1] > MAX_RECORD_BYTES:
         return []
-    return list(_chosen_films(evaluation.path, _stamp(evaluation.path), _stamp(records)))
+    return list(_chosen_filmstrips(evaluation.path, _stamp(evaluation.path), _stamp(records)))
 
 
 @functools.lru_cache(maxsize=MAX_FILES)
-def _chosen_films(path: Path, stamp: tuple[int, int], _records: tuple[int, int]) -> tuple[Json, ...]:
+def _chosen_filmstrips(path: Path, stamp: tuple[int, int], _records: tuple[int, int]) -> tuple[Json, ...]:
     """Failures with a film strip as both files were at their stamps; none where the records do not fit."""
     run = _read(path, stamp)
     if run is None:
         return ()
     try:
         failed = replace(run, failures=failures_of(path, run.summary))
-        films = [record for _, record in choose_films([failed], FILMS_PER_CELL, FILM_BYTES)]
+        films = [record for _, record in choose_filmstrips([failed], FILMSTRIPS_PER_CELL, FILMSTRIP_BYTES)]
         for record in films:
             for field in ("task", "condition", "instruction"):
                 _text(record[field])

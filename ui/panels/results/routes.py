@@ -31,7 +31,7 @@ def add_routes(app: FastAPI, checkpoint: Path, report: Path = REPORT) -> None:
 
     @app.get("/clap/evaluation/film/{number}")
     def film(number: int, run: str) -> Response:
-        path = evaluations.film_file(run, number)
+        path = evaluations.filmstrip_file(run, number)
         if path is None:
             return Response("There is no such film strip.", 404, media_type="text/plain")
         return FileResponse(path, media_type="image/webp", headers={"Cache-Control": "max-age=600"})

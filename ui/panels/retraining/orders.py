@@ -29,11 +29,11 @@ class Orders:
         if retrainings is None:
             page.complain(NOT_HERE)
             return
-        future = asyncio.get_running_loop().run_in_executor(None, self._carry_out, retrainings, page.number, order)
+        future = asyncio.get_running_loop().run_in_executor(None, self._execute, retrainings, page.number, order)
         self._under_way.add(future)
         future.add_done_callback(lambda done: self._tell(page, order, done))
 
-    def _carry_out(self, retrainings: Retrainings, page: int, order: AnyRetrainCommand) -> None:
+    def _execute(self, retrainings: Retrainings, page: int, order: AnyRetrainCommand) -> None:
         match order:
             case RetrainStart():
                 retrainings.start(order.set, order.episodes, order.method, order.minutes)

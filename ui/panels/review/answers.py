@@ -10,7 +10,7 @@ from clap.errors import ClapError
 from demos.errors import UnknownEpisodeError
 from demos.store.episode import RecordedEpisode
 from ui.panels.review.answer import Answer
-from ui.panels.review.filmstrip import film_strip
+from ui.panels.review.filmstrip import filmstrip
 from ui.panels.review.library import Library, version_of
 from ui.panels.review.listing import Json, Listings, detail
 
@@ -28,7 +28,7 @@ class Answers:
         self._known: dict[str, Callable[[Json], Answer]] = {
             "list": self._list,
             "episode": self._episode,
-            "film": self._film,
+            "film": self._filmstrip,
             "frame": self._frame,
             "export": self._export,
             "stage": self._stage,
@@ -79,9 +79,9 @@ class Answers:
         episode = self._open(question)
         return Answer.of(detail(episode), version_of(episode.record))
 
-    def _film(self, question: Json) -> Answer:
+    def _filmstrip(self, question: Json) -> Answer:
         episode = self._open(question)
-        return Answer(200, WEBP, film_strip(episode), version_of(episode.record))
+        return Answer(200, WEBP, filmstrip(episode), version_of(episode.record))
 
     def _frame(self, question: Json) -> Answer:
         """The pictures of an episode's frame never change: what is cut from it is another episode."""

@@ -20,7 +20,7 @@ BY_HAND = (192, 132, 252)
 USUAL_CAMERA = "front"
 
 
-def film_strip(episode: RecordedEpisode) -> bytes:
+def filmstrip(episode: RecordedEpisode) -> bytes:
     """The keyframes side by side as WebP, seen by the front camera, or else the first one. Raises DamagedFileError."""
     names = [camera.name for camera in episode.shape.cameras]
     camera = USUAL_CAMERA if USUAL_CAMERA in names else names[0]

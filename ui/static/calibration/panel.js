@@ -190,7 +190,7 @@ export class CalibrationPanel {
     );
     this.seen.dataset.tone = ready ? "good" : this.live ? "warn" : "";
     const more = way
-      ? `Next, about: ${way} (the hand's own axes).`
+      ? `Next, about: ${way} (the gripper's own axes).`
       : this.told?.samples.length
         ? "Next, any pose that differs from those before."
         : "First, let the camera see the whole board straight on, in the middle of its picture.";

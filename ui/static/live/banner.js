@@ -22,8 +22,8 @@ export class Banner {
 
   /** @param {Protocol.Status} message */
   status(message) {
-    const { failure, blind } = message;
-    if (message.trouble)
+    const { failure, camera_fault } = message;
+    if (message.arm_fault)
       this.hide(); // recovery.js says what that is
     else if (failure)
       this.show(
@@ -45,7 +45,14 @@ export class Banner {
       );
     else if (message.state === "stopped")
       this.show("bad", "stopped", "All motion was stopped.", message.hint.replace(/^Stopped\. /, ""), "stopped");
-    else if (blind) this.show("warn", blind.name, blind.sentence, blind.next_move, `blind ${blind.name}`);
+    else if (camera_fault)
+      this.show(
+        "warn",
+        camera_fault.name,
+        camera_fault.sentence,
+        camera_fault.next_move,
+        `camera_fault ${camera_fault.name}`,
+      );
     else if (this.notice) this.show("warn", "note", this.notice, "", "notice");
     else this.hide();
   }

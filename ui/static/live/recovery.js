@@ -18,9 +18,9 @@ export class Recovery {
   }
 
   /** @param {Protocol.Status} message */
-  status({ trouble }) {
-    const key = trouble && `${trouble.name} ${trouble.sentence}`;
-    if (key !== this.shown) this.show(trouble);
+  status({ arm_fault }) {
+    const key = arm_fault && `${arm_fault.name} ${arm_fault.sentence}`;
+    if (key !== this.shown) this.show(arm_fault);
     this.shown = key;
     this.enable();
   }
@@ -29,14 +29,14 @@ export class Recovery {
     this.enable();
   }
 
-  show(trouble) {
-    $("c-recovery").hidden = !trouble;
-    if (!trouble) return;
-    this.button.replaceChildren(trouble.name === RESUMES ? "Resume" : "Recover");
+  show(arm_fault) {
+    $("c-recovery").hidden = !arm_fault;
+    if (!arm_fault) return;
+    this.button.replaceChildren(arm_fault.name === RESUMES ? "Resume" : "Recover");
     $("c-recovery").replaceChildren(
-      el("b", {}, trouble.name),
-      el("span", {}, trouble.sentence),
-      el("em", {}, `→ ${trouble.next_move}`),
+      el("b", {}, arm_fault.name),
+      el("span", {}, arm_fault.sentence),
+      el("em", {}, `→ ${arm_fault.next_move}`),
       this.button,
     );
   }

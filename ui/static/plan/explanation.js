@@ -2,9 +2,12 @@
 
 const MAX_OFFERS = 8;
 
-/** [{label, text, tip}]: the instruction with one word or thing replaced by what is known or seen. */
-export function explain(sentence, instruction, seen) {
-  return [...unknownWords(sentence, instruction), ...missingThings(sentence, instruction, seen)].slice(0, MAX_OFFERS);
+/** [{label, text, tip}]: the instruction with one word or thing replaced by what is known or detected. */
+export function explain(sentence, instruction, detected_objects) {
+  return [...unknownWords(sentence, instruction), ...missingThings(sentence, instruction, detected_objects)].slice(
+    0,
+    MAX_OFFERS,
+  );
 }
 
 /** From: I do not know the words "rot" (did you mean not, red or put?), "xyz". */
@@ -14,12 +17,12 @@ function unknownWords(sentence, instruction) {
   );
 }
 
-/** From: There is no green block. The things seen of the same kind come first. */
-function missingThings(sentence, instruction, seen) {
+/** From: There is no green block. The things detected of the same kind come first. */
+function missingThings(sentence, instruction, detected_objects) {
   const missing = sentence.match(/[Tt]here is no ([^.,;]+)/)?.[1];
-  if (!missing || !seen) return [];
+  if (!missing || !detected_objects) return [];
   const kind = missing.split(" ").pop();
-  const things = seen.split(", ");
+  const things = detected_objects.split(", ");
   const alike = things.filter((name) => name.endsWith(kind));
   return (alike.length ? alike : things)
     .filter(() => find(missing, instruction))

@@ -70,7 +70,7 @@ export class Instruction {
   }
 
   /** A failure of the instruction takes the examples' place until another one is given. */
-  explain({ failure, instruction, seen }) {
+  explain({ failure, instruction, detected_objects }) {
     const about = failure?.name.startsWith("instruction") ? failure : null;
     const key = about && `${instruction} ${about.sentence}`;
     if (key === this.explained) return;
@@ -78,7 +78,7 @@ export class Instruction {
     $("c-explain").hidden = !about;
     $("c-chips").hidden = Boolean(about);
     if (!about) return;
-    const offers = explain(about.sentence, instruction, seen);
+    const offers = explain(about.sentence, instruction, detected_objects);
     $("c-explain").replaceChildren(
       el("p", {}, el("b", {}, about.name === "instruction refused" ? "Refused. " : "Not understood. "), about.sentence),
       el(

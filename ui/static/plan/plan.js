@@ -36,8 +36,8 @@ export class Plan {
   /** @param {Protocol.Status} message */
   status(message) {
     this.message = message;
-    $("c-seen").hidden = message.seen === null;
-    $("c-seen").title = message.seen === null ? "" : `On the table: ${message.seen}`;
+    $("c-seen").hidden = message.detected_objects === null;
+    $("c-seen").title = message.detected_objects === null ? "" : `On the table: ${message.detected_objects}`;
     this.showSeen(message);
     followWriting(message);
     this.follow(editable(message.plan));
@@ -74,15 +74,15 @@ export class Plan {
     if (this.message) this.enable();
   }
 
-  /** What was seen on the table: bright what the task is about, dim the rest. */
-  showSeen({ seen, instruction, plan }) {
-    const key = JSON.stringify([seen, instruction, plan.length]);
-    if (seen === null || key === this.seenShown) return;
+  /** What was detected on the table: bright what the task is about, dim the rest. */
+  showSeen({ detected_objects, instruction, plan }) {
+    const key = JSON.stringify([detected_objects, instruction, plan.length]);
+    if (detected_objects === null || key === this.seenShown) return;
     this.seenShown = key;
     const isRelevant = relevance({ instruction, plan });
     $("c-seen").replaceChildren(
       "I see ",
-      ...seen
+      ...detected_objects
         .split(", ")
         .flatMap((name, k) => [k ? " · " : "", el("span", { class: isRelevant(name) ? "c-seen-task" : "" }, name)]),
     );

@@ -1,14 +1,14 @@
-// A rehearsal in the arm's twin: the ghost goes the way that the arm would go, and then stands at its end again.
+// A preview of a motion in the arm's twin: the ghost goes the way that the arm would go, and then stands at its end again.
 
 import { toast } from "../common/toasts.js";
 
-export class RehearsalShow {
+export class MotionPreview {
   constructor(scene) {
     this.scene = scene;
   }
 
   /** @param {Protocol.MotionPreview} message */
-  rehearsal({ poses, seconds, clear, sentence }) {
+  "motion-preview"({ poses, seconds, clear, sentence }) {
     toast(sentence, clear ? {} : { tone: "warn" });
     this.poses = poses;
     this.seconds = seconds;
@@ -29,13 +29,13 @@ export class RehearsalShow {
   go() {
     const share = (performance.now() - this.begun) / 1000 / this.seconds;
     if (!this.poses || share >= 1) return this.end();
-    this.scene.rehearse(this.poses[Math.floor(share * this.poses.length)]);
+    this.scene.preview(this.poses[Math.floor(share * this.poses.length)]);
     requestAnimationFrame(() => this.go());
   }
 
   end() {
     if (!this.poses) return;
     this.poses = null;
-    this.scene.rehearse(null);
+    this.scene.preview(null);
   }
 }

@@ -3,7 +3,7 @@
 import * as T from "../three/three.clap.min.js";
 
 const TABLE_Z = 0.752;
-const FINGER_TRAVEL = 0.04; // metres each finger of the hand moves, fully open
+const FINGER_TRAVEL = 0.04; // metres each finger of the gripper moves, fully open
 const COLORS = { now: 0xd8e1ec, ghost: 0x38bdf8, keypoint: 0xff2d55, object: 0xffd166, other: 0x9aa7b8, own: 0xc084fc };
 
 /** All parts, added to `scene`: {cloud, now, ghost, keypoint, path, markers, pin}. */
@@ -57,7 +57,7 @@ export function showCloud(cloud, { positions, colors, low, high }) {
   cloud.scale.set(...high.map((value, i) => value - low[i]));
 }
 
-/** The hand drawn in the frame of the tool centre point: z points out between the fingers, which move along y. */
+/** The gripper drawn in the frame of the tool centre point: z points out between the fingers, which move along y. */
 function gripper(color, opacity) {
   const solid = new T.MeshStandardMaterial({
     color,
@@ -82,7 +82,7 @@ function gripper(color, opacity) {
   return group;
 }
 
-/** Put a hand at a pose, null for nowhere; `opening` is from 0 to 1. */
+/** Put a gripper at a pose, null for nowhere; `opening` is from 0 to 1. */
 export function place(group, pose) {
   group.visible = Boolean(pose);
   if (!pose) return;

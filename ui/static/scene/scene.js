@@ -87,7 +87,7 @@ export class LiveScene {
       cloud: this.fresh,
       now: this.now,
       target:
-        prediction || moving?.target ? { ...target, ...this.rehearsed, opening: target.gripper_open ? 1 : 0 } : null,
+        prediction || moving?.target ? { ...target, ...this.previewed, opening: target.gripper_open ? 1 : 0 } : null,
       own: isOwn,
       keypoint: prediction ? keypoint : null,
       objects: this.objects().map(({ position, relevant }) => ({ position, relevant })),
@@ -126,8 +126,8 @@ export class LiveScene {
   }
 
   /** Where the ghost is on its way {position, quaternion}; null: at its end. */
-  rehearse(pose) {
-    this.rehearsed = pose;
+  preview(pose) {
+    this.previewed = pose;
     this.changed();
   }
 

@@ -1,4 +1,4 @@
-"""One command of an arm's joints, or of its hand, from its start to its end."""
+"""One command of an arm's joints, or of its gripper, from its start to its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from clap.worlds.robot.arm.errors import ArmTimeoutError
 
 
 class Lane:
-    """What one part of the arm is doing, its joints or its hand: the command's ``number``, None while it rests, and its
-    ``kind``."""
+    """What one part of the arm is doing, its joints or its gripper: the command's ``number``, None while it rests, and
+    its ``kind``."""
 
     def __init__(self) -> None:
         self.number: int | None = None

@@ -1,4 +1,4 @@
-"""Keyframe actions on a real arm: a route, the motion, the hand, and a report of what was really reached."""
+"""Keyframe actions on a real arm: a route, the motion, the gripper, and a report of what was really reached."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POSITION_TOLERANCE, ROTATION_TOLERANCE = 0.005, 0.05
 SETTLE_S = 1.0
 GRIPPER_S = 15.0
 OPEN_ENOUGH = 0.95
-"""Opening from which a hand need not be opened."""
+"""Opening from which a gripper need not be opened."""
 
 PATIENCE = 3.0
 """A motion may take so many times as long as expected, and five seconds more."""
@@ -30,8 +30,8 @@ class Stopped(Exception):
 
 
 class Executor:
-    """Moves one arm, motion after motion, and none that nobody sees. ``commanded_opening``: 0 to 1, what the hand was
-    last told.
+    """Moves one arm, motion after motion, and none that nobody sees. ``commanded_opening``: 0 to 1, what the gripper
+    was last told.
 
     ``check_sight``: raises the ClapError that a camera is in, before and during every motion; the arm then halts.
     """
@@ -61,7 +61,7 @@ class Executor:
             return self.report(MotionOutcome.STOPPED, action, started, "Stopped by the operator.")
         state = self.ready()
         route = self._router.to_pose(action.pose, state.joints, self.speed(context.speed))
-        return self._carry_out(action, route, started, context)
+        return self._execute(action, route, started, context)
 
     def home(self, home: Array, context: MotionContext) -> MotionReport:
         """See ``Movable.home``."""
@@ -80,9 +80,9 @@ class Executor:
         route = self._router.to_pose(action.pose, state.joints, self.speed(context.speed))
         if isinstance(route, Objection):
             route = self._router.to_joints(home, state.joints, self.speed(context.speed))
-        return self._carry_out(action, route, started, context)
+        return self._execute(action, route, started, context)
 
-    def _carry_out(
+    def _execute(
         self,
         action: Action,
         route: Route | Objection,
@@ -177,7 +177,7 @@ class Executor:
             time.sleep(CONTROL_PERIOD)
 
     def _set_gripper(self, open_: bool, context: MotionContext) -> None:
-        motion = self.set_hand(open_)
+        motion = self.set_gripper(open_)
         if motion is None:
             return
         try:
@@ -186,8 +186,8 @@ class Executor:
             self.commanded_opening = 1.0  # what a closing came to is not known: the next one closes again
             raise
 
-    def set_hand(self, open_: bool) -> Motion | None:
-        """Start to open or close the hand; None if there is nothing to do."""
+    def set_gripper(self, open_: bool) -> Motion | None:
+        """Start to open or close the gripper; None if there is nothing to do."""
         state = self.arm.state()
         if open_ and state.opening < OPEN_ENOUGH:
             motion = self.arm.open(state.widest, GRIPPER_S)

@@ -1,10 +1,10 @@
-"""A Franka FR3 or Panda with its hand, over libfranka: the adapter for franky-control 2.0.0.
+"""A Franka FR3 or Panda with its gripper, over libfranka: the adapter for franky-control 2.0.0.
 
 What was learnt about franky and holds here: an exception of an asynchronous motion is raised by whichever call comes
 next, once; ``Robot.stop`` makes that a ControlException "Move command preempted!", which is no error; the value that
 ``recover_from_errors`` returns says nothing, the mode does; a second client blocks in the constructor for ever; a lost
 connection is a NetworkException first and a RuntimeError "Net Exception" from then on; ``poll_motion`` is true once
-the motion has ended; and a target out of reach is accepted. The default end effector of the hand is the project's
+the motion has ended; and a target out of reach is accepted. The default end effector of the gripper is the project's
 tool centre point.
 """
 
@@ -24,7 +24,7 @@ from clap.worlds.robot.arm.errors import (
     ArmUnreachableError,
 )
 from clap.worlds.robot.arm.franka_errors import first_line, meaning, preempted
-from clap.worlds.robot.arm.gripper_watch import HandWatch
+from clap.worlds.robot.arm.gripper_watch import GripperWatch
 from clap.worlds.robot.arm.protocol import Arm, ArmMode, ArmOptions, ArmState, Array
 
 try:
@@ -54,7 +54,7 @@ GRIPPER_SPEED = 0.05
 
 
 def make(options: ArmOptions) -> Arm:
-    """Connect to the arm and its hand. Raises ArmSetupError or ArmUnreachableError; blocks while another client does
+    """Connect to the arm and its gripper. Raises ArmSetupError or ArmUnreachableError; blocks while another client does
     hold the arm."""
     if franky is None:
         raise ArmSetupError(
@@ -94,11 +94,11 @@ class FrankaArm:
         self._errors = [name for name in dir(franky.Errors) if not name.startswith("_")]
         self._gentle: bool | None = None
         self._gripping: Any = None
-        self._hand = HandWatch(lambda: gripper.state, (franky.Exception, RuntimeError))
+        self._gripper = GripperWatch(lambda: gripper.state, (franky.Exception, RuntimeError))
 
     def state(self) -> ArmState:
         try:
-            state, hand = self._robot.state, self._hand.state()
+            state, gripper = self._robot.state, self._gripper.state()
         except (franky.Exception, RuntimeError) as error:
             raise meaning(error) from error
         errors = [name for name in self._errors if getattr(state.current_errors, name) is True]
@@ -108,9 +108,9 @@ class FrankaArm:
             velocities=np.array(state.dq),
             tool=self._world(state.O_T_EE),
             commanded=self._world(state.O_T_EE_d),
-            width=hand.width,
-            widest=hand.max_width,
-            holding=bool(hand.is_grasped) and hand.width > HELD_WIDTH,
+            width=gripper.width,
+            widest=gripper.max_width,
+            holding=bool(gripper.is_grasped) and gripper.width > HELD_WIDTH,
             mode=self._modes.get(state.robot_mode, ArmMode.OTHER),
             errors=tuple(errors),
         )
@@ -213,7 +213,7 @@ class FrankaArm:
 
     def close(self) -> None:
         self.brake()
-        self._hand.close()
+        self._gripper.close()
         del self._robot, self._gripper
 
     def _start(self, motion: Any, gentle: bool | None) -> None:

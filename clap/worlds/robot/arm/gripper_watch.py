@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-HAND_PERIOD_S, HAND_SILENCE_S = 0.02, 3.0
-"""Between two readings of the hand, and without one before it counts as lost."""
+GRIPPER_PERIOD_S, GRIPPER_SILENCE_S = 0.02, 3.0
+"""Between two readings of the gripper, and without one before it counts as lost."""
 
 
-class HandWatch:
-    """The newest state of the hand, read on a thread of its own: the hand tells it seldom, and the arm's must not wait.
+class GripperWatch:
+    """The newest state of the gripper, read on a thread of its own: the gripper tells it seldom, and the arm's must not
+    wait.
 
     ``read`` may wait for the next state, and raise one of ``errors``.
     """
@@ -28,8 +29,8 @@ class HandWatch:
         """The newest state. Raises the error of the last reading, or RuntimeError if there was none for too long."""
         if self._error is not None:
             raise self._error
-        if time.monotonic() - self._time > HAND_SILENCE_S:
-            raise RuntimeError("UDP receive: the hand is silent")
+        if time.monotonic() - self._time > GRIPPER_SILENCE_S:
+            raise RuntimeError("UDP receive: the gripper is silent")
         return self._state
 
     def close(self) -> None:
@@ -38,7 +39,7 @@ class HandWatch:
         self._thread.join(1.5)
 
     def _watch(self) -> None:
-        while not self._closed.wait(HAND_PERIOD_S):
+        while not self._closed.wait(GRIPPER_PERIOD_S):
             try:
                 self._state, self._time = self._read(), time.monotonic()
             except self._errors as error:

@@ -58,7 +58,7 @@ class Kinematics(Protocol):
         ...
 
     def outline(self, joints: Array) -> Array:
-        """(k, 3) points on the moving links but the hand, which the limits look after."""
+        """(k, 3) points on the moving links but the gripper, which the limits look after."""
         ...
 
 
@@ -132,7 +132,7 @@ class Router:
             return Objection(
                 "unreachable pose",
                 "No joint angles reach this pose.",
-                "Choose another pose: nearer to the arm, or with the hand pointing more downwards.",
+                "Choose another pose: nearer to the arm, or with the gripper pointing more downwards.",
             )
         line = self._line(tool, joints, speed)
         if line is not None and self.limits.against_path(line.path) is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from clap.geometry.frames import TABLE_TOP, Pose
-from clap.worlds.capabilities import Rehearsal
+from clap.worlds.capabilities import PreviewedMotion
 from clap.worlds.motion_limits import Objection
 from clap.worlds.robot.arm.kinematics import Router
 from clap.worlds.robot.arm.protocol import Array
@@ -17,11 +17,11 @@ from clap.worlds.robot.arm.protocol import Array
 MOST_POSES = 60
 
 
-def preview(router: Router, tool: Pose, joints: Array, speed: float) -> Rehearsal:
+def preview(router: Router, tool: Pose, joints: Array, speed: float) -> PreviewedMotion:
     """The way from ``joints`` (n,) rad to a pose of the tool at ``speed`` metres a second, as the model goes it."""
     route = router.to_pose(tool, joints, speed)
     if isinstance(route, Objection):
-        return Rehearsal((), 0.0, False, str(route))
+        return PreviewedMotion((), 0.0, False, str(route))
     kinematics = router.kinematics
     chosen = np.linspace(0, len(route.joints) - 1, min(len(route.joints), MOST_POSES)).round().astype(int)
     poses = tuple(kinematics.forward(posture) for posture in route.joints[chosen])
@@ -31,7 +31,9 @@ def preview(router: Router, tool: Pose, joints: Array, speed: float) -> Rehearsa
     met = f"“{name}”" if (name := next(within, None)) is not None else "the table" if height < 0 else ""
     if met:
         sentence = f"In the twin the arm's links run into {met}. Move the arm home first, or choose another pose."
-        return Rehearsal(poses, route.seconds, False, sentence)
+        return PreviewedMotion(poses, route.seconds, False, sentence)
     how = "in a straight line" if route.share is None else "by a turn of the joints"
     sentence = f"In the twin the arm gets there {how}, in some {route.seconds:.0f} s"
-    return Rehearsal(poses, route.seconds, True, f"{sentence}; its links stay {100 * height:.0f} cm above the table.")
+    return PreviewedMotion(
+        poses, route.seconds, True, f"{sentence}; its links stay {100 * height:.0f} cm above the table."
+    )

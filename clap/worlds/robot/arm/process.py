@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from clap.geometry.frames import Pose
-from clap.process_priority import be_prompt
+from clap.process_priority import raise_priority
 from clap.worlds.robot.arm.adapters import adapter
 from clap.worlds.robot.arm.command_lane import Lane
 from clap.worlds.robot.arm.errors import (
@@ -38,7 +38,7 @@ FASTEST, FASTEST_TURN, MOST_SHARE = 0.25, 1.0, 0.4
 """Metres and radians a second of the tool, and share of the highest joint speeds, that no motion exceeds, whatever the
 command says."""
 
-HAND_COMMANDS = frozenset({"home gripper", "open", "grasp"})
+GRIPPER_COMMANDS = frozenset({"home gripper", "open", "grasp"})
 
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ Json = dict[str, Any]
 def main(kind: str, options: ArmOptions, shared: ArmCells, pipe: Connection) -> None:
     """Connect to the arm, and serve it until the pipe closes or the arm is lost; the process then ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the owner ends us in order
-    be_prompt(apart=True)
+    raise_priority(apart=True)
     try:
         connect = adapter(kind)
         _tell(pipe, {"type": "connecting"})
@@ -68,45 +68,45 @@ def _tell(pipe: Connection, message: Json) -> None:
 
 
 class ArmProcess:
-    """Serves one arm. The joints and the hand each carry out one command at a time."""
+    """Serves one arm. The joints and the gripper each carry out one command at a time."""
 
     def __init__(self, arm: Arm, shared: ArmCells, pipe: Connection):
         self._arm, self._shared, self._pipe = arm, shared, pipe
-        self._joints, self._hand = Lane(), Lane()
+        self._joints, self._gripper = Lane(), Lane()
         self._starting = False
         self._guard = ArmGuard(arm, shared, self._moving, self._joints)
         shared.write(arm.state())
         _tell(pipe, {"type": "up"})
 
     def _moving(self) -> bool:
-        return self._starting or self._joints.number is not None or self._hand.number is not None
+        return self._starting or self._joints.number is not None or self._gripper.number is not None
 
     def serve(self) -> None:
         """Carry out commands until there is no owner or no arm any more."""
         self._guard.start()
         try:
-            while self._obey_waiting():
+            while self._handle_waiting():
                 self._look()
                 time.sleep(STATE_PERIOD_S)
         except ArmLostError as error:
-            self._guard.halt()  # the hand may be lost and the arm still there
+            self._guard.halt()  # the gripper may be lost and the arm still there
             _tell(self._pipe, {"type": "lost", "failure": packed(error)})
         finally:
             self._guard.end()
 
-    def _obey_waiting(self) -> bool:
+    def _handle_waiting(self) -> bool:
         """Carry out all commands that have come in; False once the owner has ended."""
         try:
             while self._pipe.poll():
                 command = json.loads(self._pipe.recv_bytes())
                 if command["type"] == "close":
                     return False
-                self._obey(command)
+                self._handle(command)
         except (EOFError, OSError):
             return False
         return True
 
-    def _obey(self, command: Json) -> None:
+    def _handle(self, command: Json) -> None:
         number = command["id"]
         try:
             self._begin(command)
@@ -126,7 +126,7 @@ class ArmProcess:
             _tell(self._pipe, {"type": "done", "id": number})
             return
         self._check_ready()
-        lane = self._hand if kind in HAND_COMMANDS else self._joints
+        lane = self._gripper if kind in GRIPPER_COMMANDS else self._joints
         if lane.number is not None and not kind == lane.kind == "jog":
             raise ArmError("The arm is still under way with another command.", "Wait until it has ended.")
         # Before it starts, so that the guard watches the owner from the first millisecond.
@@ -140,7 +140,7 @@ class ArmProcess:
             self._guard.halt()
 
     def _start(self, kind: str, command: Json) -> Callable[[], bool]:
-        """Start a motion of the joints or of the hand; the result tells whether it is still under way."""
+        """Start a motion of the joints or of the gripper; the result tells whether it is still under way."""
         arm = self._arm
         if kind == "jog":
             linear = _at_most(np.array(command["linear"], float), FASTEST)
@@ -156,7 +156,7 @@ class ArmProcess:
             arm.move_gripper(command["width"])
         else:
             arm.grasp(command["force"])
-        return arm.gripper_in_motion if kind in HAND_COMMANDS else arm.in_motion
+        return arm.gripper_in_motion if kind in GRIPPER_COMMANDS else arm.in_motion
 
     def _check_ready(self) -> None:
         """Raise what stands against a motion now."""
@@ -174,7 +174,7 @@ class ArmProcess:
         if state.mode not in (ArmMode.IDLE, ArmMode.MOVING):
             self._shared.cells.halted = True
         self._shared.write(state)
-        for lane in (self._joints, self._hand):
+        for lane in (self._joints, self._gripper):
             if lane.number is None:
                 continue
             try:

@@ -13,7 +13,7 @@ from clap.worlds.robot.arm.executor import Executor, Stopped
 from clap.worlds.robot.arm.kinematics import Router
 from clap.worlds.robot.arm.motion import Motion
 from clap.worlds.robot.arm.protocol import ArmState
-from clap.worlds.teleoperation import CONTROL_PERIOD, STILL, DriveCommand, Driver, Jog, rotation_vector
+from clap.worlds.teleoperation import CONTROL_PERIOD, STILL, Driver, Jog, TeleoperationCommand, rotation_vector
 
 JOG_S = 0.1
 """Seconds for which the arm follows a velocity without the next one; then it stops by itself."""
@@ -53,8 +53,8 @@ class Drive:
         return self._driver.at_rest
 
     @property
-    def hand_at_rest(self) -> bool:
-        """True while the hand is not under way."""
+    def gripper_at_rest(self) -> bool:
+        """True while the gripper is not under way."""
         return self._closing is None or self._closing.over.is_set()
 
     def step(self, jog: Jog, state: ArmState) -> None:
@@ -97,13 +97,13 @@ class Drive:
         if self._closing is not None and self._closing.failure is not None:
             raise self._closing.failure
         if jog.gripper is not None and jog.gripper != self._hand:
-            if not self.hand_at_rest:
+            if not self.gripper_at_rest:
                 return
             self._hand = jog.gripper
-            self._closing = self._executor.set_hand(jog.gripper == "open")
+            self._closing = self._executor.set_gripper(jog.gripper == "open")
 
 
-def drive(executor: Executor, router: Router, command: DriveCommand, context: MotionContext) -> MotionReport:
+def drive(executor: Executor, router: Router, command: TeleoperationCommand, context: MotionContext) -> MotionReport:
     """Follow the operator's jogs; see ``Drivable.drive``."""
     started = time.monotonic()
     state = executor.ready()
@@ -114,7 +114,7 @@ def drive(executor: Executor, router: Router, command: DriveCommand, context: Mo
             state = executor.tick(context)
             executor.arm.check_ready()
             jog = command()
-            if jog is None and driving.at_rest and driving.hand_at_rest:
+            if jog is None and driving.at_rest and driving.gripper_at_rest:
                 resting_since = resting_since or time.monotonic()
                 rests = state.is_still and executor.arm.at_rest
                 if rests or time.monotonic() - resting_since > MOST_RESTING:

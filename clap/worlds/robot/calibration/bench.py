@@ -12,7 +12,7 @@ from clap.geometry.frames import Pose
 from clap.worlds.robot.arm.protocol import ArmState
 from clap.worlds.robot.calibration.calibrate import CalibrationReport, calibrate_from
 from clap.worlds.robot.calibration.charuco import Board
-from clap.worlds.robot.calibration.live_view import Look, look_at
+from clap.worlds.robot.calibration.live_view import LiveView, view_board
 from clap.worlds.robot.calibration.quality import check_samples
 from clap.worlds.robot.calibration.sampling import Sampler
 from clap.worlds.robot.calibration.storage import newest, save
@@ -60,7 +60,7 @@ class CalibrationBench:
         self._board = Board(config.calibration.board)
         self._works: dict[str, _Work] = {}
 
-    def look(self, name: str) -> Look:
+    def live_view(self, name: str) -> LiveView:
         """What the camera sees now, with the board's corners, the bounds and the robot's model drawn over it.
 
         The model stands where the new calibration has it, if there is one, else where the one in use has it.
@@ -68,7 +68,7 @@ class CalibrationBench:
         work = self._work(name)
         report, serial = work.report, work.camera.config.serial
         pose = self._cameras.pose(serial) if report is None else report.calibration.matrix
-        return look_at(work.camera, self._board, self._state(), pose, self.config, work.sampler.suggestion)
+        return view_board(work.camera, self._board, self._state(), pose, self.config, work.sampler.suggestion)
 
     def take(self, name: str) -> str:
         """Take a sample, and tell what is in it. Raises CalibrationError if the arm moves or the board is not seen."""

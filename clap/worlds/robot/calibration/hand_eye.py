@@ -2,8 +2,8 @@
 
 Both ways are one equation. With T the pose of the tool centre point in the world, the camera C and the board B:
 
-    camera fixed, board on the hand:   cam_T_board = inv(world_T_cam) . world_T_tool . tool_T_board
-    camera on the hand, board fixed:   cam_T_board = inv(tool_T_cam) . inv(world_T_tool) . world_T_board
+    camera fixed, board on the gripper:   cam_T_board = inv(world_T_cam) . world_T_tool . tool_T_board
+    camera on the gripper, board fixed:   cam_T_board = inv(tool_T_cam) . inv(world_T_tool) . world_T_board
 
 that is inv(X) . A . Y with X the camera, Y the board, and A known from the arm. OpenCV's closed forms give X and Y to
 start from; then the pixels of all corners of all images are fitted together, which is where the accuracy comes from.

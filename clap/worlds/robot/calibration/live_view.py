@@ -23,7 +23,7 @@ NEAR_METRES, NEAR_DEGREES = 0.03, 8.0
 
 
 @dataclass(frozen=True)
-class Look:
+class LiveView:
     """``picture`` (H, W, 3); ``corners`` seen of all that the board has; ``sentence`` says it, and why no sample can be
     taken now unless ``ready``. ``target``: the pose of the tool, world frame, to take the next one at, and the ``way``
     there in words; None for any pose that shows the whole board. ``near``: it is reached."""
@@ -37,14 +37,14 @@ class Look:
     near: bool
 
 
-def look_at(
+def view_board(
     camera: RealSenseCamera,
     board: Board,
     state: ArmState,
     pose: NDArray[np.floating] | None,
     config: RobotConfig,
     target: Pose | None,
-) -> Look:
+) -> LiveView:
     """The camera's newest image as a look; ``pose`` (4, 4): the calibration to draw by, if any. Raises CameraError."""
     image = camera.newest()
     view = board.find(image.rgb)
@@ -60,7 +60,9 @@ def look_at(
     ready = corners >= FEWEST_CORNERS and state.is_still
     near = target is not None and _near(state.tool, target)
     way = "" if target is None else in_words(state.tool, target)
-    return Look(_marked(picture, view), corners, ready, _sentence(image.rgb, board, corners, state), target, way, near)
+    return LiveView(
+        _marked(picture, view), corners, ready, _sentence(image.rgb, board, corners, state), target, way, near
+    )
 
 
 def _sentence(rgb: NDArray[np.uint8], board: Board, corners: int, state: ArmState) -> str:

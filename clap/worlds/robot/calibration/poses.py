@@ -31,8 +31,8 @@ def suggest_poses(
     """Up to ``count`` poses of the tool centre point, world frame, the first ones the most different.
 
     ``start``: a pose in which the camera sees the board straight and in the middle of its image. All others turn about
-    the board: the point ``pivot`` metres along the tool's z axis from there, which is 0 for a board on the hand, and
-    the distance from tool to board for a camera on the hand. Only poses inside the workspace that are ``reachable``
+    the board: the point ``pivot`` metres along the tool's z axis from there, which is 0 for a board on the gripper, and
+    the distance from tool to board for a camera on the gripper. Only poses inside the workspace that are ``reachable``
     are given; if they are too few, start nearer to the middle of the workspace.
     """
     about = start.position + pivot * start.rotation[:, 2]

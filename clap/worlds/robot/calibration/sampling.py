@@ -94,7 +94,7 @@ class Sampler:
 
 
 def in_words(start: Pose, target: Pose) -> str:
-    """How to get from one pose of the tool to another along the hand's own axes, for a person who guides it."""
+    """How to get from one pose of the tool to another along the gripper's own axes, for a person who guides it."""
     ahead = 100 * start.rotation.T @ (np.asarray(target.position) - start.position)
     turn = np.degrees(rotation_vector(start.rotation.T @ target.rotation))
     moves = ", ".join(f"{value:+.0f} cm along {axis}" for axis, value in zip("xyz", ahead, strict=True))

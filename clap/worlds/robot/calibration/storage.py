@@ -25,7 +25,8 @@ Quadruple = tuple[float, float, float, float]
 @dataclass(frozen=True)
 class Calibration:
     """Where a camera is: ``position`` metres and ``quaternion`` xyzw of the camera (x right, y down, z forward), in the
-    world if the ``mount`` is fixed, in the tool centre point's frame if it is on the hand. ``made``: UTC, ISO 8601."""
+    world if the ``mount`` is fixed, in the tool centre point's frame if it is on the gripper. ``made``: UTC, ISO
+    8601."""
 
     serial: str
     mount: Mount

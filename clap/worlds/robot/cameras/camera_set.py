@@ -30,7 +30,7 @@ class Cameras:
     """One to four cameras, captured by threads of their own from now until ``close``.
 
     ``poses``: by serial number the calibrated (4, 4) poses of the cameras, in the world for a fixed one, in the frame
-    of the tool centre point for one on the hand. ``software``: the devices of the source ``software``.
+    of the tool centre point for one on the gripper. ``software``: the devices of the source ``software``.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Cameras:
         """The newest frame of every camera, in the order of the configuration; ``tool``: the tool's pose now.
 
         Returns at once; with ``after`` (seconds, time.time) it waits for images taken later than that, 1 s at most
-        for all cameras together. Frames of a camera on the hand have the pose that the tool has now: look while it
+        for all cameras together. Frames of a camera on the gripper have the pose that the tool has now: look while it
         rests, and give the time from which it did as ``after``. Raises the CameraError of the first camera that has
         no such image, and CalibrationError for one that has no calibration.
         """

@@ -61,7 +61,7 @@ class RealSenseCamera:
         self._failure: CameraError | None = None
         self._watch = FrameWatch(config.name, config.frozen_after, time.monotonic())
         self._openings = self._kept = 0
-        self._heard = self._kept_at = time.monotonic()
+        self._last_frame_at = self._kept_at = time.monotonic()
         self._over = threading.Event()
         self._times: deque[float] = deque(maxlen=30)
         self._thread = threading.Thread(target=self._run, name=f"camera {config.name}", daemon=True)
@@ -129,7 +129,7 @@ class RealSenseCamera:
 
     def _failure_now(self) -> CameraError | None:
         """The failure that the thread told, or that the thread tells nothing any more: a driver may hang for good."""
-        silent = time.monotonic() - self._heard
+        silent = time.monotonic() - self._last_frame_at
         if self._failure is None and silent > self.config.frozen_after + HANGING_S:
             return FramesFrozenError(f"The driver of camera {self.config.name} has not answered for {silent:.1f} s.")
         return self._failure
@@ -179,7 +179,7 @@ class RealSenseCamera:
         imaging = Imaging(self.config.filters)
         while not self._over.is_set():
             frames = stream.wait(POLL_S)
-            now = self._heard = time.monotonic()
+            now = self._last_frame_at = time.monotonic()
             if frames is None:
                 self._without_frames(stream, now)
                 continue

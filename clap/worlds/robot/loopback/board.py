@@ -1,4 +1,5 @@
-"""A ChArUco board on the served arm's hand, drawn into the pictures of its cameras so that they can be calibrated."""
+"""A ChArUco board on the served arm's gripper, drawn into the pictures of its cameras so that they can be
+calibrated."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ LIGHT, DARK = 0.75, 30.0
 """Neither the paper nor the ink of a real print is as bright or as dark as a picture can be."""
 
 
-class HandBoard:
+class GripperBoard:
     """The board as it is held: by its upper edge, facing the camera of ``frame`` at the pose ``tool`` (4, 4)."""
 
     def __init__(self, board: Board, tool: Array, frame: CameraFrame):

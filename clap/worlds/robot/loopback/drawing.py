@@ -17,7 +17,7 @@ from clap.worlds.tabletop.graphics import choose_backend
 choose_backend()
 
 from clap.worlds.robot.calibration.charuco import Board  # noqa: E402
-from clap.worlds.robot.loopback.board import HandBoard  # noqa: E402
+from clap.worlds.robot.loopback.board import GripperBoard  # noqa: E402
 from clap.worlds.tabletop.sensor_noise import D435I, degraded  # noqa: E402
 from clap.worlds.tabletop.world import TabletopWorld  # noqa: E402
 
@@ -59,9 +59,9 @@ def draw(config: RobotConfig, scene: LoopbackConfig, positions: Callable[[], np.
         time.sleep(max(0.0, PERIOD_S - (time.monotonic() - began)))
 
 
-def _board(table: TabletopWorld, config: RobotConfig) -> HandBoard:
+def _board(table: TabletopWorld, config: RobotConfig) -> GripperBoard:
     (frame,) = table.rig.capture(table.data, (config.cameras[0].name,))
-    return HandBoard(Board(config.calibration.board), table.arm.pose().matrix, frame)
+    return GripperBoard(Board(config.calibration.board), table.arm.pose().matrix, frame)
 
 
 def _told(table: TabletopWorld, config: CameraConfig) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clap.process_priority import be_prompt
+from clap.process_priority import raise_priority
 from clap.worlds.tabletop.graphics import choose_backend
 
 choose_backend()
@@ -91,7 +91,7 @@ QUESTIONS = ("reflex", "silence", "follow", "success", "scene", "still_since", "
 
 def serve(task: str, seed: int, address: str | None, positions: ServedPositions, pipe: Connection) -> None:
     """Serve until the pipe closes, at the first free loopback address if none is asked for."""
-    be_prompt(apart=True)
+    raise_priority(apart=True)
     served = Served(task, seed, address)
     first = {
         "address": served.server.hostname,

@@ -51,7 +51,7 @@ class ServedRobot(BaseRobot):
         self._qvel = [int(joint.dofadr[0]) for joint in joints]
         self._ctrl = [self._model.actuator(name).id for name in ARM_JOINTS]
         self._hand = self._model.actuator(GRIPPER_ACTUATOR).id
-        self._hand_goal, self._hand_speed = FRANKA_HAND_MAX_WIDTH, FRANKA_HAND_VELOCITY_LIMIT
+        self._gripper_goal, self._gripper_speed = FRANKA_HAND_MAX_WIDTH, FRANKA_HAND_VELOCITY_LIMIT
         self.commanded: Array = self._data.ctrl[self._ctrl].copy()
         self.forget()
 
@@ -69,8 +69,8 @@ class ServedRobot(BaseRobot):
         return max((at for at in self.moved if at >= when), default=when)
 
     def set_hand_goal(self, width: float, max_velocity: float, max_force: float) -> None:
-        self._hand_goal = float(np.clip(width, 0.0, FRANKA_HAND_MAX_WIDTH))
-        self._hand_speed = min(float(max_velocity), FRANKA_HAND_VELOCITY_LIMIT)
+        self._gripper_goal = float(np.clip(width, 0.0, FRANKA_HAND_MAX_WIDTH))
+        self._gripper_speed = min(float(max_velocity), FRANKA_HAND_VELOCITY_LIMIT)
 
     def _get_hand_width(self) -> float:
         return self._world.arm.gripper_open() * FRANKA_HAND_MAX_WIDTH
@@ -108,8 +108,8 @@ class ServedRobot(BaseRobot):
         self._data.ctrl[self._ctrl] = joints
 
     def _pre_step(self) -> None:
-        goal = self._hand_goal / FRANKA_HAND_MAX_WIDTH * GRIPPER_OPEN_CTRL
-        step = self._hand_speed * TICK_S / FRANKA_HAND_MAX_WIDTH * GRIPPER_OPEN_CTRL
+        goal = self._gripper_goal / FRANKA_HAND_MAX_WIDTH * GRIPPER_OPEN_CTRL
+        step = self._gripper_speed * TICK_S / FRANKA_HAND_MAX_WIDTH * GRIPPER_OPEN_CTRL
         now = float(self._data.ctrl[self._hand])
         if goal > now:
             # A sudden opening flings what is held towards one finger: go on from the width that is really open.

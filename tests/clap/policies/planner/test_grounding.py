@@ -11,7 +11,7 @@ from clap.policies.planner.grounding import (
     denies_what_is_there,
     denies_what_was_not_asked,
     ends_with_what_is_done,
-    missing_thing,
+    missing_object,
     of_this_plan,
 )
 from clap.policies.planner.model import PlannerSettings
@@ -19,7 +19,7 @@ from clap.policies.planner.rounds import PlannerRounds
 from clap.policies.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
 
-SEEN = ("red block", "red cup", "blue cup", "cylinder", "shape sorter", "closed drawer")
+DETECTED_OBJECTS = ("red block", "red cup", "blue cup", "cylinder", "shape sorter", "closed drawer")
 TO_THE_BLUE_CUP = phrasing.pick_and_place_steps("red block", "blue cup")
 
 
@@ -35,11 +35,11 @@ TO_THE_BLUE_CUP = phrasing.pick_and_place_steps("red block", "blue cup")
     ],
 )
 def test_the_first_thing_that_is_not_there_is_found(steps, missing):
-    assert missing_thing(steps, SEEN) == missing
+    assert missing_object(steps, DETECTED_OBJECTS) == missing
 
 
 def test_a_hole_needs_its_sorter():
-    assert missing_thing(phrasing.pick_and_place_steps("cylinder", phrasing.SORTER), ("cylinder",)) == "shape sorter"
+    assert missing_object(phrasing.pick_and_place_steps("cylinder", phrasing.SORTER), ("cylinder",)) == "shape sorter"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_hole_needs_its_sorter():
     ],
 )
 def test_a_refusal_may_not_deny_what_is_there(reason, denied):
-    assert denies_what_is_there(reason, SEEN) == denied
+    assert denies_what_is_there(reason, DETECTED_OBJECTS) == denied
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ class Scripted(PlannerRounds):
 
 def test_a_plan_with_something_absent_is_a_refusal_that_names_it():
     steps = " ; ".join(phrasing.pick_and_place_steps("red block", "green cup"))
-    plan = Scripted(f"steps : {steps}").plan(PlanRequest("put it there", seen=SEEN))
+    plan = Scripted(f"steps : {steps}").plan(PlanRequest("put it there", detected_objects=DETECTED_OBJECTS))
     assert (plan.status, plan.reason) == (PlanStatus.REFUSED, "there is no green cup")
     assert plan.raw == f"steps : {steps}"
 
 
 def test_a_denial_of_what_is_there_is_asked_again_without_refusals():
     planner = Scripted("refuse : there is no blue cup", language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP))
-    plan = planner.plan(PlanRequest("put it there", seen=SEEN))
+    plan = planner.plan(PlanRequest("put it there", detected_objects=DETECTED_OBJECTS))
     assert plan.steps == TO_THE_BLUE_CUP
     assert "refuse" in planner.grammars[0] and "refuse" not in planner.grammars[1]
 
@@ -109,7 +109,7 @@ def test_without_a_look_nothing_is_checked():
     assert plan.reason == "there is no blue cup"
 
 
-TWICE = ("the robot presses the bell", "the robot lifts the hand", "the robot presses the bell")
+TWICE = ("the robot presses the bell", "the robot lifts the gripper", "the robot presses the bell")
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,17 @@ def test_a_plan_is_done_when_its_last_step_is(steps, last_step, done):
 
 def test_a_part_that_was_just_done_is_not_begun_again():
     raw = language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP)
-    plan = Scripted(raw).plan(PlanRequest("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN))
+    plan = Scripted(raw).plan(PlanRequest("put it there", TO_THE_BLUE_CUP[-1], detected_objects=DETECTED_OBJECTS))
     assert (plan.status, plan.steps, plan.raw) == (PlanStatus.COMPLETE, (), raw)
 
 
 def test_a_planner_that_is_not_told_the_last_step_plans_the_whole_task_again():
     planner = Scripted(language.format_plan(PlanStatus.STEPS, TO_THE_BLUE_CUP))
     planner.settings = PlannerSettings(last_step=False)
-    assert planner.plan(PlanRequest("put it there", TO_THE_BLUE_CUP[-1], seen=SEEN)).steps == TO_THE_BLUE_CUP
+    assert (
+        planner.plan(PlanRequest("put it there", TO_THE_BLUE_CUP[-1], detected_objects=DETECTED_OBJECTS)).steps
+        == TO_THE_BLUE_CUP
+    )
 
 
 def test_a_plan_that_is_not_begun_is_begun_at_its_start():
@@ -165,7 +168,7 @@ def test_a_part_may_not_deny_what_was_not_asked_while_a_refusal_of_the_whole_sta
     parts = [language.format_plan(PlanStatus.STEPS, steps) for steps in (wanted, other)]
     planner = Scripted(mixed_up, "refuse : there is no red cylinder", *parts, "complete", "complete", mixed_up)
     instruction = "put the cylinder in the red cup and the red block in the blue cup"
-    assert planner.plan(PlanRequest(instruction, seen=SEEN)).steps == wanted
+    assert planner.plan(PlanRequest(instruction, detected_objects=DETECTED_OBJECTS)).steps == wanted
     assert planner.grammars[2] == planner.format.steps_grammar and planner.answers == []
     planner = Scripted("refuse : there is no red cylinder")
-    assert planner.plan(PlanRequest(instruction, seen=SEEN)).status is PlanStatus.REFUSED
+    assert planner.plan(PlanRequest(instruction, detected_objects=DETECTED_OBJECTS)).status is PlanStatus.REFUSED

@@ -25,7 +25,12 @@ from clap.policies.planner.local import IMAGE_PAD, VISION_END, VISION_START, Coa
 from clap.policies.planner.model import PlannerModel, PlannerSettings, patchify
 from clap.policies.planner.prefix_cache import Reading
 from clap.policies.planner.question import Question
-from clap.policies.planner.text_format import PLAN_GRAMMAR, SEEN_GRAMMAR, format_plan, format_seen
+from clap.policies.planner.text_format import (
+    DETECTED_OBJECTS_GRAMMAR,
+    PLAN_GRAMMAR,
+    format_detected_objects,
+    format_plan,
+)
 from clap.policies.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
 from training.benchmarks.library_generation import LibraryPlanner
@@ -63,8 +68,8 @@ def test_even_an_untrained_planner_answers_within_the_grammar(planner, views):
     assert answer.objects
     assert texts[-1] == answer.raw
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts)), "what is shown is never taken back"
-    assert isinstance(planner.plan(PlanRequest("open the drawer", seen=("red block",))).status, PlanStatus)
-    assert all(name.replace(" ", "").isalpha() for name in planner.look(views))
+    assert isinstance(planner.plan(PlanRequest("open the drawer", detected_objects=("red block",))).status, PlanStatus)
+    assert all(name.replace(" ", "").isalpha() for name in planner.detect_objects(views))
 
 
 def changed(planner, **settings) -> CoarseTaskPlanner:
@@ -93,9 +98,9 @@ def test_a_checkpoint_of_another_language_format_is_refused(planner, tmp_path):
 
 
 def test_the_three_rounds_ask_what_the_format_says(planner, views, questions):
-    planner.look(views)
-    planner.plan(PlanRequest("Open the drawer!", seen=("red cup", "closed drawer")))
-    planner.plan(PlanRequest("open the drawer", seen=()))
+    planner.detect_objects(views)
+    planner.plan(PlanRequest("Open the drawer!", detected_objects=("red cup", "closed drawer")))
+    planner.plan(PlanRequest("open the drawer", detected_objects=()))
     planner.plan(PlanRequest("open the drawer"))
     planner.reason(views, PLAN, INITIAL_STEP)
     assert questions == [
@@ -110,8 +115,8 @@ def test_the_three_rounds_ask_what_the_format_says(planner, views, questions):
 
 def test_without_a_plan_round_two_is_given_the_instruction(planner, views, questions):
     direct = changed(planner, reason_plan=False)
-    assert direct.look(views) is None
-    plan = direct.plan(PlanRequest("Open the drawer!", seen=("closed drawer",)))
+    assert direct.detect_objects(views) is None
+    plan = direct.plan(PlanRequest("Open the drawer!", detected_objects=("closed drawer",)))
     assert plan == Plan(PlanStatus.STEPS, ("open the drawer",))
     answer = direct.reason(views, plan, INITIAL_STEP)
     assert answer.step.startswith("the robot ")
@@ -120,9 +125,9 @@ def test_without_a_plan_round_two_is_given_the_instruction(planner, views, quest
 
 
 def test_a_planner_that_was_not_taught_names_is_not_asked_for_them(planner, views, questions):
-    blind = changed(planner, look_first=False)
-    assert blind.look(views) is None
-    blind.plan(PlanRequest("open the drawer", seen=blind.look(views)))
+    camera_fault = changed(planner, look_first=False)
+    assert camera_fault.detect_objects(views) is None
+    camera_fault.plan(PlanRequest("open the drawer", detected_objects=camera_fault.detect_objects(views)))
     assert questions == [f"task : open the drawer seen : unknown last : {INITIAL_STEP}"]
 
 
@@ -134,7 +139,7 @@ def test_without_objects_the_answer_begins_with_the_step(planner, views):
 
 def test_without_the_last_step_nobody_is_told_of_it(planner, views, questions):
     forgetful = changed(planner, last_step=False)
-    forgetful.plan(PlanRequest("open the drawer", PLAN.steps[0], seen=()))
+    forgetful.plan(PlanRequest("open the drawer", PLAN.steps[0], detected_objects=()))
     forgetful.reason(views, PLAN, PLAN.steps[0])
     assert questions == ["task : open the drawer seen : nothing", f"plan : {' ; '.join(PLAN.steps)}"]
     assert not forgetful.knows_completion
@@ -144,25 +149,25 @@ def test_what_was_read_of_the_views_is_used_again_and_changes_no_answer(planner,
     asked = changed(planner, reason_objects=False, looks=1)
     encoded: list[int] = []
     handle = planner.model.model.visual.register_forward_hook(lambda *_: encoded.append(1))
-    kept = [asked.look(views), asked.reason(views, PLAN, INITIAL_STEP).raw]
+    kept = [asked.detect_objects(views), asked.reason(views, PLAN, INITIAL_STEP).raw]
     asked.plan(PlanRequest("open the drawer"))  # text alone, which has positions of its own
     kept.append(asked.reason(views, PLAN, INITIAL_STEP).raw)
     assert len(encoded) == 1
     handle.remove()
     anew = [changed(planner, reason_objects=False, looks=1) for _ in range(2)]
-    assert kept == [anew[0].look(views), *[anew[1].reason(views, PLAN, INITIAL_STEP).raw] * 2]
+    assert kept == [anew[0].detect_objects(views), *[anew[1].reason(views, PLAN, INITIAL_STEP).raw] * 2]
 
 
 def test_answers_are_those_of_the_librarys_own_generation(planner, views):
     asked, library = changed(planner, looks=1), LibraryPlanner(planner)
     form, last = asked.format, PLAN.steps[0]
-    for text, grammar, seen in (
-        (language.NAME_PROMPT, language.SEEN_GRAMMAR, views),
+    for text, grammar, detected_objects in (
+        (language.NAME_PROMPT, language.DETECTED_OBJECTS_GRAMMAR, views),
         (form.plan_prompt("open the drawer", INITIAL_STEP, ["red cup"]), form.plan_grammar, None),
         (form.reasoning_prompt(PLAN.steps, last), form.reasoning_grammar(PLAN.steps, last), views),
         (form.reasoning_prompt(PLAN.steps, last), form.reasoning_grammar(PLAN.steps, wanted=last), views),
     ):
-        question = Question(text, grammar, seen)
+        question = Question(text, grammar, detected_objects)
         assert asked.answer(question) == library.answer(question)
 
 
@@ -331,8 +336,8 @@ ANSWERS = {
     format_plan(PlanStatus.STEPS, phrasing.OPEN_DRAWER_STEPS): PLAN_GRAMMAR,
     format_plan(PlanStatus.COMPLETE): PLAN_GRAMMAR,
     format_plan(PlanStatus.REFUSED, reason="all red"): PLAN_GRAMMAR,
-    format_seen(phrasing.CATALOGUE[:10]): SEEN_GRAMMAR,
-    format_seen(()): SEEN_GRAMMAR,
+    format_detected_objects(phrasing.CATALOGUE[:10]): DETECTED_OBJECTS_GRAMMAR,
+    format_detected_objects(()): DETECTED_OBJECTS_GRAMMAR,
 }
 
 

@@ -52,9 +52,9 @@ def views() -> CanonicalViews:
     """What the cameras of the simulated table see."""
     world = TabletopWorld()
     world.reset("block_in_same_cup", 3, 0)
-    seen = render_views(fuse(world.observe(), Workspace()), Workspace())
+    detected_objects = render_views(fuse(world.observe(), Workspace()), Workspace())
     world.close()
-    return seen
+    return detected_objects
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def test_the_shipped_planner_answers_the_same_from_afar(remote, shipped, views):
 
 
 def test_all_rounds_of_the_present_format_answer_the_same(remote_untrained, untrained, views):
-    assert remote_untrained.look(views) == untrained.look(views)
-    request = PlanRequest(INSTRUCTION, STEPS[0], seen=["red block"])
+    assert remote_untrained.detect_objects(views) == untrained.detect_objects(views)
+    request = PlanRequest(INSTRUCTION, STEPS[0], detected_objects=["red block"])
     assert remote_untrained.plan(request) == untrained.plan(request)
     assert remote_untrained.reason(views, PLAN, STEPS[0]).raw == untrained.reason(views, PLAN, STEPS[0]).raw
 

@@ -17,7 +17,7 @@ from clap.policies.base import INITIAL_STEP
 from clap.policies.planner.local import CoarseTaskPlanner
 from clap.policies.planner.prefix_cache import Reading
 from clap.policies.planner.question import Question
-from clap.policies.planner.test_time_augmentation import SHIFTS, Looks, settle
+from clap.policies.planner.test_time_augmentation import SHIFTS, TestTimeAugmentation, aggregate
 from clap.policies.prediction import Plan, PlanStatus
 from clap.worlds.tabletop import phrasing
 from training.planner.model_init import new_mini_planner
@@ -73,14 +73,16 @@ def test_a_shift_moves_points_in_the_views_by_as_much(cloud) -> None:
 def test_several_looks_say_how_far_they_lie_apart(planner, views) -> None:
     one = with_looks(planner, 1).reason(views, PLAN, INITIAL_STEP)
     nine = with_looks(planner, 9).reason(views, PLAN, INITIAL_STEP)
-    assert one.scatter.max() == 0
-    assert nine.step in PLAN.steps and nine.scatter.shape == (3, 2)
-    assert nine.scatter.max() > 0, "an untrained planner is not sure of anything"
+    assert one.spread.max() == 0
+    assert nine.step in PLAN.steps and nine.spread.shape == (3, 2)
+    assert nine.spread.max() > 0, "an untrained planner is not sure of anything"
 
 
 def test_words_are_those_that_all_looks_together_find_likeliest(planner, views, monkeypatch) -> None:
     asked = with_looks(planner, 3)
-    monkeypatch.setattr(Looks, "shown", lambda self, views: (np.tile(views.rgb, (3, 1, 1, 1)), _thrice(views.depth)))
+    monkeypatch.setattr(
+        TestTimeAugmentation, "shown", lambda self, views: (np.tile(views.rgb, (3, 1, 1, 1)), _thrice(views.depth))
+    )
     red, blue = (planner.tokenizer.convert_tokens_to_ids("▁" + word) for word in ("red", "blue"))
     read = Reading.read
 
@@ -103,16 +105,16 @@ def test_a_single_look_beside_itself_settles_on_what_was_written(planner, views,
     monkeypatch.setattr("clap.policies.planner.test_time_augmentation.SHIFTS", np.zeros((2, 2), int))
     settled = with_looks(planner, 2).reason(views, PLAN, INITIAL_STEP)
     assert settled.raw == written.raw
-    assert settled.scatter.max() == 0
+    assert settled.spread.max() == 0
 
 
 def test_looks_that_do_not_see_a_place_have_no_say() -> None:
     logits = torch.full((2, 224), -20.0)
     logits[0, 2] = 0.0  # the unmoved look: 2
     logits[1, 60] = 0.0  # a look moved by -9 cannot show what lies at 2; it sees something at 69
-    number, scatter = settle(logits, torch.tensor([0, -9]))
+    number, spread = aggregate(logits, torch.tensor([0, -9]))
     assert number == 2
-    assert scatter > 0
+    assert spread > 0
 
 
 def test_the_settled_number_is_the_one_most_looks_find() -> None:
@@ -120,16 +122,16 @@ def test_the_settled_number_is_the_one_most_looks_find() -> None:
     logits = torch.full((3, 224), -10.0)
     for row, found in enumerate((150, 100, 100)):  # the unmoved look is wrong
         logits[row, found + moves[row]] = 0.0
-    number, scatter = settle(logits, moves)
+    number, spread = aggregate(logits, moves)
     assert number == 100
-    assert 0 < scatter < 50, "most looks agree, one does not"
+    assert 0 < spread < 50, "most looks agree, one does not"
 
 
 def test_scatter_counts_as_disagreement_of_the_axes_it_belongs_to() -> None:
     pixels = to_pixels(np.array([0.2, 0.1, 0.9]), WORKSPACE) + 0.5
-    scatter = np.zeros((3, 2))
-    scatter[2, 1] = 12  # v of the view from above: y
-    lifted = lift(pixels, WORKSPACE, scatter=scatter)
+    spread = np.zeros((3, 2))
+    spread[2, 1] = 12  # v of the view from above: y
+    lifted = lift(pixels, WORKSPACE, spread=spread)
     assert np.allclose(lifted.position, lift(pixels, WORKSPACE).position)
     assert lifted.disagreement[1] == 12
     assert lifted.agreement_px == 12

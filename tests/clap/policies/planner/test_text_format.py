@@ -24,7 +24,7 @@ objects = st.lists(named, min_size=1, max_size=2, unique_by=lambda thing: thing.
 
 
 FORMATS = [Format(*parts) for parts in itertools.product((True, False), repeat=3)]
-things_seen = st.lists(st.sampled_from(phrasing.CATALOGUE), max_size=16, unique=True)
+objects_detected = st.lists(st.sampled_from(phrasing.CATALOGUE), max_size=16, unique=True)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=str)
@@ -51,26 +51,26 @@ def test_a_format_leaves_out_what_it_has_not():
     assert answer == "step : the robot a keypoint : top 1 1 front 1 1 left 1 1"
 
 
-@given(things_seen)
+@given(objects_detected)
 def test_names_survive_writing_and_reading(names):
-    assert language.parse_seen(language.format_seen(names)) == tuple(names)
+    assert language.parse_detected_objects(language.format_detected_objects(names)) == tuple(names)
 
 
 @pytest.mark.parametrize(
-    ("seen", "told"),
+    ("detected_objects", "told"),
     [
         (("red block", "open drawer"), "red block ; open drawer"),
         ((), "nothing"),
         (None, "unknown"),
     ],
 )
-def test_round_one_is_told_what_was_seen(seen, told):
-    asked = language.plan_prompt("Put it there!", STEPS[0], seen)
+def test_round_one_is_told_what_was_seen(detected_objects, told):
+    asked = language.plan_prompt("Put it there!", STEPS[0], detected_objects)
     assert asked == f"task : put it there seen : {told} last : the robot moves above the red block"
 
 
 def test_a_name_written_twice_is_one_thing():
-    assert language.parse_seen("seen : red block ; blue cup ; red block") == ("red block", "blue cup")
+    assert language.parse_detected_objects("seen : red block ; blue cup ; red block") == ("red block", "blue cup")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_name_written_twice_is_one_thing():
 )
 def test_a_broken_list_of_names_is_refused_with_its_text_kept(text):
     with pytest.raises(InvalidPlannerTextError) as caught:
-        language.parse_seen(text)
+        language.parse_detected_objects(text)
     assert caught.value.raw == text
 
 

@@ -126,10 +126,10 @@ def test_a_stop_at_any_moment_ends_the_commanded_motion_and_holds(served, world)
 
 def test_after_a_stop_nothing_moves_until_a_person_resumes(world):
     assert world.execute(Action(other_side(world), True), MotionContext(after(0.3))).outcome is MotionOutcome.STOPPED
-    assert world.trouble().name == "protective stop"
+    assert world.arm_fault().name == "protective stop"
     fails_with(ArmHaltedError, world)
     world.recover()
-    assert world.trouble() is None
+    assert world.arm_fault() is None
     go(world, other_side(world))
 
 

@@ -76,36 +76,36 @@ def _lacking(bench: CalibrationBench, count: int) -> CalibrationError | None:
 
 
 def test_a_look_says_why_no_sample_can_be_taken(cell):
-    look = cell.bench.look("front")
-    assert not look.ready and "The board is not seen" in look.sentence
+    live_view = cell.bench.live_view("front")
+    assert not live_view.ready and "The board is not seen" in live_view.sentence
     with pytest.raises(CalibrationError, match="out of view"):
         cell.bench.take("front")
     cell.stand(0)
-    look = cell.bench.look("front")
-    assert look.ready and look.corners == 24 and look.target is None
-    assert (look.picture != cell.pictures[0]).any(), "the corners are ringed"
+    live_view = cell.bench.live_view("front")
+    assert live_view.ready and live_view.corners == 24 and live_view.target is None
+    assert (live_view.picture != cell.pictures[0]).any(), "the corners are ringed"
     cell.arm.speed = 0.2
-    assert "the arm moves" in cell.bench.look("front").sentence
+    assert "the arm moves" in cell.bench.live_view("front").sentence
     with pytest.raises(CalibrationError, match="The arm moves"):
         cell.bench.take("front")
     cell.arm.speed = 0.0
     cell.bench.take("front")
-    look = cell.bench.look("front")
-    assert Workspace().contains(look.target.position) and "about" in look.way and not look.near
-    cell.arm.tool = look.target
-    assert cell.bench.look("front").near
+    live_view = cell.bench.live_view("front")
+    assert Workspace().contains(live_view.target.position) and "about" in live_view.way and not live_view.near
+    cell.arm.tool = live_view.target
+    assert cell.bench.live_view("front").near
     few = cell.pictures[0].copy()
     few[:, 200:] = 90
     few[:, :40] = 90
     cell.show(few)
-    assert not cell.bench.look("front").ready
+    assert not cell.bench.live_view("front").ready
 
 
 def test_the_robots_model_and_the_bounds_are_drawn_by_the_calibration_in_use(cell):
     cell.cameras.place("sim1", cell.rig.camera)
-    still = cell.bench.look("front").picture
+    still = cell.bench.live_view("front").picture
     cell.arm.speed = 0.2
-    moving = cell.bench.look("front").picture
+    moving = cell.bench.live_view("front").picture
     blue = ROBOT_COLOR[2] - ROBOT_COLOR[0]
     assert (moving != cell.nothing).any(), "the workspace is drawn"
     changed = (still.astype(int) - moving).reshape(-1, 3)
@@ -122,7 +122,7 @@ def test_samples_of_two_days_do_not_mix(cell, tmp_path):
     with pytest.raises(CalibrationError, match="is not empty"):
         Sampler(cell.cameras.camera("front"), BoardConfig(), cell.arm.state, tmp_path, Workspace())
     with pytest.raises(CalibrationError, match="There is no camera 'back'"):
-        cell.bench.look("back")
+        cell.bench.live_view("back")
 
 
 def test_an_old_calibration_is_warned_of(cell, tmp_path):

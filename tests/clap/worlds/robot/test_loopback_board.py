@@ -1,4 +1,4 @@
-"""The board that a served hand holds is drawn where it is: a detector finds its corners there."""
+"""The board that a served gripper holds is drawn where it is: a detector finds its corners there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from clap.geometry.observation import CameraFrame
 from clap.worlds.robot.calibration.charuco import Board
 from clap.worlds.robot.config import BoardConfig
-from clap.worlds.robot.loopback.board import HandBoard
+from clap.worlds.robot.loopback.board import GripperBoard
 from tests.support.robot_boards import HEIGHT, INTRINSICS, WIDTH, look_at, shift, turn
 
 BOARD = Board(BoardConfig())
@@ -22,7 +22,7 @@ def empty(camera: np.ndarray, depth: float) -> CameraFrame:
 
 def test_the_corners_are_where_the_hand_has_them_and_the_depth_too():
     camera = look_at([0.7, 0.05, 1.5], [0.1, 0.0, 1.0])
-    held = HandBoard(BOARD, TOOL, empty(camera, 3.0))
+    held = GripperBoard(BOARD, TOOL, empty(camera, 3.0))
     for tool in (TOOL, TOOL @ turn([15, -20, 25]) @ shift([0.02, 0.0, -0.03])):
         frame = held.drawn(empty(camera, 3.0), tool)
         view = BOARD.find(frame.rgb)
@@ -37,7 +37,7 @@ def test_the_corners_are_where_the_hand_has_them_and_the_depth_too():
 
 def test_what_is_nearer_hides_the_board_and_its_back_shows_nothing():
     camera = look_at([0.7, 0.0, 1.5], [0.1, 0.0, 1.0])
-    held = HandBoard(BOARD, TOOL, empty(camera, 3.0))
+    held = GripperBoard(BOARD, TOOL, empty(camera, 3.0))
     near = empty(camera, 0.3)
     assert (held.drawn(near, TOOL).rgb == near.rgb).all()
     behind = empty(look_at([-0.6, 0.0, 1.5], [0.1, 0.0, 1.0]), 3.0)

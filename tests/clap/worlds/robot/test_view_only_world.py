@@ -51,7 +51,7 @@ def test_a_recording_is_seen_like_a_table_and_whatever_would_move_is_refused(con
         cloud = fuse(world.observe(), world.workspace)
         on_the_table = np.abs(cloud.points[:, 2] - TABLE_TOP) < 0.02
         assert len(cloud) > 20_000 and on_the_table.mean() > 0.3
-        assert world.onlooker().observe(world.instant()).frames[0].name == "table"
+        assert world.snapshot_renderer().observe(world.world_snapshot()).frames[0].name == "table"
         tool = world.state()[0]
         assert world.reachable(tool)
         assert isinstance(world, Snapshotable) and abilities_of(world) == frozenset()
@@ -70,7 +70,7 @@ def test_in_an_episode_the_recording_plays_on_and_no_motion_is_accepted(config, 
     episode = Episode(lambda: open_world(config), {"touch": policy}, "touch")
     try:
         first = episode.wait(lambda now: now.state is EpisodeState.READY and now.scene is not None, 20).scene.seq
-        assert episode.wait(lambda now: now.scene.seq > first + 1, 20).blind is None
+        assert episode.wait(lambda now: now.scene.seq > first + 1, 20).camera_fault is None
         assert episode.plan("touch the block")
         episode.wait(lambda now: now.state is EpisodeState.PLANNED, 20)
         assert episode.predict()

@@ -125,9 +125,9 @@ def test_nothing_that_the_server_is_sent_leaves_the_limits(served, world):
 
 def test_an_instant_is_quick_and_an_onlooker_sees_its_frames(world):
     began = time.monotonic()
-    instants = [world.instant() for _ in range(50)]
+    instants = [world.world_snapshot() for _ in range(50)]
     assert (time.monotonic() - began) / 50 < 0.005
-    seen = world.onlooker().observe(instants[0])
+    seen = world.snapshot_renderer().observe(instants[0])
     assert [frame.name for frame in seen.frames] == ["dark"]
     assert seen.gripper_pose.distance(instants[0].commanded)[0] < 0.05
 
@@ -141,7 +141,7 @@ def test_a_camera_that_is_lost_in_motion_halts_the_arm_until_it_sees_again_and_a
         with pytest.raises(kind):
             world.execute(Action(there, True))
         held = world.state()[0]
-        assert held.distance(there)[0] > 0.01 and world.trouble().name == "protective stop"
+        assert held.distance(there)[0] > 0.01 and world.arm_fault().name == "protective stop"
         with pytest.raises(kind):
             world.observe()
         world.recover()
@@ -149,11 +149,11 @@ def test_a_camera_that_is_lost_in_motion_halts_the_arm_until_it_sees_again_and_a
             with pytest.raises(kind):
                 motion()
         assert world.state()[0].distance(held)[0] < 0.002, "what nobody sees does not move"
-        instant = world.instant()
+        world_snapshot = world.world_snapshot()
     finally:
         CAMERA.failure = None
     with pytest.raises(kind):
-        world.onlooker().observe(instant)
+        world.snapshot_renderer().observe(world_snapshot)
     assert world.execute(Action(back, True)).ok
 
 

@@ -18,14 +18,14 @@ def test_an_onlooker_sees_on_its_own_thread_what_the_world_saw_at_that_instant(c
     try:
         world.reset("block_in_same_cup", 4)
         pose, _ = world.state()
-        instant, seen, points = world.instant(), world.observe(), world.positions()
+        world_snapshot, seen, points = world.world_snapshot(), world.observe(), world.positions()
         below = Pose(np.asarray(pose.position) - [0, 0, 0.1], pose.quaternion)
         world.execute(Action(below, gripper_open=False))
 
         def look():
-            onlooker = world.onlooker()
-            found.extend([onlooker.observe(instant), onlooker.positions(instant)])
-            onlooker.close()
+            snapshot_renderer = world.snapshot_renderer()
+            found.extend([snapshot_renderer.observe(world_snapshot), snapshot_renderer.positions(world_snapshot)])
+            snapshot_renderer.close()
 
         thread = threading.Thread(target=look)
         thread.start()

@@ -13,7 +13,7 @@ from clap.rollout.unattended import run_unattended
 from clap.worlds.tabletop.objects import BLOCK_HALF
 from clap.worlds.tabletop.tasks import STACK, TASK_KEYS, examples, sample_task, task_infos, understand
 from clap.worlds.tabletop.world import TabletopWorld
-from training.data.recordings.things import known_subtask, things_of
+from training.data.recordings.things import known_subtask, objects_of_plan
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_it_is_apart_from_the_papers_tasks(world: TabletopWorld) -> None:
     assert not [text for text in examples(things, "") if " on " in text]
     (subtask,) = understand(f"Stack the {blocks[0]} on the {blocks[1]}", things) or ()
     assert subtask.objects == (blocks[0], blocks[1])
-    assert known_subtask(subtask.steps) == subtask and things_of(subtask.steps) == subtask.objects
+    assert known_subtask(subtask.steps) == subtask and objects_of_plan(subtask.steps) == subtask.objects
 
 
 def test_what_is_set_down_on_something_sticks_out_as_it_should() -> None:

@@ -130,7 +130,7 @@ def solve(world, steps):
 def test_set_back_everything_is_as_it_was_and_the_same_motion_ends_in_the_same_bits(world):
     world.reset("block_in_same_cup", 3)
     assert world.follow("dance") is False
-    solve(world, [0, 1])  # the hand holds the block: contacts, and a warm start of the solver, are part of the state
+    solve(world, [0, 1])  # the gripper holds the block: contacts, and a warm start of the solver, are part of the state
     saved, before, pose = world.save(), state(world), world.state()
     solve(world, [2, 3])
     once = state(world)

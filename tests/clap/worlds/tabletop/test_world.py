@@ -11,7 +11,7 @@ from clap.errors import InvalidInstructionError, WorldError
 from clap.geometry.frames import Pose, Workspace
 from clap.geometry.observation import Observation, fuse
 from clap.policies.base import INITIAL_STEP, PlanRequest, PredictRequest
-from clap.policies.errors import NoFineStageError, NoScriptError
+from clap.policies.errors import NoFineActionError, NoScriptError
 from clap.policies.expert import ExpertPolicy
 from clap.policies.expert_keyframes import keyframe, top_down
 from clap.policies.prediction import PlanStatus
@@ -214,7 +214,7 @@ def test_the_expert_takes_the_step_that_is_wanted_and_knows_no_other(world):
     assert expert.predict(PredictRequest(observation, plan, step=plan.steps[1])).step == plan.steps[1]
     with pytest.raises(NoScriptError, match=f"no script for “the robot dances”. It knows: “{plan.steps[0]}”"):
         expert.predict(PredictRequest(observation, plan, step="the robot dances"))
-    with pytest.raises(NoFineStageError, match="scripted expert"):
+    with pytest.raises(NoFineActionError, match="scripted expert"):
         expert.refine(observation, plan.steps[0], np.zeros(3))
     # After a step of the operator's own it goes on with what is not fulfilled yet.
     assert expert.plan(PlanRequest(instruction, "the robot dances")).steps == plan.steps
