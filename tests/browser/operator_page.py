@@ -41,6 +41,7 @@ ARRIVED = """([before, known, states]) => {
   return seq > before && states.includes(state) && (window.__states.length > known || !looksAround);
 }"""
 TOASTED = "([known, text]) => window.__toasts.slice(known).some((toast) => toast.includes(text))"
+FREE = "() => !window.__clap.status.arm_fault && !window.__clap.status.busy"
 PASSED = """([known, states]) => {
   const told = window.__states.slice(known);
   return states.every((state) => told.includes(state) && told.splice(0, told.indexOf(state) + 1));
@@ -227,9 +228,17 @@ class ConsolePage:
         self.page.wait_for_function("name => window.__clap.status.arm_fault?.name === name", arg=name, timeout=timeout)
 
     def recover(self, button: str) -> None:
-        """Let a real arm move again by the button of this name."""
-        self.page.get_by_role("button", name=button).click()
-        self.page.wait_for_function("() => !window.__clap.status.arm_fault && !window.__clap.status.busy")
+        """Let a real arm move again by the button of this name. On a busy machine a stop also goes its second way, and
+        holds the arm once more if it comes that late: an operator presses again."""
+        for timeout in (15_000, 15_000, PATIENCE_MS):
+            self.page.get_by_role("button", name=button).click()
+            try:
+                self.page.wait_for_function(FREE, timeout=timeout)
+            except sync_api.TimeoutError:
+                if timeout == PATIENCE_MS or self.page.evaluate("!window.__clap.status.arm_fault"):
+                    raise
+            else:
+                return
 
     def wait_until_possible(self, verb: str) -> None:
         """Wait until the console would accept a command."""

@@ -85,7 +85,7 @@ def test_a_refused_instruction_is_explained_with_what_is_on_the_table(console: C
     text = "put the purple block in the red cup"
     console.type(text)
     failure = {"name": "instruction refused", "sentence": "There is no purple block.", "next_move": "Rephrase."}
-    tell(console, instruction=text, seen="red block, red cup", failure=failure)
+    tell(console, instruction=text, detected_objects="red block, red cup", failure=failure)
     assert "Refused. There is no purple block." in console.page.locator("#c-explain").inner_text()
     console.screenshot("say-refused")
     console.page.locator("#c-explain .c-chip", has_text="purple block → red block").click()

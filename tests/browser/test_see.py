@@ -99,7 +99,7 @@ def test_what_the_task_is_about_is_bright_and_the_rest_dim(console: ConsolePage)
     found = predict(console)
     other = {"name": "blue cylinder", "pixels": [[30, 100]] * 3, "position": [0.1, 0.2, 0.8]}
     changed = {**found, "objects": [*found["objects"], other]}
-    tell(console, prediction=changed, seen="red block, red cup, blue cylinder")
+    tell(console, prediction=changed, detected_objects="red block, red cup, blue cylinder")
     for view in VIEWS:
         bright = console.page.locator(
             f"#c-main [data-view={view}] .c-object:not(.c-dim-object) text"

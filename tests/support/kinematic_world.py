@@ -229,7 +229,7 @@ class TouchPolicy:
         return tuple(BOXES)
 
     def plan(self, request: PlanRequest) -> Plan:
-        self.told = request.seen
+        self.told = request.detected_objects
         if not request.instruction:
             raise InvalidInstructionError("The instruction is empty.")
         if "touch" not in request.instruction:

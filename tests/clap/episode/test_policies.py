@@ -14,18 +14,18 @@ def test_an_instruction_begins_with_a_look_and_keeps_what_was_seen(world_session
     one = world_session().ready("touch the block")
     names = tuple(BOXES)
     snapshot = one.episode.snapshot()
-    assert snapshot.seen == names
+    assert snapshot.detected_objects == names
     assert snapshot.round_texts["look"] == " ; ".join(names)
     assert snapshot.seconds["look"] >= 0
-    assert [event.seen for event in one.kinds(ObjectsDetected)] == [names]
+    assert [event.detected_objects for event in one.kinds(ObjectsDetected)] == [names]
     assert one.episode.run()
-    assert one.rest(EpisodeState.DONE).seen == names
+    assert one.rest(EpisodeState.DONE).detected_objects == names
     assert one.policies[0].looks == 1
     assert one.episode.plan("touch the block")
     one.rest(EpisodeState.PLANNED)
     assert one.policies[0].looks == 2
     assert one.episode.reset("touch", 7)
-    assert one.rest(EpisodeState.READY).seen is None
+    assert one.rest(EpisodeState.READY).detected_objects is None
 
 
 class Unseeing(TouchPolicy):
@@ -41,7 +41,7 @@ class Unseeing(TouchPolicy):
 
 def test_a_policy_that_names_nothing_and_knows_no_end_is_ended_by_the_world(world_session):
     one = world_session(policies={"unseeing": Unseeing}, policy="unseeing").ready("touch the block")
-    assert one.episode.snapshot().seen is None
+    assert one.episode.snapshot().detected_objects is None
     assert not one.kinds(ObjectsDetected)
     assert one.episode.run()
     done = one.rest(EpisodeState.DONE)

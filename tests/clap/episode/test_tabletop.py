@@ -53,7 +53,7 @@ def test_the_expert_brings_the_block_into_the_cup_and_the_physics_agrees(table, 
     assert {thing.name for thing in pending.prediction.objects} >= {
         plan[0].text.removeprefix("the robot moves above the ")
     }
-    assert {thing.name for thing in pending.prediction.objects} < set(planned.seen)
+    assert {thing.name for thing in pending.prediction.objects} < set(planned.detected_objects)
     assert table.run()
     after = rest(table, EpisodeState.DONE)
     assert after.success is True

@@ -150,7 +150,7 @@ def test_a_policy_loads_from_its_folder_and_decides_in_three_views(folder):
     policy = ClapPolicy.load(folder)
     assert policy.name == "CLAP (untrained)"
     seen = policy.detect_objects(KinematicWorld().observe())
-    assert isinstance(policy.plan(PlanRequest("put the red block in the red cup", seen=seen)), Plan)
+    assert isinstance(policy.plan(PlanRequest("put the red block in the red cup", detected_objects=seen)), Plan)
     steps = pick_and_place_steps("red block", "red cup")
     # Untrained weights point anywhere: a cloud that fills the air gives every window something to see.
     seen = KinematicWorld().observe()

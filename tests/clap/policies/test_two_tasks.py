@@ -60,7 +60,7 @@ def test_each_task_is_planned_once_and_in_order(policy, sentence, colors):
     wanted = [pick_and_place_steps(seen[0], seen[2]), pick_and_place_steps(seen[1], seen[3])]
     plans, last_step = [], INITIAL_STEP
     for _ in range(3):
-        plans.append(policy.plan(PlanRequest(sentence.format(*colors), last_step, seen=seen)))
+        plans.append(policy.plan(PlanRequest(sentence.format(*colors), last_step, detected_objects=seen)))
         last_step = plans[-1].steps[-1] if plans[-1].steps else last_step
     assert [plan.steps for plan in plans] == [*wanted, ()]
     assert plans[-1].status is PlanStatus.COMPLETE

@@ -253,7 +253,7 @@ def test_a_policy_takes_a_step_in_the_world_and_predicts_the_same_once_saved_and
         wanted = policy.predict(PredictRequest(world.observe(), rollout.plan, step="open the drawer"))
         assert wanted.step == "open the drawer"
         assert np.array_equal(decided.heatmaps, first.heatmaps)
-        assert (decided.step, decided.objects, rollout.state.seen) == ("open the drawer", (), None)
+        assert (decided.step, decided.objects, rollout.state.detected_objects) == ("open the drawer", (), None)
         assert np.allclose(decided.window.center, decided.keypoint.position)
         assert decided.window.half_extent == pytest.approx(0.125)
         assert decided.window.contains(decided.action.pose.position)
