@@ -24,18 +24,18 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture
-def stage():
+def staged():
     """Makes episodes in the world without physics (see ``staged_episode``), and closes them."""
-    from tests.support.staged_episode import Stage
+    from tests.support.staged_episode import StagedEpisode
 
-    stages = []
+    made = []
 
     def make(**keywords):
-        stages.append(Stage(**keywords))
-        return stages[-1]
+        made.append(StagedEpisode(**keywords))
+        return made[-1]
 
     yield make
-    for one in stages:
+    for one in made:
         one.episode.close()
         assert all(world.closed for world in one.worlds)
 

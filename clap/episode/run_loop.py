@@ -187,7 +187,7 @@ class RunLoop(Operator):
         self._begun = time.perf_counter()
 
     def looked(self, state: RolloutState) -> None:
-        self.worker.note_seconds(observe_scene=self._seconds())
+        self.worker.note_seconds(look=self._seconds())
         self.worker.note(detected_objects=state.detected_objects)
         if state.detected_objects is not None:
             self.worker.publish(ObjectsDetected, detected_objects=state.detected_objects)

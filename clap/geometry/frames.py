@@ -153,8 +153,8 @@ def lift(pixels: Array, workspace: Workspace, size: int = IMAGE_SIZE, spread: Ar
         seen[view.u_axis].append(view.u_sign * (2 * u / size - 1))
         seen[view.v_axis].append(view.v_sign * (2 * v / size - 1))
     local = np.array([np.mean(values) for values in seen])
-    spread = np.array([abs(values[0] - values[1]) for values in seen]) * size / 2
-    return Lifted(workspace.to_world(local), np.maximum(spread, apart))
+    between_views = np.array([abs(values[0] - values[1]) for values in seen]) * size / 2
+    return Lifted(workspace.to_world(local), np.maximum(between_views, apart))
 
 
 def quaternion_to_matrix(quaternion: Array) -> Array:

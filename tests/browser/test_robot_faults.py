@@ -60,7 +60,7 @@ def robot(
 
 def drive(robot: ConsolePage, along: float, poses: int) -> None:
     """Hold a direction down until the page was told of so many poses, 20 a second, and go on holding it."""
-    robot.wait_for("can", "drive")
+    robot.wait_until_possible("drive")
     robot.tell("drive", on=True)
     robot.page.wait_for_function("() => window.__clap.status.state === 'driving'")
     until = robot.page.evaluate("window.__clap.poses") + poses

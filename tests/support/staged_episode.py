@@ -11,7 +11,7 @@ from clap.worlds.capabilities import Resettable
 from tests.support.kinematic_world import KinematicWorld, TouchPolicy
 
 
-class WorldSession:
+class StagedEpisode:
     """An episode with its world, its policies and all its events at hand."""
 
     def __init__(self, policies=None, policy="touch", correction=True, options=None, kind=KinematicWorld, **world):

@@ -87,18 +87,18 @@ class Stages:
 
     def _rehearsal(self) -> None:
         settings, folder = self._settings, Path(self._settings.data)
-        report = -1
+        shards = -1
 
         def watch() -> None:
-            nonlocal report
+            nonlocal shards
             there = len(list(folder.glob("shard-*")))
-            if there != report:
-                report = there
+            if there != shards:
+                shards = there
                 wanted = settings.rehearsal_shards
                 self._progress.publish("rehearsal", done=min(there, wanted), of=wanted)
 
         watch()
-        if report >= settings.rehearsal_shards:
+        if shards >= settings.rehearsal_shards:
             return
         options = ["--out", folder, "--shards", settings.rehearsal_shards, "--demos", settings.rehearsal_demos]
         options += ["--copies", settings.rehearsal_copies, "--seed", settings.seed]

@@ -36,8 +36,8 @@ def missed(one):
     return step(one)
 
 
-def test_step_by_step_a_correction_waits_for_the_operator(world_session):
-    one = world_session().ready("touch the block")
+def test_step_by_step_a_correction_waits_for_the_operator(staged):
+    one = staged().ready("touch the block")
     failed = missed(one)
     assert (failed.state, failed.failure.name) == (EpisodeState.FAILED, "nothing grasped")
     assert (failed.last_step, failed.steps_done, failed.corrections) == (STEPS[0], 1, 0)
@@ -59,8 +59,8 @@ def test_step_by_step_a_correction_waits_for_the_operator(world_session):
 
 
 @pytest.mark.parametrize("verb", ["predict", "home", "stop"])
-def test_the_operator_may_do_otherwise(world_session, verb):
-    one = world_session().ready("touch the block")
+def test_the_operator_may_do_otherwise(staged, verb):
+    one = staged().ready("touch the block")
     missed(one)
     assert getattr(one.episode, verb)()
     after = one.rest()
@@ -69,16 +69,16 @@ def test_the_operator_may_do_otherwise(world_session, verb):
     assert not [event for event in one.kinds(Corrected) if not event.proposed]
 
 
-def test_run_takes_a_proposed_correction_up(world_session):
-    one = world_session().ready("touch the block")
+def test_run_takes_a_proposed_correction_up(staged):
+    one = staged().ready("touch the block")
     missed(one)
     one.policies[0].offset = [0, 0, 0]
     assert one.episode.run()
     assert one.rest(EpisodeState.DONE).success is True
 
 
-def test_a_run_corrects_by_itself_within_its_budget(world_session):
-    one = world_session().ready()
+def test_a_run_corrects_by_itself_within_its_budget(staged):
+    one = staged().ready()
     one.policies[0].offset = ASIDE
     assert one.episode.run()
     failed = one.rest(EpisodeState.FAILED)
@@ -87,16 +87,16 @@ def test_a_run_corrects_by_itself_within_its_budget(world_session):
     assert not one.episode.approve()
 
 
-def test_without_correction_nothing_is_found(world_session):
-    one = world_session(correction=False).ready()
+def test_without_correction_nothing_is_found(staged):
+    one = staged(correction=False).ready()
     one.policies[0].offset = ASIDE
     assert one.episode.run()
     assert one.rest(EpisodeState.DONE).success is False
     assert not one.kinds(Corrected)
 
 
-def test_stop_during_a_remedy_halts_the_arm(world_session):
-    one = world_session(tick_seconds=0.005).ready()
+def test_stop_during_a_remedy_halts_the_arm(staged):
+    one = staged(tick_seconds=0.005).ready()
     one.policies[0].offset = ASIDE
     assert one.episode.run()
     wait_for(lambda: one.kinds(Corrected))
@@ -124,12 +124,12 @@ class Clinging(TouchPolicy):
         return replace(right, step=SETS_DOWN) if right.step == STEPS[1] else right
 
 
-def test_a_hand_that_did_not_let_go_is_opened_once_the_operator_approves(world_session):
-    one = world_session(policies={"clings": Clinging}, policy="clings").ready("put the block down")
+def test_a_hand_that_did_not_let_go_is_opened_once_the_operator_approves(staged):
+    one = staged(policies={"clings": Clinging}, policy="clings").ready("put the block down")
     step(one)
     failed = step(one)
     assert (failed.state, failed.failure.name, failed.steps_done) == (EpisodeState.FAILED, "not let go", 1)
-    assert one.kinds(Corrected)[-1].recovery_action == "open the gripper"
+    assert one.kinds(Corrected)[-1].recovery_action == "open the hand"
     assert "Approve" in hint(failed) and one.worlds[0].opening < 0.5
     assert one.episode.approve()
     after = one.rest(EpisodeState.DONE)
@@ -139,8 +139,8 @@ def test_a_hand_that_did_not_let_go_is_opened_once_the_operator_approves(world_s
     assert [event.step for event in one.kinds(StepDone)] == [STEPS[0], SETS_DOWN]
 
 
-def test_a_run_opens_the_hand_by_itself(world_session):
-    one = world_session(policies={"clings": Clinging}, policy="clings").ready("put the block down")
+def test_a_run_opens_the_hand_by_itself(staged):
+    one = staged(policies={"clings": Clinging}, policy="clings").ready("put the block down")
     assert one.episode.run()
     after = one.rest(EpisodeState.DONE)
     assert (after.last_step, after.corrections, one.worlds[0].opening) == (SETS_DOWN, 1, 1.0)
@@ -164,8 +164,8 @@ class CameraFault(ShortSighted):
         return Plan(PlanStatus.REFUSED, reason="there is no green block")
 
 
-def test_what_the_arm_may_hide_is_looked_for_once_more_from_home(world_session):
-    one = world_session(policies={"short": ShortSighted}, policy="short").ready()
+def test_what_the_arm_may_hide_is_looked_for_once_more_from_home(staged):
+    one = staged(policies={"short": ShortSighted}, policy="short").ready()
     assert one.episode.plan("touch")
     one.rest(EpisodeState.PLANNED)
     step(one)
@@ -176,8 +176,8 @@ def test_what_the_arm_may_hide_is_looked_for_once_more_from_home(world_session):
     assert len(one.rest(EpisodeState.PLANNED).plan) == 2
 
 
-def test_what_is_not_there_is_looked_for_no_third_time_and_not_at_all_from_home(world_session):
-    one = world_session(policies={"blind": CameraFault}, policy="blind").ready()
+def test_what_is_not_there_is_looked_for_no_third_time_and_not_at_all_from_home(staged):
+    one = staged(policies={"blind": CameraFault}, policy="blind").ready()
     assert one.episode.plan("touch the green block")
     assert one.rest(EpisodeState.FAILED).correction is None
     assert one.episode.plan("touch")

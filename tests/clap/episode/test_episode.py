@@ -23,8 +23,8 @@ from tests.support.kinematic_world import STEPS, SUBTASKS
 from tests.support.staged_episode import wait_for
 
 
-def test_a_reset_shows_the_scene_and_the_worlds_own_instruction(world_session):
-    one = world_session().ready()
+def test_a_reset_shows_the_scene_and_the_worlds_own_instruction(staged):
+    one = staged().ready()
     snapshot = one.episode.snapshot()
     assert (snapshot.instruction, snapshot.task, snapshot.seed) == ("touch the block", "touch", 7)
     assert snapshot.scene is not None
@@ -33,8 +33,8 @@ def test_a_reset_shows_the_scene_and_the_worlds_own_instruction(world_session):
     assert one.kinds(Reset)[0].instruction == "touch the block"
 
 
-def test_step_by_step_the_operator_brings_an_instruction_to_its_end(world_session):
-    one = world_session().ready("touch the block")
+def test_step_by_step_the_operator_brings_an_instruction_to_its_end(staged):
+    one = staged().ready("touch the block")
     assert [(step.text, step.status) for step in one.episode.snapshot().plan] == [
         (SUBTASKS[0][0], "current"),
         (SUBTASKS[0][1], "todo"),
@@ -60,16 +60,16 @@ def test_step_by_step_the_operator_brings_an_instruction_to_its_end(world_sessio
     assert [type(event) for event in story] == [Planned, *per_step * len(STEPS), Finished]
 
 
-def test_run_does_the_same_by_itself(world_session):
-    one = world_session().ready()
+def test_run_does_the_same_by_itself(staged):
+    one = staged().ready()
     assert one.episode.run()
     assert one.rest(EpisodeState.DONE).success is True
     assert [event.step for event in one.kinds(StepDone)] == list(STEPS)
     assert {event.by for event in one.kinds(Approved)} == {"verdict"}
 
 
-def test_events_come_in_order_and_states_are_told(world_session):
-    one = world_session().ready()
+def test_events_come_in_order_and_states_are_told(staged):
+    one = staged().ready()
     one.episode.run()
     one.rest(EpisodeState.DONE)
     wait_for(lambda: one.kinds(Finished))
@@ -80,8 +80,8 @@ def test_events_come_in_order_and_states_are_told(world_session):
     assert one.kinds(SceneUpdated)
 
 
-def test_a_subscriber_that_fails_stops_nothing(world_session):
-    one = world_session()
+def test_a_subscriber_that_fails_stops_nothing(staged):
+    one = staged()
 
     def fails(event):
         raise RuntimeError("not my day")
@@ -92,8 +92,8 @@ def test_a_subscriber_that_fails_stops_nothing(world_session):
     unsubscribe()
 
 
-def test_a_second_approval_of_the_same_prediction_is_refused(world_session):
-    one = world_session(tick_seconds=0.005).ready("touch the block")
+def test_a_second_approval_of_the_same_prediction_is_refused(staged):
+    one = staged(tick_seconds=0.005).ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     assert one.episode.approve()
@@ -103,8 +103,8 @@ def test_a_second_approval_of_the_same_prediction_is_refused(world_session):
     assert len(one.kinds(Approved)) == 1
 
 
-def test_a_run_waits_where_the_views_disagree_and_goes_on_once_approved(world_session):
-    one = world_session().ready("touch the block")
+def test_a_run_waits_where_the_views_disagree_and_goes_on_once_approved(staged):
+    one = staged().ready("touch the block")
     one.policies[0].keypoint_shift = 10
     assert one.episode.run()
     for step in STEPS:
@@ -116,8 +116,8 @@ def test_a_run_waits_where_the_views_disagree_and_goes_on_once_approved(world_se
     assert {event.by for event in one.kinds(Approved)} == {"operator"}
 
 
-def test_skip_counts_a_step_without_moving(world_session):
-    one = world_session().ready("touch the block")
+def test_skip_counts_a_step_without_moving(staged):
+    one = staged().ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     assert one.episode.skip()
@@ -127,8 +127,8 @@ def test_skip_counts_a_step_without_moving(world_session):
     assert one.worlds[0].ticks == 0
 
 
-def test_home_drops_the_pending_prediction(world_session):
-    one = world_session().ready("touch the block")
+def test_home_drops_the_pending_prediction(staged):
+    one = staged().ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     assert one.episode.home()

@@ -16,11 +16,11 @@ from clap.rollout.rollout import MAX_REPEATS
 from clap.rollout.safety import Decision
 from clap.rollout.self_correction import MAX_PER_STEP
 from tests.support.kinematic_world import KinematicArm, TouchPolicy
-from tests.support.staged_episode import WorldSession, wait_for
+from tests.support.staged_episode import StagedEpisode, wait_for
 
 
-def test_a_refused_prediction_cannot_be_approved_but_made_again(world_session):
-    one = world_session().ready("touch the block")
+def test_a_refused_prediction_cannot_be_approved_but_made_again(staged):
+    one = staged().ready("touch the block")
     one.policies[0].offset = np.array([0, 0, 1.5])
     one.episode.predict()
     assert one.rest(EpisodeState.AWAITING).verdict.decision is Decision.REFUSE
@@ -32,8 +32,8 @@ def test_a_refused_prediction_cannot_be_approved_but_made_again(world_session):
     assert one.worlds[0].ticks == 0
 
 
-def test_a_run_fails_on_a_refused_prediction_and_nothing_moves(world_session):
-    one = world_session(reach=0.1).ready()
+def test_a_run_fails_on_a_refused_prediction_and_nothing_moves(staged):
+    one = staged(reach=0.1).ready()
     one.episode.run()
     failed = one.rest(EpisodeState.FAILED)
     assert failed.failure.name == "unreachable pose"
@@ -42,8 +42,8 @@ def test_a_run_fails_on_a_refused_prediction_and_nothing_moves(world_session):
     assert one.worlds[0].ticks == 0
 
 
-def test_a_motion_that_falls_short_is_a_failure_that_can_be_tried_again(world_session):
-    one = world_session().ready("touch the block")
+def test_a_motion_that_falls_short_is_a_failure_that_can_be_tried_again(staged):
+    one = staged().ready("touch the block")
     one.worlds[0].blocked = True
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
@@ -57,8 +57,8 @@ def test_a_motion_that_falls_short_is_a_failure_that_can_be_tried_again(world_se
     assert one.rest(EpisodeState.DONE).success is True
 
 
-def test_the_same_step_three_times_in_a_row_is_a_failure(world_session):
-    one = world_session().ready()
+def test_the_same_step_three_times_in_a_row_is_a_failure(staged):
+    one = staged().ready()
     one.policies[0].stuck = True
     one.episode.run()
     failed = one.rest(EpisodeState.FAILED)
@@ -75,8 +75,8 @@ def test_the_same_step_three_times_in_a_row_is_a_failure(world_session):
         ("sing a song", "instruction refused", "That is not something the robot can do."),
     ],
 )
-def test_an_instruction_without_a_plan_is_a_named_failure_and_the_episode_goes_on(world_session, words, name, sentence):
-    one = world_session().ready()
+def test_an_instruction_without_a_plan_is_a_named_failure_and_the_episode_goes_on(staged, words, name, sentence):
+    one = staged().ready()
     assert one.episode.plan(words)
     failure = one.rest(EpisodeState.FAILED).failure
     assert (failure.name, failure.sentence) == (name, sentence)
@@ -85,8 +85,8 @@ def test_an_instruction_without_a_plan_is_a_named_failure_and_the_episode_goes_o
     one.rest(EpisodeState.PLANNED)
 
 
-def test_an_unknown_task_is_a_named_failure(world_session):
-    one = world_session()
+def test_an_unknown_task_is_a_named_failure(staged):
+    one = staged()
     assert one.episode.reset("fold the towel", 0)
     assert one.rest(EpisodeState.FAILED).failure.name == "world error"
     assert not one.episode.plan("touch the block")
@@ -102,8 +102,8 @@ def test_an_unknown_task_is_a_named_failure(world_session):
         ("pause", "Nothing is under way"),
     ],
 )
-def test_verbs_out_of_their_turn_are_refused_with_a_sentence(world_session, verb, words):
-    one = world_session().ready()
+def test_verbs_out_of_their_turn_are_refused_with_a_sentence(staged, verb, words):
+    one = staged().ready()
     assert not getattr(one.episode, verb)()
     assert words in one.refusal()
     assert one.episode.snapshot().state is EpisodeState.READY
@@ -122,9 +122,9 @@ def test_a_world_that_cannot_start_is_a_named_failure():
         episode.close()
 
 
-def test_on_a_real_table_a_prediction_grows_stale_while_it_waits(world_session):
+def test_on_a_real_table_a_prediction_grows_stale_while_it_waits(staged):
     late = [0.0]
-    one = world_session(kind=KinematicArm, clock=lambda: time.time() - late[0]).ready("touch the block")
+    one = staged(kind=KinematicArm, clock=lambda: time.time() - late[0]).ready("touch the block")
     late[0] = 5.0
     one.episode.predict()
     assert one.rest(EpisodeState.AWAITING).verdict.decision is Decision.ASK
@@ -134,8 +134,8 @@ def test_on_a_real_table_a_prediction_grows_stale_while_it_waits(world_session):
     assert not one.episode.approve()
 
 
-def test_another_speed_is_judged_before_approval(world_session):
-    one = world_session(kind=KinematicArm, clock=time.time).ready("touch the block")
+def test_another_speed_is_judged_before_approval(staged):
+    one = staged(kind=KinematicArm, clock=time.time).ready("touch the block")
     one.worlds[0].tool_speed = 3.0
     assert one.episode.set_speed(0.05)
     one.episode.predict()
@@ -148,15 +148,15 @@ def test_another_speed_is_judged_before_approval(world_session):
 
 
 @pytest.mark.parametrize("speed", [-1.0, float("nan"), float("inf")])
-def test_a_senseless_speed_is_refused(world_session, speed):
-    one = world_session()
+def test_a_senseless_speed_is_refused(staged, speed):
+    one = staged()
     assert not one.episode.set_speed(speed)
     assert one.episode.set_speed(0.5)
     assert one.episode.snapshot().speed == 0.5
 
 
 def test_a_closed_episode_refuses_everything():
-    one = WorldSession()
+    one = StagedEpisode()
     one.episode.close()
     assert not one.episode.reset("touch", 0)
     assert one.worlds[0].closed

@@ -11,7 +11,7 @@ from clap.episode.events import ArmFaultChanged, CameraFaultChanged, MotionPrevi
 from clap.episode.preconditions import preconditions
 from clap.errors import ClapError, WorldError
 from tests.support.kinematic_world import KinematicArm, KinematicTable, TouchPolicy
-from tests.support.staged_episode import WorldSession, wait_for
+from tests.support.staged_episode import StagedEpisode, wait_for
 from ui.protocol.guidance import hint
 
 MOTIONS = {"approve": Episode.approve, "run": Episode.run, "home": Episode.home, "drive": lambda it: it.drive(True)}
@@ -22,13 +22,13 @@ def possible(snapshot: EpisodeSnapshot) -> set[str]:
     return {verb for verb, why_not in preconditions(snapshot).items() if why_not is None}
 
 
-def held(one: WorldSession) -> None:
+def held(one: StagedEpisode) -> None:
     one.worlds[0].held = HELD
     wait_for(lambda: one.episode.snapshot().arm_fault is not None)
 
 
-def test_trouble_at_rest_is_told_without_being_asked_and_nothing_moves_until_it_is_cleared(world_session):
-    one = world_session().ready("touch the block")
+def test_trouble_at_rest_is_told_without_being_asked_and_nothing_moves_until_it_is_cleared(staged):
+    one = staged().ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     held(one)
@@ -48,15 +48,15 @@ def test_trouble_at_rest_is_told_without_being_asked_and_nothing_moves_until_it_
     one.rest(EpisodeState.PLANNED)
 
 
-def test_there_is_nothing_to_recover_from_without_trouble(world_session):
-    one = world_session().ready()
+def test_there_is_nothing_to_recover_from_without_trouble(staged):
+    one = staged().ready()
     assert "recover" not in possible(one.episode.snapshot())
     assert not one.episode.recover()
 
 
-def test_a_stop_pressed_after_resume_wins(world_session):
+def test_a_stop_pressed_after_resume_wins(staged):
     """The recovery is told of the stop while it is under way."""
-    one = world_session().ready()
+    one = staged().ready()
     held(one)
     stopped: list[bool] = []
 
@@ -71,8 +71,8 @@ def test_a_stop_pressed_after_resume_wins(world_session):
     assert one.episode.snapshot().arm_fault is not None
 
 
-def test_a_motion_that_is_broken_off_by_a_failure_counts_as_ended(world_session):
-    one = world_session(tick_seconds=0.002).ready()
+def test_a_motion_that_is_broken_off_by_a_failure_counts_as_ended(staged):
+    one = staged(tick_seconds=0.002).ready()
     seen: list[bool] = []
     one.episode.watch(lambda world, moving: seen.append(moving))
     failing = one.worlds[0]
@@ -99,7 +99,7 @@ class CameraFault(KinematicArm):
 
 
 def test_a_scene_that_lives_on_is_looked_at_while_nothing_is_done_and_told_when_it_is_lost(monkeypatch):
-    monkeypatch.setattr("clap.episode.world_session.LOOK_PERIOD_S", 0.05)
+    monkeypatch.setattr("clap.episode.world_session.OBSERVE_PERIOD_S", 0.05)
     worlds: list[CameraFault] = []
 
     def make() -> CameraFault:
@@ -124,8 +124,8 @@ def test_a_scene_that_lives_on_is_looked_at_while_nothing_is_done_and_told_when_
 
 
 @pytest.mark.parametrize("kind", [KinematicTable, KinematicArm])
-def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(world_session, kind):
-    one = world_session(kind=kind, clock=time.time)
+def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(staged, kind):
+    one = staged(kind=kind, clock=time.time)
     one.rest(EpisodeState.READY)
     offered = possible(one.episode.snapshot())
     assert "reset" not in offered and "plan" in offered
@@ -141,8 +141,8 @@ def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(world_session, k
         assert not one.kinds(PoseUpdated)
 
 
-def test_a_step_is_shown_in_the_twin_while_it_waits_and_nothing_moves(world_session):
-    one = world_session().ready("touch the block")
+def test_a_step_is_shown_in_the_twin_while_it_waits_and_nothing_moves(staged):
+    one = staged().ready("touch the block")
     assert not one.episode.preview() and "press Predict first" in one.refusal()
     one.episode.predict()
     before = one.rest(EpisodeState.AWAITING)

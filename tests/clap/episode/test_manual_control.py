@@ -26,8 +26,8 @@ def lines(snapshot):
     return [(line.text, line.status, line.by) for line in snapshot.plan]
 
 
-def test_the_operators_steps_are_followed_to_their_end_and_then_the_planner_is_asked(world_session):
-    one = world_session().ready("touch the block")
+def test_the_operators_steps_are_followed_to_their_end_and_then_the_planner_is_asked(staged):
+    one = staged().ready("touch the block")
     assert one.episode.edit_plan(["moves above the red cup", STEPS[1]])
     edited = one.rest(EpisodeState.PLANNED)
     assert lines(edited) == [(ABOVE_CUP, "current", "human"), (STEPS[1], "todo", "policy")]
@@ -44,8 +44,8 @@ def test_the_operators_steps_are_followed_to_their_end_and_then_the_planner_is_a
     assert [event.step for event in one.kinds(StepDone)] == [ABOVE_CUP, STEPS[1], ABOVE_CUP, TOUCH_CUP]
 
 
-def test_an_edit_replaces_only_what_is_not_done_and_a_step_may_come_twice(world_session):
-    one = world_session().ready("touch the block")
+def test_an_edit_replaces_only_what_is_not_done_and_a_step_may_come_twice(staged):
+    one = staged().ready("touch the block")
     pending(one)
     assert one.episode.approve()
     one.rest(EpisodeState.PLANNED)
@@ -65,16 +65,16 @@ def test_an_edit_replaces_only_what_is_not_done_and_a_step_may_come_twice(world_
         (["the robot does 2 things"], "“2”"),
     ],
 )
-def test_steps_that_cannot_be_read_are_refused_and_nothing_changes(world_session, steps, words):
-    one = world_session().ready("touch the block")
+def test_steps_that_cannot_be_read_are_refused_and_nothing_changes(staged, steps, words):
+    one = staged().ready("touch the block")
     before = pending(one)
     assert not one.episode.edit_plan(steps)
     assert words in one.refusal()
     assert one.episode.snapshot() == before
 
 
-def test_plan_again_drops_the_operators_steps_and_keeps_what_is_done(world_session):
-    one = world_session().ready("touch the block")
+def test_plan_again_drops_the_operators_steps_and_keeps_what_is_done(staged):
+    one = staged().ready("touch the block")
     pending(one)
     one.episode.approve()
     one.rest(EpisodeState.PLANNED)
@@ -85,8 +85,8 @@ def test_plan_again_drops_the_operators_steps_and_keeps_what_is_done(world_sessi
     assert pending(one).prediction.step == STEPS[1]
 
 
-def test_an_instruction_is_needed_for_all_of_it(world_session):
-    one = world_session().ready()
+def test_an_instruction_is_needed_for_all_of_it(staged):
+    one = staged().ready()
     for verb in (
         lambda: one.episode.edit_plan([PUSH]),
         one.episode.replan,
@@ -99,15 +99,15 @@ def test_an_instruction_is_needed_for_all_of_it(world_session):
     assert one.episode.snapshot().state is EpisodeState.READY
 
 
-def test_skip_needs_no_prediction(world_session):
-    one = world_session().ready("touch the block")
+def test_skip_needs_no_prediction(staged):
+    one = staged().ready("touch the block")
     assert one.episode.skip()
     after = one.rest(EpisodeState.PLANNED)
     assert (after.last_step, [line.status for line in after.plan]) == (STEPS[0], ["skipped", "current"])
 
 
-def test_where_the_planner_fails_there_is_nothing_to_skip_but_the_operator_may_write_the_steps(world_session):
-    one = world_session().ready()
+def test_where_the_planner_fails_there_is_nothing_to_skip_but_the_operator_may_write_the_steps(staged):
+    one = staged().ready()
     one.episode.plan("sing a song")
     one.rest(EpisodeState.FAILED)
     assert not one.episode.skip()
@@ -117,8 +117,8 @@ def test_where_the_planner_fails_there_is_nothing_to_skip_but_the_operator_may_w
     assert pending(one).prediction.step == PUSH
 
 
-def test_around_the_operators_keypoint_the_fine_stage_predicts_again_and_it_can_be_taken_back(world_session):
-    one = world_session().ready("touch the block")
+def test_around_the_operators_keypoint_the_fine_stage_predicts_again_and_it_can_be_taken_back(staged):
+    one = staged().ready("touch the block")
     own = pending(one).prediction
     keypoint = BOXES["red cup"]
     assert one.episode.set_keypoint(keypoint)
@@ -137,8 +137,8 @@ def test_around_the_operators_keypoint_the_fine_stage_predicts_again_and_it_can_
     assert "no correction" in one.refusal()
 
 
-def test_the_operators_target_is_judged_carried_out_and_recorded_as_human(world_session):
-    one = world_session().ready("touch the block")
+def test_the_operators_target_is_judged_carried_out_and_recorded_as_human(staged):
+    one = staged().ready("touch the block")
     own = pending(one).prediction
     outside = Pose(np.array([0.2, 0.0, 1.9]), DOWN)
     assert one.episode.set_target(outside, True)
@@ -158,16 +158,16 @@ def test_the_operators_target_is_judged_carried_out_and_recorded_as_human(world_
     assert approved.prediction.action.pose.distance(target)[0] < 1e-9
 
 
-def test_where_the_views_disagree_too_much_the_operator_says_where_it_is(world_session):
-    one = world_session().ready("touch the block")
+def test_where_the_views_disagree_too_much_the_operator_says_where_it_is(staged):
+    one = staged().ready("touch the block")
     one.policies[0].keypoint_shift = 60
     assert pending(one).verdict.decision is Decision.REFUSE
     assert one.episode.set_target(Pose(np.array([0.3, 0.1, 0.9]), DOWN), True)
     assert one.rest(EpisodeState.AWAITING).verdict.decision is Decision.ALLOW
 
 
-def test_without_a_prediction_the_target_stands_for_the_current_step(world_session):
-    one = world_session().ready("touch the block")
+def test_without_a_prediction_the_target_stands_for_the_current_step(staged):
+    one = staged().ready("touch the block")
     one.episode.edit_plan([PUSH, STEPS[1]])
     one.rest(EpisodeState.PLANNED)
     assert one.episode.set_target(Pose(np.array([0.3, 0.1, 0.9]), DOWN), True)
@@ -182,8 +182,8 @@ def test_without_a_prediction_the_target_stands_for_the_current_step(world_sessi
     assert pending(one).prediction.step == STEPS[1]
 
 
-def test_a_keypoint_that_cannot_be_used_leaves_the_prediction(world_session):
-    one = world_session().ready("touch the block")
+def test_a_keypoint_that_cannot_be_used_leaves_the_prediction(staged):
+    one = staged().ready("touch the block")
     before = pending(one)
     assert one.episode.set_keypoint([5.0, 0, 0])
     after = one.rest(EpisodeState.AWAITING)
@@ -198,15 +198,15 @@ class OneStage(TouchPolicy):
     has_fine_action = False
 
 
-def test_a_policy_without_a_fine_stage_says_so(world_session):
-    one = world_session(policies={"one": OneStage}, policy="one").ready("touch the block")
+def test_a_policy_without_a_fine_stage_says_so(staged):
+    one = staged(policies={"one": OneStage}, policy="one").ready("touch the block")
     pending(one)
     assert not one.episode.set_keypoint([0.2, 0, 0.8])
     assert "no fine stage" in one.refusal()
 
 
-def test_with_approval_of_each_step_a_run_waits_at_every_one_and_goes_on(world_session):
-    one = world_session().ready("touch the block")
+def test_with_approval_of_each_step_a_run_waits_at_every_one_and_goes_on(staged):
+    one = staged().ready("touch the block")
     assert one.episode.set_approve_each(True)
     assert one.episode.run()
     for count, step in enumerate(STEPS):
@@ -226,8 +226,8 @@ def test_with_approval_of_each_step_a_run_waits_at_every_one_and_goes_on(world_s
     assert [event.by for event in one.kinds(Approved)] == ["operator"] * 3 + ["verdict"]
 
 
-def test_a_correction_in_a_run_never_starts_by_itself(world_session):
-    one = world_session().ready("touch the block")
+def test_a_correction_in_a_run_never_starts_by_itself(staged):
+    one = staged().ready("touch the block")
     one.policies[0].keypoint_shift = 10
     assert one.episode.run()
     assert one.rest(EpisodeState.AWAITING).verdict.decision is Decision.ASK
@@ -238,13 +238,13 @@ def test_a_correction_in_a_run_never_starts_by_itself(world_session):
 
 
 @pytest.mark.parametrize("real", [True, False])
-def test_approval_of_each_step_is_the_rule_on_a_real_robot(world_session, real):
-    one = world_session(kind=KinematicArm, clock=(lambda: 0.0) if real else None)
+def test_approval_of_each_step_is_the_rule_on_a_real_robot(staged, real):
+    one = staged(kind=KinematicArm, clock=(lambda: 0.0) if real else None)
     assert one.episode.snapshot().approve_each is real
 
 
-def test_after_a_stop_the_target_is_judged_from_where_the_arm_is(world_session):
-    one = world_session(tick_seconds=0.01).ready("touch the block")
+def test_after_a_stop_the_target_is_judged_from_where_the_arm_is(staged):
+    one = staged(tick_seconds=0.01).ready("touch the block")
     own = pending(one).prediction
     one.episode.approve()
     wait_for(lambda: one.worlds[0].ticks > 5)

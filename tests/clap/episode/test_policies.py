@@ -10,8 +10,8 @@ from clap.errors import CheckpointError
 from tests.support.kinematic_world import BOXES, STEPS, TouchPolicy
 
 
-def test_an_instruction_begins_with_a_look_and_keeps_what_was_seen(world_session):
-    one = world_session().ready("touch the block")
+def test_an_instruction_begins_with_a_look_and_keeps_what_was_seen(staged):
+    one = staged().ready("touch the block")
     names = tuple(BOXES)
     snapshot = one.episode.snapshot()
     assert snapshot.detected_objects == names
@@ -35,12 +35,12 @@ class Unseeing(TouchPolicy):
         super().__init__(world)
         self.knows_completion = False
 
-    def observe_scene(self, observation, on_text=None):
+    def detect_objects(self, observation, on_text=None):
         return None
 
 
-def test_a_policy_that_names_nothing_and_knows_no_end_is_ended_by_the_world(world_session):
-    one = world_session(policies={"unseeing": Unseeing}, policy="unseeing").ready("touch the block")
+def test_a_policy_that_names_nothing_and_knows_no_end_is_ended_by_the_world(staged):
+    one = staged(policies={"unseeing": Unseeing}, policy="unseeing").ready("touch the block")
     assert one.episode.snapshot().detected_objects is None
     assert not one.kinds(ObjectsDetected)
     assert one.episode.run()
@@ -49,8 +49,8 @@ def test_a_policy_that_names_nothing_and_knows_no_end_is_ended_by_the_world(worl
     assert done.steps_done == len(STEPS)
 
 
-def test_the_policy_can_be_changed_on_the_way(world_session):
-    one = world_session(policies={"other": TouchPolicy}).ready("touch the block")
+def test_the_policy_can_be_changed_on_the_way(staged):
+    one = staged(policies={"other": TouchPolicy}).ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     assert one.episode.set_policy("other")
@@ -65,8 +65,8 @@ def no_checkpoint(world):
     raise CheckpointError("There is no checkpoint at nowhere.")
 
 
-def test_a_policy_that_cannot_be_loaded_leaves_the_present_one(world_session):
-    one = world_session(policies={"broken": no_checkpoint}).ready()
+def test_a_policy_that_cannot_be_loaded_leaves_the_present_one(staged):
+    one = staged(policies={"broken": no_checkpoint}).ready()
     assert one.episode.set_policy("broken")
     failed = one.rest(EpisodeState.FAILED)
     assert failed.failure.name == "checkpoint not usable"
@@ -75,8 +75,8 @@ def test_a_policy_that_cannot_be_loaded_leaves_the_present_one(world_session):
     assert one.rest(EpisodeState.DONE).success is True
 
 
-def test_an_episode_whose_first_policy_is_broken_still_offers_the_others(world_session):
-    one = world_session(policies={"broken": no_checkpoint}, policy="broken")
+def test_an_episode_whose_first_policy_is_broken_still_offers_the_others(staged):
+    one = staged(policies={"broken": no_checkpoint}, policy="broken")
     assert one.episode.snapshot().failure.name == "checkpoint not usable"
     one.ready()
     assert not one.episode.plan("touch the block")

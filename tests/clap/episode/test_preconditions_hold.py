@@ -16,10 +16,10 @@ from clap.episode.preconditions import VERBS
 from clap.errors import WorldError
 from clap.geometry.frames import Pose
 from tests.support.kinematic_world import DOWN, KinematicArm, KinematicTable, TouchPolicy
-from tests.support.staged_episode import WorldSession, wait_for
-from ui.protocol.messages import status
+from tests.support.staged_episode import StagedEpisode, wait_for
+from ui.station.episode_messages import status
 
-MakeStage = Callable[..., WorldSession]
+MakeStagedEpisode = Callable[..., StagedEpisode]
 
 
 DO: dict[str, Callable[[Episode], bool]] = {
@@ -78,11 +78,11 @@ WAYS: dict[str, tuple[dict[str, Any], Way]] = {
 }
 
 
-def brought(way: str, world_session: MakeStage) -> WorldSession:
+def brought(way: str, staged: MakeStagedEpisode) -> StagedEpisode:
     """An episode at rest after the verbs of a way."""
     options, verbs = dict(WAYS[way][0]), WAYS[way][1]
     offset, aside, held = options.pop("offset", 0.0), options.pop("aside", False), options.pop("held", False)
-    one = world_session(**options)
+    one = staged(**options)
     one.policies[0].offset = np.array([offset, 0, 0] if aside else [0, 0, offset])
     for verb in verbs:
         verb(one.episode)
@@ -94,13 +94,13 @@ def brought(way: str, world_session: MakeStage) -> WorldSession:
     return one
 
 
-def allowed(one: WorldSession) -> set[str]:
+def allowed(one: StagedEpisode) -> set[str]:
     """The verbs that status allows."""
-    received = status(one.episode.snapshot())["preconditions"]
+    received = status(one.episode.snapshot()).preconditions
     return {verb for verb in VERBS if received[verb] is None}
 
 
-def refusal(one: WorldSession, verb: str) -> str:
+def refusal(one: StagedEpisode, verb: str) -> str:
     """What a verb is refused with; nothing is changed by that."""
     before = one.episode.snapshot()
     sentences: list[str] = []
@@ -113,23 +113,23 @@ def refusal(one: WorldSession, verb: str) -> str:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_status_forbids_is_refused_with_that_sentence(way: str, world_session: MakeStage) -> None:
-    one = brought(way, world_session)
-    received = status(one.episode.snapshot())["preconditions"]
+def test_what_status_forbids_is_refused_with_that_sentence(way: str, staged: MakeStagedEpisode) -> None:
+    one = brought(way, staged)
+    received = status(one.episode.snapshot()).preconditions
     forbidden = [verb for verb in VERBS if received[verb] is not None]
     assert {verb: refusal(one, verb) for verb in forbidden} == {verb: received[verb] for verb in forbidden}
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_status_allows_is_accepted(way: str, world_session: MakeStage) -> None:
-    for verb in sorted(allowed(brought(way, world_session))):
-        one = brought(way, world_session)
+def test_what_status_allows_is_accepted(way: str, staged: MakeStagedEpisode) -> None:
+    for verb in sorted(allowed(brought(way, staged))):
+        one = brought(way, staged)
         assert DO[verb](one.episode), verb
         one.episode.stop()
 
 
-def test_a_closed_episode_accepts_nothing(world_session: MakeStage) -> None:
-    one = brought("predicted", world_session)
+def test_a_closed_episode_accepts_nothing(staged: MakeStagedEpisode) -> None:
+    one = brought("predicted", staged)
     one.episode.close()
     assert not allowed(one)
     assert not any(do(one.episode) for do in DO.values())
@@ -146,8 +146,8 @@ class Deliberate(TouchPolicy):
 
 
 @pytest.mark.parametrize("verb", ["plan", "run"])
-def test_while_it_plans_only_a_run_can_be_paused(verb: str, world_session: MakeStage) -> None:
-    one = world_session(policies={"deliberate": Deliberate}, policy="deliberate")
+def test_while_it_plans_only_a_run_can_be_paused(verb: str, staged: MakeStagedEpisode) -> None:
+    one = staged(policies={"deliberate": Deliberate}, policy="deliberate")
     assert DO["reset"](one.episode)
     one.rest(State.READY)
     Deliberate.thinks.clear()
@@ -163,8 +163,8 @@ def test_while_it_plans_only_a_run_can_be_paused(verb: str, world_session: MakeS
 
 
 @pytest.mark.parametrize(("verb", "ends"), [("approve", "pause"), ("home", "pause"), ("drive", "drive-end")])
-def test_while_the_arm_moves_nothing_else_is_begun(verb: str, ends: str, world_session: MakeStage) -> None:
-    one = world_session(tick_seconds=0.1).ready("touch the block")
+def test_while_the_arm_moves_nothing_else_is_begun(verb: str, ends: str, staged: MakeStagedEpisode) -> None:
+    one = staged(tick_seconds=0.1).ready("touch the block")
     assert one.episode.predict()
     one.rest(State.AWAITING)
     one.worlds[0].pose = Pose(np.array([0.0, 0.4, 0.9]), DOWN)

@@ -20,11 +20,11 @@ from clap.episode.events import (
 from clap.policies.base import INITIAL_STEP
 from clap.worlds.base import MotionOutcome
 from tests.support.kinematic_world import HOME, STEPS
-from tests.support.staged_episode import WorldSession, wait_for
+from tests.support.staged_episode import StagedEpisode, wait_for
 
 
-def test_stop_halts_a_motion_at_the_next_tick_and_the_arm_stays_there(world_session):
-    one = world_session(tick_seconds=0.02).ready("touch the block")
+def test_stop_halts_a_motion_at_the_next_tick_and_the_arm_stays_there(staged):
+    one = staged(tick_seconds=0.02).ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     one.episode.approve()
@@ -44,8 +44,8 @@ def test_stop_halts_a_motion_at_the_next_tick_and_the_arm_stays_there(world_sess
     assert one.episode.snapshot().last_step == INITIAL_STEP
 
 
-def test_after_a_stop_the_run_can_go_on_from_where_it_was(world_session):
-    one = world_session(tick_seconds=0.002).ready()
+def test_after_a_stop_the_run_can_go_on_from_where_it_was(staged):
+    one = staged(tick_seconds=0.002).ready()
     one.episode.run()
     wait_for(lambda: one.kinds(StepDone) and one.episode.snapshot().state is EpisodeState.MOVING)
     one.episode.stop()
@@ -58,8 +58,8 @@ def test_after_a_stop_the_run_can_go_on_from_where_it_was(world_session):
     assert done >= 1
 
 
-def test_a_command_after_stop_does_not_revive_what_was_stopped(world_session):
-    one = world_session(tick_seconds=0.02).ready("touch the block")
+def test_a_command_after_stop_does_not_revive_what_was_stopped(staged):
+    one = staged(tick_seconds=0.02).ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     one.episode.approve()
@@ -70,8 +70,8 @@ def test_a_command_after_stop_does_not_revive_what_was_stopped(world_session):
     assert [event.report.outcome for event in one.kinds(Moved)] == [MotionOutcome.STOPPED]
 
 
-def test_stop_drops_what_was_queued(world_session):
-    one = world_session(tick_seconds=0.02).ready("touch the block")
+def test_stop_drops_what_was_queued(staged):
+    one = staged(tick_seconds=0.02).ready("touch the block")
     with one.episode._event_bus.lock:  # the worker cannot pick anything up before the stop
         assert one.episode.home()
         one.episode.stop()
@@ -80,8 +80,8 @@ def test_stop_drops_what_was_queued(world_session):
     assert one.episode.snapshot().state is EpisodeState.STOPPED
 
 
-def test_pause_lets_the_motion_end_and_run_goes_on(world_session):
-    one = world_session(tick_seconds=0.002).ready()
+def test_pause_lets_the_motion_end_and_run_goes_on(staged):
+    one = staged(tick_seconds=0.002).ready()
     one.episode.run()
     wait_for(lambda: one.kinds(PoseUpdated))
     assert one.episode.pause()
@@ -98,7 +98,7 @@ VERBS = ("predict", "redo", "approve", "skip", "run", "pause", "stop", "home")
 @hypothesis.settings(max_examples=15, deadline=None)
 @hypothesis.given(st.lists(st.tuples(st.sampled_from(VERBS), st.sampled_from([0.0, 0.001, 0.01])), max_size=15))
 def test_whatever_the_operator_presses_the_episode_still_finishes_an_instruction(presses):
-    one = WorldSession(tick_seconds=0.0005)
+    one = StagedEpisode(tick_seconds=0.0005)
     try:
         one.ready("touch the block")
         for verb, wait in presses:

@@ -27,9 +27,9 @@ def driving(one):
     return one
 
 
-def test_held_jogs_move_the_arm_are_acknowledged_and_stop_counting(world_session):
+def test_held_jogs_move_the_arm_are_acknowledged_and_stop_counting(staged):
     acks, options = received()
-    one = driving(world_session(options=options).ready())
+    one = driving(staged(options=options).ready())
     assert one.episode.snapshot().state is EpisodeState.DRIVING
     for seq in range(8):
         one.episode.jog(Jog((0, 1, 0), gripper="close", seq=seq))
@@ -49,9 +49,9 @@ def test_held_jogs_move_the_arm_are_acknowledged_and_stop_counting(world_session
     assert one.kinds(PoseUpdated) and one.kinds(SceneUpdated)
 
 
-def test_a_jog_outside_of_driving_is_told_as_not_applied_and_moves_nothing(world_session):
+def test_a_jog_outside_of_driving_is_told_as_not_applied_and_moves_nothing(staged):
     acks, options = received()
-    one = world_session(options=options).ready()
+    one = staged(options=options).ready()
     one.episode.jog(Jog((1, 0, 0), seq=5))
     assert acks == [(5, False)]
     assert not one.episode.drive(False)
@@ -62,8 +62,8 @@ def test_a_jog_outside_of_driving_is_told_as_not_applied_and_moves_nothing(world
     assert one.worlds[0].pose.distance(HOME)[0] == 0
 
 
-def test_driving_drops_the_prediction_and_the_instruction_goes_on_after_it(world_session):
-    one = world_session().ready("touch the block")
+def test_driving_drops_the_prediction_and_the_instruction_goes_on_after_it(staged):
+    one = staged().ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     driving(one)
@@ -76,9 +76,9 @@ def test_driving_drops_the_prediction_and_the_instruction_goes_on_after_it(world
     assert one.rest(EpisodeState.DONE).steps_done == len(STEPS)
 
 
-def test_stop_ends_driving_within_a_tick(world_session):
+def test_stop_ends_driving_within_a_tick(staged):
     halts = []
-    one = driving(world_session(options={"on_halted": halts.append}, tick_seconds=0.02).ready())
+    one = driving(staged(options={"on_halted": halts.append}, tick_seconds=0.02).ready())
     one.episode.jog(Jog((1, 0, 0)))
     wait_for(lambda: one.worlds[0].pose.position[0] > HOME.position[0])
     ticks = one.worlds[0].ticks
@@ -92,9 +92,9 @@ def test_stop_ends_driving_within_a_tick(world_session):
     assert one.worlds[0].pose is held
 
 
-def test_what_was_stopped_is_told_once_with_the_time_at_which_nothing_moved(world_session):
+def test_what_was_stopped_is_told_once_with_the_time_at_which_nothing_moved(staged):
     halts = []
-    one = world_session(options={"on_halted": halts.append}, tick_seconds=0.01).ready("touch the block")
+    one = staged(options={"on_halted": halts.append}, tick_seconds=0.01).ready("touch the block")
     one.episode.stop()
     assert len(halts) == 1  # nothing moves, and it is told before stop returns
     one.episode.predict()
@@ -119,11 +119,9 @@ class Operator:
         return self.reason
 
 
-def test_a_motion_halts_when_the_operator_is_lost_and_none_begins(world_session):
+def test_a_motion_halts_when_the_operator_is_lost_and_none_begins(staged):
     operator, halts = Operator(), []
-    one = world_session(options={"halted": operator, "on_halted": halts.append}, tick_seconds=0.01).ready(
-        "touch the block"
-    )
+    one = staged(options={"halted": operator, "on_halted": halts.append}, tick_seconds=0.01).ready("touch the block")
     assert one.episode.run()
     wait_for(lambda: one.worlds[0].ticks > 3)
     operator.reason = "The operator's page was lost."
@@ -144,17 +142,17 @@ def test_a_motion_halts_when_the_operator_is_lost_and_none_begins(world_session)
     assert one.rest(EpisodeState.DONE).failure is None
 
 
-def test_a_stop_from_outside_needs_no_sentence(world_session):
+def test_a_stop_from_outside_needs_no_sentence(staged):
     operator = Operator()
-    one = driving(world_session(options={"halted": operator}, tick_seconds=0.01).ready())
+    one = driving(staged(options={"halted": operator}, tick_seconds=0.01).ready())
     operator.reason = ""
     stopped = one.rest(EpisodeState.STOPPED)
     assert stopped.failure is None
 
 
-def test_planning_and_predicting_need_no_operator(world_session):
+def test_planning_and_predicting_need_no_operator(staged):
     operator = Operator()
-    one = world_session(options={"halted": operator}).ready()
+    one = staged(options={"halted": operator}).ready()
     operator.reason = "The operator's page was lost."
     one.episode.plan("touch the block")
     one.rest(EpisodeState.PLANNED)
@@ -162,8 +160,8 @@ def test_planning_and_predicting_need_no_operator(world_session):
     one.rest(EpisodeState.AWAITING)
 
 
-def test_where_the_arm_cannot_go_further_it_holds_still_and_says_so(world_session):
-    one = driving(world_session(reach=float(np.linalg.norm(HOME.position)) + 0.01).ready())
+def test_where_the_arm_cannot_go_further_it_holds_still_and_says_so(staged):
+    one = driving(staged(reach=float(np.linalg.norm(HOME.position)) + 0.01).ready())
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
         one.episode.jog(Jog((1, 0, 0)))

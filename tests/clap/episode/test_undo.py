@@ -26,8 +26,8 @@ def step(one):
     return one.rest()
 
 
-def test_undo_goes_back_step_by_step_to_the_beginning_and_forward_again_the_same_way(world_session):
-    one = world_session().ready("touch the block")
+def test_undo_goes_back_step_by_step_to_the_beginning_and_forward_again_the_same_way(staged):
+    one = staged().ready("touch the block")
     before = [(shown(one.rest()), one.worlds[0].pose)]
     for _ in STEPS:
         before.append((shown(step(one)), one.worlds[0].pose))
@@ -45,8 +45,8 @@ def test_undo_goes_back_step_by_step_to_the_beginning_and_forward_again_the_same
     assert one.rest(EpisodeState.DONE).steps_done == len(STEPS)
 
 
-def test_a_skipped_step_and_an_edited_plan_come_back_too(world_session):
-    one = world_session().ready("touch the block")
+def test_a_skipped_step_and_an_edited_plan_come_back_too(staged):
+    one = staged().ready("touch the block")
     one.episode.edit_plan(["the robot pushes the red block", STEPS[1]])
     edited = shown(one.rest(EpisodeState.PLANNED))
     assert one.episode.skip()
@@ -57,8 +57,8 @@ def test_a_skipped_step_and_an_edited_plan_come_back_too(world_session):
     assert one.rest(EpisodeState.AWAITING).prediction.step == "the robot pushes the red block"
 
 
-def test_a_step_that_was_stopped_can_be_undone(world_session):
-    one = world_session(tick_seconds=0.01).ready("touch the block")
+def test_a_step_that_was_stopped_can_be_undone(staged):
+    one = staged(tick_seconds=0.01).ready("touch the block")
     one.episode.predict()
     one.rest(EpisodeState.AWAITING)
     one.episode.approve()
@@ -72,8 +72,8 @@ def test_a_step_that_was_stopped_can_be_undone(world_session):
     assert not one.kinds(StepDone)
 
 
-def test_the_policy_chosen_meanwhile_stays_and_another_instruction_is_taken_back(world_session):
-    one = world_session(policies={"other": TouchPolicy}).ready("touch the block")
+def test_the_policy_chosen_meanwhile_stays_and_another_instruction_is_taken_back(staged):
+    one = staged(policies={"other": TouchPolicy}).ready("touch the block")
     step(one)
     assert one.episode.set_policy("other")
     one.rest(EpisodeState.PLANNED)
@@ -86,22 +86,22 @@ def test_the_policy_chosen_meanwhile_stays_and_another_instruction_is_taken_back
     assert one.rest(EpisodeState.DONE).success is True
 
 
-def test_another_scene_forgets_what_could_be_undone(world_session):
-    one = world_session().ready("touch the block")
+def test_another_scene_forgets_what_could_be_undone(staged):
+    one = staged().ready("touch the block")
     step(one)
     assert one.ready().episode.snapshot().undo == 0
     assert not one.episode.undo()
 
 
-def test_a_real_robot_cannot_be_set_back(world_session):
-    one = world_session(kind=KinematicArm, clock=time.time).ready("touch the block")
+def test_a_real_robot_cannot_be_set_back(staged):
+    one = staged(kind=KinematicArm, clock=time.time).ready("touch the block")
     step(one)
     assert one.episode.snapshot().undo == 0
     assert not one.episode.undo()
 
 
-def test_the_moments_are_bounded(world_session):
-    one = world_session().ready("touch the block")
+def test_the_moments_are_bounded(staged):
+    one = staged().ready("touch the block")
     for _ in range(MOST_MOMENTS + 3):
         one.episode.edit_plan([STEPS[0], STEPS[0]])
         one.rest(EpisodeState.PLANNED)

@@ -24,12 +24,12 @@ def touch(one, count):
         one.rest()
 
 
-def ready(stage):
-    return stage(tick_seconds=0.02).ready("touch the block")
+def ready(staged):
+    return staged(tick_seconds=0.02).ready("touch the block")
 
 
-def test_control_that_lags_costs_no_frame_while_none_waits(stage, store, recorder_of):
-    one = stage(tick_seconds=0.05).ready("touch the block")
+def test_control_that_lags_costs_no_frame_while_none_waits(staged, store, recorder_of):
+    one = staged(tick_seconds=0.05).ready("touch the block")
     recorder = recorder_of(one.episode)
     recorder.begin()
     touch(one, 1)
@@ -37,8 +37,8 @@ def test_control_that_lags_costs_no_frame_while_none_waits(stage, store, recorde
     assert record.length > 3 and record.labels.dropped == 0
 
 
-def test_undo_takes_back_the_frames_of_the_step(stage, store, recorder_of):
-    one = ready(stage)
+def test_undo_takes_back_the_frames_of_the_step(staged, store, recorder_of):
+    one = ready(staged)
     recorder = recorder_of(one.episode)
     recorder.begin()
     touch(one, 1)
@@ -61,8 +61,8 @@ def test_undo_takes_back_the_frames_of_the_step(stage, store, recorder_of):
     assert np.linalg.norm(np.diff(episode.state[:, :3], axis=0), axis=1).max() < 0.04 + 0.03 * record.labels.dropped
 
 
-def test_undo_of_a_step_from_before_the_take_leaves_it_empty_and_recording(stage, store, recorder_of):
-    one = ready(stage)
+def test_undo_of_a_step_from_before_the_take_leaves_it_empty_and_recording(staged, store, recorder_of):
+    one = ready(staged)
     recorder = recorder_of(one.episode)
     touch(one, 1)
     recorder.begin()
@@ -77,8 +77,8 @@ def test_undo_of_a_step_from_before_the_take_leaves_it_empty_and_recording(stage
     assert store.read(record.id).state[0, :3] == pytest.approx(HOME.position, abs=0.04)
 
 
-def test_a_new_scene_and_another_instruction_end_the_recording_and_leave_the_question(stage, store, recorder_of):
-    one = ready(stage)
+def test_a_new_scene_and_another_instruction_end_the_recording_and_leave_the_question(staged, store, recorder_of):
+    one = ready(staged)
     recorder = recorder_of(one.episode)
     recorder.begin()
     touch(one, 1)
@@ -102,8 +102,8 @@ def test_a_new_scene_and_another_instruction_end_the_recording_and_leave_the_que
     assert recorder.status().take is None and len(store.episodes()) == 1
 
 
-def test_the_operators_own_targets_count_as_human(stage, store, recorder_of):
-    one = ready(stage)
+def test_the_operators_own_targets_count_as_human(staged, store, recorder_of):
+    one = ready(staged)
     recorder = recorder_of(one.episode)
     recorder.begin()
     touch(one, 1)
@@ -116,8 +116,8 @@ def test_the_operators_own_targets_count_as_human(stage, store, recorder_of):
     assert in_order(episode.sources) == [POLICY, HUMAN, POLICY]
 
 
-def test_a_take_needs_an_instruction_and_a_mark_needs_a_frame(stage, recorder_of):
-    one = stage()
+def test_a_take_needs_an_instruction_and_a_mark_needs_a_frame(staged, recorder_of):
+    one = staged()
     recorder = recorder_of(one.episode)
     with pytest.raises(DemonstrationError, match="needs an instruction"):
         recorder.begin()
@@ -148,8 +148,8 @@ def test_a_take_is_cut_with_the_marks_of_what_goes_and_those_of_what_stays(store
     assert bool(store.read(record.id).frame(1).keyframe)
 
 
-def test_the_keyframes_so_far_are_those_that_the_episode_will_have(stage, store, recorder_of):
-    one = ready(stage)
+def test_the_keyframes_so_far_are_those_that_the_episode_will_have(staged, store, recorder_of):
+    one = ready(staged)
     recorder = recorder_of(one.episode)
     recorder.begin()
     assert (recorder.status().keyframes, recorder.status().marked) == (0, 0)
@@ -163,8 +163,8 @@ def test_the_keyframes_so_far_are_those_that_the_episode_will_have(stage, store,
     assert len(recorder.commit().labels.keyframes) == told.keyframes > 2
 
 
-def test_an_interrupted_take_is_taken_up_with_its_keyframes_and_records_no_more(stage, store, recorder_of):
-    one = ready(stage)
+def test_an_interrupted_take_is_taken_up_with_its_keyframes_and_records_no_more(staged, store, recorder_of):
+    one = ready(staged)
     first = recorder_of(one.episode)
     first.begin("Ann")
     touch(one, 2)

@@ -43,8 +43,8 @@ def test_what_the_hint_names_can_be_pressed() -> None:
     assert "Press Predict" not in hint(replace(over, state=EpisodeState.STOPPED))
 
 
-def test_a_refused_prediction_is_said_to_be_refused(stage) -> None:
-    one = stage().ready("touch the block")
+def test_a_refused_prediction_is_said_to_be_refused(staged) -> None:
+    one = staged().ready("touch the block")
     one.policies[0].offset = np.array([0.0, 0.0, -0.2])
     assert one.episode.predict()
     assert "refused" in hint(one.rest(EpisodeState.AWAITING))

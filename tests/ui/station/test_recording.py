@@ -250,16 +250,16 @@ class Pages:
         raise AssertionError(f"no {kind} came")
 
 
-def test_without_a_folder_it_says_how_to_have_one(stage) -> None:
+def test_without_a_folder_it_says_how_to_have_one(staged) -> None:
     pages = Pages(None)
-    pages.recording.follow(stage().episode)
+    pages.recording.follow(staged().episode)
     received = pages.next("recording")
     assert (received["state"], received["sentence"]) == ("off", NOT_RECORDING)
     pages.recording.close(5)
 
 
 @pytest.mark.parametrize("obstacle", ["file", "foreign", "newer"])
-def test_a_folder_that_cannot_be_used_is_explained(stage, tmp_path: Path, obstacle: str) -> None:
+def test_a_folder_that_cannot_be_used_is_explained(staged, tmp_path: Path, obstacle: str) -> None:
     place = tmp_path / "set"
     if obstacle == "file":
         place.write_text("not a folder")
@@ -270,7 +270,7 @@ def test_a_folder_that_cannot_be_used_is_explained(stage, tmp_path: Path, obstac
         (place / PRIVATE).mkdir()
         (place / PRIVATE / "set.json").write_text('{"schema": 999}')
     pages = Pages(place)
-    pages.recording.follow(stage().episode)
+    pages.recording.follow(staged().episode)
     while (received := pages.next("recording"))["state"] == "opening":
         pass
     assert received["sentence"].startswith("Recording is off: ")
@@ -278,10 +278,10 @@ def test_a_folder_that_cannot_be_used_is_explained(stage, tmp_path: Path, obstac
     pages.recording.close(5)
 
 
-def test_slow_work_on_files_holds_up_neither_the_one_who_asks_nor_a_failure_the_next_job(stage, tmp_path: Path) -> None:
+def test_slow_work_on_files_holds_up_neither_the_asking_nor_a_failure_the_next_job(staged, tmp_path: Path) -> None:
     pages = Pages(tmp_path / "set")
     goes_on = threading.Event()
-    pages.recording.follow(stage().ready("touch the block").episode)
+    pages.recording.follow(staged().ready("touch the block").episode)
     pages.recording.submit(PAGE, lambda: goes_on.wait(10) and 1 // 0)
     pages.recording.handle(PAGE, check({"type": "record-end"}))
     goes_on.set()
@@ -290,11 +290,11 @@ def test_slow_work_on_files_holds_up_neither_the_one_who_asks_nor_a_failure_the_
     pages.recording.close(5)
 
 
-def test_what_the_start_up_check_found_is_in_the_log(stage, tmp_path: Path) -> None:
+def test_what_the_start_up_check_found_is_in_the_log(staged, tmp_path: Path) -> None:
     DemonstrationStore.open(tmp_path / "set").close()
     (tmp_path / "set" / PRIVATE / ".torn.part").write_bytes(b"half")
     pages = Pages(tmp_path / "set")
-    one = stage()
+    one = staged()
     pages.recording._outbox.follow(one.episode)
     pages.recording.follow(one.episode)
     assert ".torn.part was only partly written" in pages.next("log")["lines"][0]["text"]
@@ -302,14 +302,14 @@ def test_what_the_start_up_check_found_is_in_the_log(stage, tmp_path: Path) -> N
 
 
 def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_kept(
-    stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    staged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = tmp_path / "disk"
     mounted(disk, 24)
     monkeypatch.setattr("demos.store.takes.ROOM_TO_BEGIN", 4 * MEGABYTE)
     pages = Pages(disk / "set")
     try:
-        one = stage(tick_seconds=0.02).ready()
+        one = staged(tick_seconds=0.02).ready()
         pages.recording.follow(one.episode)
         while pages.next("recording")["state"] != "idle":
             pass
@@ -337,9 +337,9 @@ def test_a_disk_that_fills_ends_the_take_and_halts_the_arm_and_the_take_can_be_k
         subprocess.run(["umount", "--lazy", disk], check=True)
 
 
-def test_a_folder_that_vanishes_is_told_and_the_console_goes_on(stage, tmp_path: Path) -> None:
+def test_a_folder_that_vanishes_is_told_and_the_console_goes_on(staged, tmp_path: Path) -> None:
     pages = Pages(tmp_path / "set")
-    pages.recording.follow(stage().ready("touch the block").episode)
+    pages.recording.follow(staged().ready("touch the block").episode)
     while pages.next("recording")["state"] != "idle":
         pass
     (tmp_path / "set").rename(tmp_path / "elsewhere")

@@ -94,11 +94,11 @@ class FrankaArm:
         self._errors = [name for name in dir(franky.Errors) if not name.startswith("_")]
         self._gentle: bool | None = None
         self._gripping: Any = None
-        self._gripper = GripperWatch(lambda: gripper.state, (franky.Exception, RuntimeError))
+        self._gripper_watch = GripperWatch(lambda: gripper.state, (franky.Exception, RuntimeError))
 
     def state(self) -> ArmState:
         try:
-            state, gripper = self._robot.state, self._gripper.state()
+            state, gripper = self._robot.state, self._gripper_watch.state()
         except (franky.Exception, RuntimeError) as error:
             raise meaning(error) from error
         errors = [name for name in self._errors if getattr(state.current_errors, name) is True]
@@ -213,7 +213,7 @@ class FrankaArm:
 
     def close(self) -> None:
         self.brake()
-        self._gripper.close()
+        self._gripper_watch.close()
         del self._robot, self._gripper
 
     def _start(self, motion: Any, gentle: bool | None) -> None:

@@ -23,7 +23,7 @@ from clap.policies.planner.generation import Answers
 from clap.policies.planner.instruction_words import read_instruction
 from clap.policies.planner.local import IMAGE_PAD, VISION_END, VISION_START, CoarseTaskPlanner
 from clap.policies.planner.model import PlannerModel, PlannerSettings, patchify
-from clap.policies.planner.prefix_cache import Reading
+from clap.policies.planner.prefix_cache import PrefixCache
 from clap.policies.planner.question import Question
 from clap.policies.planner.text_format import (
     DETECTED_OBJECTS_GRAMMAR,
@@ -172,8 +172,8 @@ def test_answers_are_those_of_the_librarys_own_generation(planner, views):
 
 
 def test_a_token_without_an_alternative_costs_no_pass_through_the_model(planner, views, monkeypatch):
-    passes, read = [], Reading.read
-    monkeypatch.setattr(Reading, "read", lambda self, ids, **images: passes.append(1) or read(self, ids, **images))
+    passes, read = [], PrefixCache.read
+    monkeypatch.setattr(PrefixCache, "read", lambda self, ids, **images: passes.append(1) or read(self, ids, **images))
     question = Question("name all objects", "seen : nothing (?:here|there) at all ?", views)
     answer = changed(planner, looks=1).answer(question)
     assert answer in ("seen : nothing here at all", "seen : nothing there at all")

@@ -287,7 +287,7 @@ def test_nothing_goes_along_but_the_question(monkeypatch):
         answers("complete")(request)
 
     with scripted(answer) as (url, _):
-        assert remote_planner(url).plan("fly", INITIAL_STEP).status is PlanStatus.COMPLETE
+        assert remote_planner(url).plan(PlanRequest("fly")).status is PlanStatus.COMPLETE
     assert set(headers[0]) <= {"host", "accept", "accept-encoding", "connection", "content-type", "content-length"}
 
 

@@ -15,7 +15,7 @@ from clap.geometry.view_shift import shift_in_views, shift_views
 from clap.geometry.views import CanonicalViews, render_views
 from clap.policies.base import INITIAL_STEP
 from clap.policies.planner.local import CoarseTaskPlanner
-from clap.policies.planner.prefix_cache import Reading
+from clap.policies.planner.prefix_cache import PrefixCache
 from clap.policies.planner.question import Question
 from clap.policies.planner.test_time_augmentation import SHIFTS, TestTimeAugmentation, aggregate
 from clap.policies.prediction import Plan, PlanStatus
@@ -84,7 +84,7 @@ def test_words_are_those_that_all_looks_together_find_likeliest(planner, views, 
         TestTimeAugmentation, "shown", lambda self, views: (np.tile(views.rgb, (3, 1, 1, 1)), _thrice(views.depth))
     )
     red, blue = (planner.tokenizer.convert_tokens_to_ids("▁" + word) for word in ("red", "blue"))
-    read = Reading.read
+    read = PrefixCache.read
 
     def leaning(self, ids, **images):
         logits = read(self, ids, **images)
@@ -92,7 +92,7 @@ def test_words_are_those_that_all_looks_together_find_likeliest(planner, views, 
         logits[0, blue], logits[1:, blue] = 50.0, 50.0
         return logits
 
-    monkeypatch.setattr(Reading, "read", leaning)
+    monkeypatch.setattr(PrefixCache, "read", leaning)
     assert asked.answer(Question("name all objects", "seen : (?:red|blue) ?", views)) == "seen : blue"
 
 
