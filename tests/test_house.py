@@ -67,6 +67,7 @@ def third_party_imports(path: Path) -> set[str]:
 # What a required package brings along by its own contract, and optional packages imported only where they are present.
 BROUGHT_ALONG = dict.fromkeys(("fastapi", "starlette", "uvicorn", "websockets", "anyio", "httpx"), "gradio")
 BROUGHT_ALONG["httpx2"] = "openai"
+BROUGHT_ALONG["pydantic_core"] = "pydantic"
 # matplotlib: only to rebuild the table of colour names; playwright: only to measure the console in a browser.
 # rtde_control and rtde_receive: only where a UR arm is driven (clap/worlds/robot/arm/ur.py).
 OPTIONAL = {"rlbench", "pyrep", "ray", "matplotlib", "playwright", "rtde_control", "rtde_receive", "dashboard_client"}

@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from training.json_log import JsonLog
 from training.planner.train import PlannerTraining
 from training.predictor.train import PredictorTraining
-from training.training_run import Progress
+from training.trainer.json_log import JsonLog
+from training.trainer.training_run import Progress
 
 LINES = 450
 

@@ -27,10 +27,10 @@ from clap.program_name import program_name
 from training.baselines.rvt2 import COARSE, branch_config, sentence_tokenizer
 from training.baselines.rvt2_data import BranchData
 from training.baselines.rvt2_evaluation import evaluate
-from training.config import add_options, read_options
 from training.predictor.network_training import NetworkTraining
 from training.predictor.samples import HELD_OUT_SHARE, Samples
 from training.predictor.settings import NetworkTrainingSettings
+from training.trainer.config import add_options, read_options
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ from torch.utils.data import DataLoader
 from clap.errors import ClapError
 from clap.policies.planner.local import CoarseTaskPlanner
 from clap.program_name import program_name
-from training.config import read_config
 from training.finetuning.accelerated_training import AcceleratedTraining
 from training.finetuning.config import KINDS, FinetuneConfig, rate_factor
 from training.finetuning.conversation_samples import IGNORED, ConversationSamples
 from training.finetuning.dry_run import planner_report
 from training.finetuning.lora import adapt, checkpoint_activations, load_adapter, merged, save_adapter
+from training.trainer.config import read_config
 
 ADAPTER = "adapter"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from clap.errors import ClapError
 from clap.policies.checkpoint import PLANNER, PREDICTOR
-from training.json_log import read_json_log
+from training.trainer.json_log import read_json_log
 
 POINTS = 200
 MAX_BYTES = 60_000

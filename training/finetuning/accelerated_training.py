@@ -14,8 +14,8 @@ from torch import nn
 
 from training.finetuning.accelerated_checkpoint import CheckpointFolder
 from training.finetuning.config import micro_batches
-from training.json_log import JsonLog
-from training.training_run import Budget, Every, Progress, TrainingRun
+from training.trainer.json_log import JsonLog
+from training.trainer.training_run import Budget, Every, Progress, TrainingRun
 
 LOG, RECORD = "log.jsonl", "training_record.json"
 

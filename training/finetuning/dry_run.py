@@ -19,7 +19,6 @@ from transformers import Qwen2_5_VLConfig
 from clap.policies.planner.model import PlannerModel
 from clap.policies.predictor.encoders import EncoderConfig
 from clap.policies.predictor.network import FineActionNetwork
-from training.config import read_json
 from training.finetuning.config import KINDS, FinetuneConfig
 from training.finetuning.cost_model import (
     LONGEST_ANSWER,
@@ -31,6 +30,7 @@ from training.finetuning.cost_model import (
 )
 from training.finetuning.lora import PARTS, adapt, part_of
 from training.finetuning.pretrained_predictor import PaperPredictorConfig, freeze_towers
+from training.trainer.config import read_json
 
 GPU_BYTES = 24 * 2**30
 RESERVED_BYTES = 2 * 2**30

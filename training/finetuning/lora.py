@@ -22,7 +22,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from clap.errors import CheckpointError
-from training.config import TrainingConfigError
+from training.trainer.config import TrainingConfigError
 
 MODES = ("lora", "full", "frozen")
 PARTS = ("vision", "aligner", "language")

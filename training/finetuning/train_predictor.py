@@ -24,7 +24,6 @@ from clap.errors import ClapError
 from clap.policies.predictor.network import FineActionNetwork, FineInputs
 from clap.policies.predictor.predictor import FineActionPredictor
 from clap.program_name import program_name
-from training.config import read_config
 from training.data.shards import TrainingDataError
 from training.finetuning.accelerated_training import AcceleratedTraining
 from training.finetuning.config import rate_factor
@@ -35,6 +34,7 @@ from training.predictor.evaluation import evaluate
 from training.predictor.losses import jitter_bins, losses
 from training.predictor.optimizers import optimizers
 from training.predictor.samples import Samples, ZoomData, to_inputs
+from training.trainer.config import read_config
 
 
 class PredictorLoss(nn.Module):

@@ -24,11 +24,7 @@ from torch import nn
 from clap.errors import CheckpointError, ClapError
 from clap.program_name import program_name
 from clap.worlds.tabletop import phrasing
-from training.checkpoint_file import random_state, read_checkpoint, restore, restore_random_state, write_checkpoint
-from training.config import add_options, read_options
 from training.data.language_plans import LanguagePlanSampler
-from training.json_log import JsonLog
-from training.optimizers import learning_rate_factor, muon_and_adamw, optimizer_step
 from training.planner.batches import BatchMaker
 from training.planner.config import PlannerTrainingConfig
 from training.planner.evaluation import evaluate_detected_objects, evaluate_plans, evaluate_scenes
@@ -36,7 +32,17 @@ from training.planner.first_steps import FirstSteps
 from training.planner.losses import DenseHead, PlannerLosses, batched_vision_attention
 from training.planner.model_init import new_mini_planner
 from training.planner.scenes import Scene, SceneStore
-from training.training_run import Budget, EvenlySpaced, Every, Progress, TrainingRun
+from training.trainer.checkpoint_file import (
+    random_state,
+    read_checkpoint,
+    restore,
+    restore_random_state,
+    write_checkpoint,
+)
+from training.trainer.config import add_options, read_options
+from training.trainer.json_log import JsonLog
+from training.trainer.optimizers import learning_rate_factor, muon_and_adamw, optimizer_step
+from training.trainer.training_run import Budget, EvenlySpaced, Every, Progress, TrainingRun
 
 CHECKPOINT_FILE = "training_state.pt"
 DECAY_SHARE = 0.3
@@ -253,9 +259,9 @@ def train(config: PlannerTrainingConfig, resume: bool) -> dict[str, object]:
         print(f"resumed at step {training.progress.step}, {minutes:.1f} minutes", flush=True)
     training.planner.model.train()
     with batched_vision_attention(training.batches.side**2):
-        training.training_run.run()
+        training.trainer.training_run.run()
     figures = training.evaluate(config.final_scenes, config.final_plans)
-    training.training_run.log(**figures)
+    training.trainer.training_run.log(**figures)
     training.record(figures)
     training.losses.close()
     return figures

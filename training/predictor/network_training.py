@@ -15,14 +15,14 @@ from transformers import PreTrainedTokenizerBase
 
 from clap.policies.predictor.network import FineActionNetwork
 from clap.policies.predictor.predictor import FineActionPredictor
-from training.checkpoint_file import read_checkpoint, restore, write_checkpoint
-from training.json_log import JsonLog
-from training.optimizers import learning_rate_factor, optimizer_step
 from training.predictor.losses import batch_losses
 from training.predictor.optimizers import optimizers
 from training.predictor.samples import Samples, ZoomData, require_apart
 from training.predictor.settings import NetworkTrainingSettings
-from training.training_run import Every, Progress, TrainingRun
+from training.trainer.checkpoint_file import read_checkpoint, restore, write_checkpoint
+from training.trainer.json_log import JsonLog
+from training.trainer.optimizers import learning_rate_factor, optimizer_step
+from training.trainer.training_run import Every, Progress, TrainingRun
 
 CHECKPOINT = "checkpoint.pt"
 LOG_STEPS = 50

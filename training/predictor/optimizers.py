@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from training.optimizers import muon_and_adamw
+from training.trainer.optimizers import muon_and_adamw
 
 
 def optimizers(network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from training.training_run import Budget
+from training.trainer.training_run import Budget
 
 INPUTS: dict[str, dict[str, Any]] = {
     "rgb": {"use_depth": False, "use_position": False},

@@ -24,12 +24,12 @@ from clap.policies.predictor.network import FineActionNetwork, PredictorConfig
 from clap.policies.predictor.predictor import FineActionPredictor
 from clap.policies.predictor.tokenizer import build_tokenizer
 from clap.program_name import program_name
-from training.config import add_options, read_options
 from training.predictor.augmentation import augment
 from training.predictor.evaluation import evaluate
 from training.predictor.network_training import NetworkTraining
 from training.predictor.samples import HELD_OUT_SHARE, Samples, ZoomData
 from training.predictor.settings import INPUTS, PredictorSettings
+from training.trainer.config import add_options, read_options
 
 
 class PredictorTraining(NetworkTraining):

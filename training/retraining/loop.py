@@ -15,12 +15,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from training.checkpoint_file import random_state, read_checkpoint, restore, restore_random_state, write_checkpoint
-from training.optimizers import learning_rate_factor, optimizer_step
 from training.retraining.progress import RetrainingProgress
 from training.retraining.settings import RetrainSettings
 from training.retraining.tracking import Tracker
-from training.training_run import Budget, EvenlySpaced, Every, Progress, TrainingRun
+from training.trainer.checkpoint_file import (
+    random_state,
+    read_checkpoint,
+    restore,
+    restore_random_state,
+    write_checkpoint,
+)
+from training.trainer.optimizers import learning_rate_factor, optimizer_step
+from training.trainer.training_run import Budget, EvenlySpaced, Every, Progress, TrainingRun
 
 STATE = "state.pt"
 WARM_STEPS = 20

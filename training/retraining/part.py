@@ -16,7 +16,7 @@ from training.retraining.progress import RetrainingProgress
 from training.retraining.run_folder import RunFolder
 from training.retraining.settings import RetrainSettings
 from training.retraining.tracking import Tracker
-from training.training_run import TrainingCancelledError
+from training.trainer.training_run import TrainingCancelledError
 
 
 def train_part(run: RunFolder, name: str, parent: int) -> int:

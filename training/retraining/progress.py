@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.json_log import JsonLog, read_json_log
+from training.trainer.json_log import JsonLog, read_json_log
 
 ENDED = ("done", "cancelled", "failed")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clap.errors import ClapError
-from training.config import config_of, read_config
+from training.trainer.config import config_of, read_config
 
 METHODS = ("full", "lora")
 LEAST_MINUTES, MOST_MINUTES = 0.01, 24 * 60.0

@@ -25,7 +25,6 @@ from tests.support.predictor_shards import write_shard
 from tests.support.tiny_qwen import chat_tokenizer, tiny_config
 from training.commands.finetune_planner import main as planner_command
 from training.commands.finetune_planner import summed_loss
-from training.config import TrainingConfigError, config_of, read_config, read_json
 from training.data.shards import TrainingDataError
 from training.finetuning.config import FinetuneConfig, micro_batches
 from training.finetuning.cost_model import PlannerShape, layer_bytes, planner_flops, predictor_flops
@@ -35,6 +34,7 @@ from training.finetuning.pretrained_predictor import PaperPredictorConfig, freez
 from training.finetuning.train_predictor import PaperPredictorTraining
 from training.finetuning.train_predictor import main as predictor_command
 from training.predictor.samples import ZoomData, to_inputs
+from training.trainer.config import TrainingConfigError, config_of, read_config, read_json
 
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
 SIZE = 28

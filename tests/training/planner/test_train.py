@@ -19,7 +19,6 @@ from clap.worlds.tabletop import phrasing
 from tests.support.killed_training import kill_at
 from tests.support.synthetic_shards import write_shard
 from training.data.language_plans import answer_for
-from training.optimizers import learning_rate_factor
 from training.planner.batches import IGNORED, BatchMaker
 from training.planner.config import PlannerTrainingConfig
 from training.planner.conversations import scene_conversations
@@ -28,6 +27,7 @@ from training.planner.losses import batched_vision_attention
 from training.planner.model_init import new_mini_planner
 from training.planner.scenes import SceneStore, recolor_table, shift_scene
 from training.planner.train import CHECKPOINT_FILE, PlannerTraining, train
+from training.trainer.optimizers import learning_rate_factor
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,11 +15,11 @@ from tests.support.killed_training import kill_at
 from tests.support.predictor_shards import write_shard
 from training.data.shards import TrainingDataError
 from training.data.step_kinds import step_kind
-from training.optimizers import learning_rate_factor
 from training.predictor.augmentation import augment
 from training.predictor.samples import ZoomData, table_height
 from training.predictor.settings import INPUTS, PredictorSettings
 from training.predictor.train import PredictorTraining
+from training.trainer.optimizers import learning_rate_factor
 
 SIZE = 28
 

@@ -90,7 +90,7 @@ def a_run(runs: Path, name: str, tiny: Path, *phases: str) -> RunFolder:
     run.path.mkdir(parents=True)
     RetrainSettings(str(SAMPLE), (episode(),), str(tiny)).save(run.settings)
     for phase in phases:
-        RetrainingProgress(run.progress).tell(phase)
+        RetrainingProgress(run.progress).publish(phase)
     return run
 
 

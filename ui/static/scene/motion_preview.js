@@ -1,4 +1,4 @@
-// A preview of a motion in the arm's twin: the ghost goes the way that the arm would go, and then stands at its end again.
+// The preview of a motion: the ghost goes the way that the arm would go, and then stands at its end again.
 
 import { toast } from "../common/toasts.js";
 

@@ -62,7 +62,7 @@ def test_a_recording_is_seen_like_a_table_and_whatever_would_move_is_refused(con
 
 
 def test_in_an_episode_the_recording_plays_on_and_no_motion_is_accepted(config, monkeypatch):
-    monkeypatch.setattr("clap.episode.world_session.LOOK_PERIOD_S", 0.2)
+    monkeypatch.setattr("clap.episode.world_session.OBSERVE_PERIOD_S", 0.2)
 
     def policy(world) -> Policy:
         return TouchPolicy(world)

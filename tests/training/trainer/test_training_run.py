@@ -13,9 +13,9 @@ import torch
 
 from clap.errors import CheckpointError
 from tests.support.killed_training import kill_at
-from training.checkpoint_file import read_checkpoint, write_checkpoint
-from training.json_log import JsonLog, read_json_log
-from training.training_run import Budget, EvenlySpaced, Every, Progress, TrainingCancelledError, TrainingRun
+from training.trainer.checkpoint_file import read_checkpoint, write_checkpoint
+from training.trainer.json_log import JsonLog, read_json_log
+from training.trainer.training_run import Budget, EvenlySpaced, Every, Progress, TrainingCancelledError, TrainingRun
 
 
 class Counting:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from training.baselines.train_rvt2 import BranchSettings
-from training.config import TrainingConfigError, add_options, config_of, read_config, read_options
 from training.planner.config import PlannerTrainingConfig
 from training.predictor.settings import INPUTS, PredictorSettings
-from training.training_run import Budget
+from training.trainer.config import TrainingConfigError, add_options, config_of, read_config, read_options
+from training.trainer.training_run import Budget
 
 
 def options(kind: type, *arguments: object):
