@@ -259,9 +259,9 @@ def train(config: PlannerTrainingConfig, resume: bool) -> dict[str, object]:
         print(f"resumed at step {training.progress.step}, {minutes:.1f} minutes", flush=True)
     training.planner.model.train()
     with batched_vision_attention(training.batches.side**2):
-        training.trainer.training_run.run()
+        training.training_run.run()
     figures = training.evaluate(config.final_scenes, config.final_plans)
-    training.trainer.training_run.log(**figures)
+    training.training_run.log(**figures)
     training.record(figures)
     training.losses.close()
     return figures

@@ -110,13 +110,14 @@ def how_it_turns(record: dict[str, Any]) -> dict[str, Any]:
     """``yaw_period`` and ``gripper_waits`` of the step that a record shows, by the names of its things; as the record
     says, where it does."""
     if "turns" in record:
-        return dict(record["turns"])
+        turns = record["turns"]  # its names are those of the first recorded shards
+        return {"yaw_period": turns["yaw_period"], "gripper_waits": turns["hand_waits"]}
     thing, *place = record.get("task_objects", [""])
     if not place:
         return {}  # the drawer is opened
     container = SORTER if place[0].endswith(" hole") else place[0]
     index = int(record["step_index"])
-    return {"yaw_period": yaw_period(Subtask(thing, container), index), "hand_waits": index == 1}
+    return {"yaw_period": yaw_period(Subtask(thing, container), index), "gripper_waits": index == 1}
 
 
 def to_inputs(samples: Samples, tokenizer: PreTrainedTokenizerBase, text_limit: int) -> FineInputs:

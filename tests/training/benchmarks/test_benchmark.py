@@ -38,7 +38,7 @@ def cloud(observation, world):
     return fuse(observation, world.workspace)
 
 
-@pytest.mark.parametrize("rival", [baseline_numpy, baseline_torch], ids=["numpy", "torch"])
+@pytest.mark.parametrize("baseline", [baseline_numpy, baseline_torch], ids=["numpy", "torch"])
 def test_the_other_clouds_are_ours(baseline, cloud, observation, world):
     same = baseline.fuse(observation.frames, world.workspace)
     # The float64 of one and the float32 of the other may part at the bounds of the workspace, and nowhere else.
@@ -47,7 +47,7 @@ def test_the_other_clouds_are_ours(baseline, cloud, observation, world):
     np.testing.assert_allclose(cloud.colors.mean(0), same.colors.mean(0), atol=0.1)
 
 
-@pytest.mark.parametrize("rival", [baseline_numpy, baseline_torch], ids=["numpy", "torch"])
+@pytest.mark.parametrize("baseline", [baseline_numpy, baseline_torch], ids=["numpy", "torch"])
 def test_the_other_views_are_ours_to_the_bit(baseline, cloud, world):
     keys, _ = nearest_keys(cloud.points, world.workspace, 224)
     theirs = np.asarray(baseline.nearest_keys(cloud.points, world.workspace, 224)).reshape(keys.shape)

@@ -18,8 +18,8 @@ export class MotionPreview {
   }
 
   /**
-   * Ends it once another step waits, or none, or the arm itself goes. An older status, which this overtook, may say that
-   * the preview is still being made.
+   * Ends it once another step waits, or none, or the arm itself goes. An older status, which this overtook, may say
+   * that the preview is still being made.
    * @param {Protocol.Status} message
    */
   status({ prediction, state }) {
