@@ -66,7 +66,7 @@ class ConfigReader:
         fields = {field.name: field for field in dataclasses.fields(kind)}
         for key in value:
             if key not in fields:
-                near = difflib.get_close_matches(str(key), fields, 1)
+                near = difflib.get_close_matches(str(key), fields, 1, cutoff=0.7)
                 hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(fields)}."
                 self._complain(below(where, str(key)), f"there is no such key; {hint}")
         read = {key: self._read(hints[key], item, below(where, key)) for key, item in value.items()}

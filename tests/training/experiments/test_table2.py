@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from typing import get_type_hints
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_what_is_finished_is_not_trained_again(args, tmp_path):
 
 
 def test_every_switch_is_one_of_the_planners(args):
-    known = {field.name for field in fields(PlannerTrainingConfig) if field.type == "bool"}
+    known = {name for name, kind in get_type_hints(PlannerTrainingConfig).items() if kind is bool}
     for row in ROWS.values():
         for option in row.planner:
             assert option.removeprefix("--no-").replace("-", "_") in known

@@ -119,12 +119,12 @@ def test_before_each_name_of_what_is_seen_attention_goes_to_the_thing(planner, s
     branch = maker.branches(scene, np.random.default_rng(0))[1]
     assert planner.tokenizer.decode(branch.ids).startswith(NAME_PROMPT)
     names = phrasing.scene_names(scene.names, scene.drawer_open)
-    assert len(branch.looks) == len(names)
+    assert len(branch.attention_targets) == len(names)
     located = {thing.name: thing.pixels for thing in scene.located(Workspace())}
-    for name, (offset, pixels) in zip(names, branch.looks, strict=True):
+    for name, (offset, pixels) in zip(names, branch.attention_targets, strict=True):
         assert branch.ids[offset + 1] == maker.encode(name.split()[0])[0]
         assert (pixels == located[name]).all()
-    looks = maker.scenes([scene], np.random.default_rng(0)).looks
+    looks = maker.scenes([scene], np.random.default_rng(0)).attention_targets
     column, row = located[names[0]][2] // 28
     assert looks.target[0] == maker.image_positions[(2 * 8 + row) * 8 + column]
 
