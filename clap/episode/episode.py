@@ -266,7 +266,7 @@ class Episode:
         return self._gate.command("revert", EpisodeState.PREDICTING, self._manual_control.revert, keep=True)
 
     def preview(self) -> bool:
-        """Show the step that waits for approval in the arm's twin; nothing moves, and it waits on."""
+        """Show the step that waits for approval in a preview; nothing moves, and it waits on."""
         with self._event_bus.lock:
             state = self.snapshot().state
             work = partial(self._manual_control.preview, state)

@@ -85,7 +85,7 @@ class Predicted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MotionPreviewed(Event):
-    """The pending step was shown in the arm's twin."""
+    """The pending step was shown in a preview."""
 
     previewed_motion: PreviewedMotion
 

@@ -68,7 +68,7 @@ class ByHand:
         self.worker.enter(state, verdict=decided.verdict)
 
     def preview(self, state: State) -> None:
-        """Show the pending step in the arm's twin; it waits on in ``state``."""
+        """Show the pending step in a preview; it waits on in ``state``."""
         action = self.run_loop.pending.prediction.action
         previewed_motion = require(self.world_session.world, Previewable).preview(action, self.world_session.speed)
         self.worker.enter(state)

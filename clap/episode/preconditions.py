@@ -133,7 +133,7 @@ def _not_corrected(snapshot: EpisodeSnapshot) -> str | None:
 
 
 def _no_preview(snapshot: EpisodeSnapshot) -> str | None:
-    return None if Ability.PREVIEW in snapshot.abilities else "This world has no twin of its arm."
+    return None if Ability.PREVIEW in snapshot.abilities else "This world cannot preview a motion."
 
 
 def _nothing_to_undo(snapshot: EpisodeSnapshot) -> str | None:

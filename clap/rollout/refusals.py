@@ -35,7 +35,7 @@ def refusal(reason: str, detected_objects: Sequence[str] | None) -> RefusedInstr
     """The failure that says ``reason`` ("there is no green block"), with the ``detected_objects`` if there were any."""
     if detected_objects is not None and reason.startswith(ABOUT_THE_TABLE):
         return RefusedInstructionError(
-            reason, f"On the table I see: {listed(detected_objects)}. Rephrase, or reset the scene."
+            reason, f"Detected on the table: {listed(detected_objects)}. Rephrase, or reset the scene."
         )
     fitting = (move for beginning, move in NEXT_MOVES.items() if reason.startswith(beginning))
     return RefusedInstructionError(reason, next(fitting, None))

@@ -140,7 +140,7 @@ class Snapshotable(World, Protocol):
 
 @dataclass(frozen=True)
 class PreviewedMotion:
-    """A motion in the arm's twin: the tool's ``poses`` on the way, evenly spaced in time over ``seconds``, whether all
+    """The preview of a motion: the tool's ``poses`` on the way, evenly spaced in time over ``seconds``, whether all
     of it is ``clear``, and a ``sentence`` that says so or what is in the way. No poses if there is no way."""
 
     poses: tuple[Pose, ...]

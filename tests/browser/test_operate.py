@@ -146,7 +146,7 @@ def test_the_plan_card_tells_what_was_seen_on_the_table(console: ConsolePage) ->
     assert seen.is_hidden()
     console.type(INSTRUCTION)
     assert console.press_and_wait("plan", "planned", "failed") == "planned", console.banner()
-    assert seen.inner_text() == f"I see {str(console.status('seen')).replace(', ', ' · ')}"
+    assert seen.inner_text() == f"Detected: {str(console.status('detected_objects')).replace(', ', ' · ')}"
     assert {"red block", "red cup"} <= set(str(console.status("detected_objects")).split(", "))
     assert " ; " in console.page.locator("#c-text-look").inner_text()
     console.reset(seed=1)

@@ -75,7 +75,7 @@ def test_the_tabs_show_cameras_planner_text_and_log(console: ConsolePage) -> Non
     console.press_and_wait("plan", "planned")
     console.press_and_wait("predict", "awaiting approval")
     page = console.page
-    for title in ("Fine stage", "Cameras", "Log", "Planner text"):
+    for title in ("Zoomed views", "Cameras", "Log", "Planner text"):
         page.locator("#c-details [role=tab]", has_text=title).click()
         assert page.locator("#c-details [role=tabpanel]:visible").count() == 1
         console.screenshot(f"page-tab-{title.split()[0].lower()}")

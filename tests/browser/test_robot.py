@@ -95,16 +95,16 @@ def test_what_a_robot_cannot_do_is_not_offered_and_every_step_waits_for_approval
     assert page.locator("#c-chips button").count() == 1, "the served scene's own instruction"
 
 
-def test_a_step_is_shown_in_the_twin_before_the_arm_makes_it(robot: ConsolePage) -> None:
+def test_a_step_is_previewed_before_the_arm_makes_it(robot: ConsolePage) -> None:
     page = robot.page
     assert page.locator("#c-do-preview").is_disabled()
     page.click("#c-chips button")
     assert robot.press_and_wait("plan", "planned", "failed") == "planned", robot.status("failure")
     predict(robot)
     page.evaluate(COUNT_GHOSTS)
-    with robot.toasting("In the twin the arm gets there"):
+    with robot.toasting("In the preview the arm gets there"):
         robot.press("preview")
-    robot.screenshot("robot-twin")
+    robot.screenshot("robot-preview")
     page.wait_for_function("() => window.__ghosts > 1 && window.__clap.scene.previewed === null")
     assert robot.status("state") == "awaiting approval"
 

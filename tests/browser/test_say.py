@@ -187,7 +187,7 @@ def test_what_the_planner_writes_is_shown_while_it_writes(planned: ConsolePage) 
     for text in written:
         tell(planned, state="planning", busy=True, texts={"plan": text})
         assert page.locator("#c-writing pre").inner_text() == text
-    assert "Round 1" in page.locator("#c-writing b").inner_text()
+    assert "Planning" in page.locator("#c-writing b").inner_text()
     planned.screenshot("say-writing")
     page.click("#c-plan-raw")
     assert page.locator("#c-text-plan").inner_text() == written[-1]

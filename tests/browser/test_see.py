@@ -212,7 +212,7 @@ def test_the_baseline_shows_where_it_looks_and_plans_nothing(console: ConsolePag
 def test_heatmaps_are_shown_on_demand_and_a_picture_grows(clap_console: ConsolePage) -> None:
     console, page = clap_console, clap_console.page
     predict(console)
-    page.locator("#c-details [role=tab]", has_text="Fine stage").click()
+    page.locator("#c-details [role=tab]", has_text="Zoomed views").click()
     assert page.locator("#c-fine img").count() == 3
     pixels = (
         "async () => { const image = document.querySelector('#c-fine img'); await image.decode(); return image.src }"

@@ -151,7 +151,7 @@ class KinematicArm(KinematicTable):
         return self._report(MotionOutcome.STOPPED, Action(self.pose, True), started)
 
     def preview(self, action: Action, speed: float = 0.0) -> PreviewedMotion:
-        return PreviewedMotion((self.pose, action.pose), 1.0, True, "In the twin the block is touched.")
+        return PreviewedMotion((self.pose, action.pose), 1.0, True, "In the preview the block is touched.")
 
     def _closed(self) -> float:
         """The opening once the gripper has closed: around a box, or around nothing."""

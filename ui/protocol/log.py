@@ -18,7 +18,7 @@ def sentence(event: events.Event) -> tuple[Level, str] | None:
         case events.Reset(seed=seed, instruction=instruction):
             return "info", f"New scene, seed {seed}, made for “{instruction}”."
         case events.ObjectsDetected(detected_objects=detected_objects):
-            return "info", f"I see: {listed(detected_objects)}."
+            return "info", f"Detected: {listed(detected_objects)}."
         case events.Planned(plan=plan):
             if plan.status is PlanStatus.STEPS:
                 return "info", f"Plan of {len(plan.steps)} steps."

@@ -231,7 +231,7 @@ class PoseMoved(GripperPose):
 
 
 class MotionPreview(Message):
-    """A motion in the arm's twin: the tool's poses on the way, evenly spaced over ``seconds``; none without a way."""
+    """The preview of a motion: the tool's poses on the way, evenly spaced over ``seconds``; none without a way."""
 
     type: Literal["motion-preview"] = "motion-preview"
     poses: list[Pose]

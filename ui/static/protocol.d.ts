@@ -519,7 +519,7 @@ declare namespace Protocol {
     text: string;
   }
 
-  /** A motion in the arm's twin: the tool's poses on the way, evenly spaced over `seconds`; none without a way. */
+  /** The preview of a motion: the tool's poses on the way, evenly spaced over `seconds`; none without a way. */
   interface MotionPreview {
     type: "motion-preview";
     poses: Pose[];

@@ -100,7 +100,7 @@ def pose_moved(gripper: Pose, opening: float) -> PoseMoved:
 
 
 def motion_preview(shown: PreviewedMotion) -> MotionPreview:
-    """A motion in the arm's twin, for the ghost to go."""
+    """The preview of a motion, for the ghost to go."""
     poses = [pose(each) for each in shown.poses]
     return MotionPreview(poses=poses, seconds=shown.seconds, clear=shown.clear, sentence=shown.sentence)
 

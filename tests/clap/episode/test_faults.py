@@ -141,7 +141,7 @@ def test_what_a_world_cannot_do_is_neither_offered_nor_accepted(staged, kind):
         assert not one.kinds(PoseUpdated)
 
 
-def test_a_step_is_shown_in_the_twin_while_it_waits_and_nothing_moves(staged):
+def test_a_step_is_previewed_while_it_waits_and_nothing_moves(staged):
     one = staged().ready("touch the block")
     assert not one.episode.preview() and "press Predict first" in one.refusal()
     one.episode.predict()

@@ -58,7 +58,7 @@ SENTENCES = {
     "no-point": "There is no prediction whose keypoint could be moved. Predict first.",
     "no-fine": "The policy “touch” has no fine stage that could look around another keypoint. Set the target.",
     "as-is": "There is no correction of the prediction to take back.",
-    "no-twin": "This world has no twin of its arm.",
+    "unseen": "This world cannot preview a motion.",
     "no-undo": "There is no step to undo.",
     "free": "Nothing holds the arm.",
     "rests": "Nothing is under way that could be paused.",
@@ -79,9 +79,9 @@ TABLE: dict[str, str] = {
     "- - free rests hands-off - -",
     "stopped before an instruction": "- - - - plan plan no-yes - plan plan plan no-point plan as-is nothing no-undo "
     "- - free rests hands-off - -",
-    "a table set by hand": "by-hand - - - plan plan no-yes plan plan plan plan no-point plan as-is no-twin no-undo "
+    "a table set by hand": "by-hand - - - plan plan no-yes plan plan plan plan no-point plan as-is unseen no-undo "
     "- - free rests hands-off - -",
-    "only cameras": "by-hand - - - plan plan arm arm plan plan plan no-point plan as-is no-twin no-undo "
+    "only cameras": "by-hand - - - plan plan arm arm plan plan plan no-point plan as-is unseen no-undo "
     "arm arm free rests hands-off - -",
     # busy
     "planning": "19*plans rests hands-off - -",
@@ -110,9 +110,9 @@ TABLE: dict[str, str] = {
     "- - free rests hands-off - -",
     "held while planned": "- - - - - nothing held held - - - no-point - as-is nothing no-undo "
     "held held - rests hands-off - -",
-    "a real arm, planned": "by-hand - - - - nothing no-yes - - - - no-point - as-is no-twin no-undo "
+    "a real arm, planned": "by-hand - - - - nothing no-yes - - - - no-point - as-is unseen no-undo "
     "- - free rests hands-off - -",
-    "only cameras, planned": "by-hand - - - - nothing arm arm - - - no-point - as-is no-twin no-undo "
+    "only cameras, planned": "by-hand - - - - nothing arm arm - - - no-point - as-is unseen no-undo "
     "arm arm free rests hands-off - -",
     # a prediction waits
     "predicted": "- - - - waits - - - - - - - - as-is - no-undo - - free rests hands-off - -",
@@ -123,15 +123,15 @@ TABLE: dict[str, str] = {
     "predicted in a run": "- - - - waits - - - - - - - - as-is - no-undo - - free - hands-off - -",
     "paused at a prediction": "- - - - waits - - - - - - - - as-is - no-undo - - free rests hands-off - -",
     "held while predicted": "- - - - waits - held held - - - - - as-is - no-undo held held - rests hands-off - -",
-    "a real arm, predicted": "by-hand - - - waits - - - - - - - - as-is no-twin no-undo - - free rests hands-off - -",
-    "only cameras, predicted": "by-hand - - - waits - arm arm - - - - - as-is no-twin no-undo "
+    "a real arm, predicted": "by-hand - - - waits - - - - - - - - as-is unseen no-undo - - free rests hands-off - -",
+    "only cameras, predicted": "by-hand - - - waits - arm arm - - - - - as-is unseen no-undo "
     "arm arm free rests hands-off - -",
     # the end
     "done": "- - - - over over no-yes over over over over no-point over as-is nothing - - - free rests hands-off - -",
     "done and home again": "- - - - over over no-yes over over over over no-point over as-is nothing - "
     "- - free rests hands-off - -",
     "done on a real arm, and home again": "by-hand - - - over over no-yes over over over over no-point over as-is "
-    "no-twin no-undo - - free rests hands-off - -",
+    "unseen no-undo - - free rests hands-off - -",
 }
 
 

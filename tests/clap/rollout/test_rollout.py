@@ -102,16 +102,16 @@ def test_a_refusal_says_why_and_what_is_there():
     assert isinstance(caught.value, InvalidInstructionError)
     assert caught.value.name == "instruction refused"
     assert caught.value.sentence == "There is no green block."
-    assert caught.value.next_move == "On the table I see: red block, red cup. Rephrase, or reset the scene."
+    assert caught.value.next_move == "Detected on the table: red block, red cup. Rephrase, or reset the scene."
 
 
 @pytest.mark.parametrize(
     ("reason", "detected_objects", "next_move"),
     [
-        ("there is no drawer", (), "I see: nothing."),
-        ("several blocks match", ("red block", "blue block"), "I see: red block, blue block."),
+        ("there is no drawer", (), "Detected on the table: nothing."),
+        ("several blocks match", ("red block", "blue block"), "Detected on the table: red block, blue block."),
         ("there is no drawer", None, "examples"),
-        ("there is no such thing here", ("red cup",), "I see: red cup."),
+        ("there is no such thing here", ("red cup",), "Detected on the table: red cup."),
         ("it is not known what is on the table", None, "with its colour"),
         ("it is not said where to put it", ("red cup",), "where it goes"),
         ("that is not something the robot can do", ("red cup",), "container"),

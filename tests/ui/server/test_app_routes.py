@@ -80,7 +80,7 @@ def test_what_was_seen_is_told_in_the_state_and_in_the_log(page: Page, client: T
     assert page.settled("planned")["detected_objects"] == "red block, red cup"
     with opened(client) as other:
         told = [line["text"] for line in other.next("log")["lines"]]
-        assert "I see: red block, red cup." in told
+        assert "Detected: red block, red cup." in told
 
 
 def test_a_refused_instruction_is_told_with_its_reason_and_a_next_move(page: Page) -> None:

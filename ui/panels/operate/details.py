@@ -10,8 +10,8 @@ from ui.panels.operate.common import shell
 TEXT = """
 <div class="c-texts" role="region" aria-label="What the planner wrote" tabindex="0">
   <h3>Look <span>views to names</span></h3><pre id="c-text-look">Nothing written yet.</pre>
-  <h3>Round 1 <span>instruction to plan</span></h3><pre id="c-text-plan">Nothing written yet.</pre>
-  <h3>Round 2 <span>views to objects, step and keypoint</span></h3><pre id="c-text-reason">Nothing written yet.</pre>
+  <h3>Planning <span>instruction to steps</span></h3><pre id="c-text-plan">Nothing written yet.</pre>
+  <h3>Locating <span>views to objects, step and keypoint</span></h3><pre id="c-text-reason">Nothing written yet.</pre>
 </div>
 """
 
@@ -27,7 +27,7 @@ NUDGE = '<div class="c-nudge" id="c-nudge"></div>'
 
 TABS = (
     ("Planner text", "What the planner wrote, word for word", TEXT),
-    ("Fine stage", "The enlarged views around the keypoint, with heatmaps", FINE),
+    ("Zoomed views", "The enlarged views around the keypoint, with heatmaps", FINE),
     ("Cameras", "The raw camera pictures and their age", CAMERAS),
     ("Correct", "Move the proposed pose by hand", NUDGE),
     ("Record", "Record what the arm does as a demonstration", record.MARKUP),

@@ -46,10 +46,10 @@ def _bar(name: str) -> str:
 MARKUP = f"""
 <section class="c-drive" id="c-drive" aria-labelledby="c-drive-title" hidden>
   <div class="c-drive-head">
-    <h2 class="c-heading" id="c-drive-title">Drive by hand</h2>
-    <button type="button" class="c-switch" id="c-drive-on" role="switch" aria-checked="false" aria-label="Driving"
+    <h2 class="c-heading" id="c-drive-title">Teleoperate</h2>
+    <button type="button" class="c-switch" id="c-drive-on" role="switch" aria-checked="false" aria-label="Teleoperation"
       ><i></i><span>Off</span></button>
-    <button type="button" class="c-icon" id="c-drive-close" aria-label="Close the drive panel">×</button>
+    <button type="button" class="c-icon" id="c-drive-close" aria-label="Close teleoperation">×</button>
   </div>
   <p class="c-drive-hint" id="c-drive-hint" role="status" aria-live="polite"></p>
   <div class="c-drive-body">

@@ -41,5 +41,5 @@ def build() -> None:
             command("↺ Redo", "redo")
             command("⇥ Skip", "skip")
             command("↶ Undo", "undo")
-            command("◌ Twin", "preview")
+            command("◌ Preview motion", "preview")
             command("⌂ Home", "home")

@@ -10,8 +10,8 @@ MARKUP = """
 <div class="c-card-head">
   <h2 class="c-heading">Plan</h2>
   <span class="c-group" role="group" aria-label="Change the plan">
-    <button type="button" class="c-mini" id="c-plan-raw" title="What the planner wrote, word for word">Raw text</button>
-    <button type="button" class="c-mini" id="c-plan-add" disabled>+ Step</button>
+    <button type="button" class="c-mini" id="c-plan-raw" title="What the planner wrote, verbatim">Planner
+    output</button> <button type="button" class="c-mini" id="c-plan-add" disabled>+ Step</button>
     <button type="button" class="c-mini" id="c-plan-replan" disabled>↻ Re-plan from here</button>
   </span>
 </div>

@@ -26,7 +26,7 @@ const TIPS = {
   pause: "Rest after the present step (U)",
   redo: "Predict this step again (N)",
   skip: "Go on with the step after this one (K)",
-  preview: "Let the ghost go the way in the arm's twin, and say what its links would run into; nothing moves (W)",
+  preview: "Let the ghost go the way first, and say what the arm's links would run into; nothing moves (W)",
   undo: "Put everything back to before the last step, in simulation (Shift+Z)",
   home: "Move the arm to its resting pose (Shift+H)",
 };

@@ -81,7 +81,7 @@ export class Plan {
     this.seenShown = key;
     const isRelevant = relevance({ instruction, plan });
     $("c-seen").replaceChildren(
-      "I see ",
+      "Detected: ",
       ...detected_objects
         .split(", ")
         .flatMap((name, k) => [k ? " · " : "", el("span", { class: isRelevant(name) ? "c-seen-task" : "" }, name)]),

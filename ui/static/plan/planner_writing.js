@@ -3,9 +3,9 @@
 import { setText } from "../common/dom.js";
 
 const ROUNDS = {
-  look: "Looking: what is on the table",
-  plan: "Round 1: instruction to plan",
-  reason: "Round 2: views to step and keypoint",
+  look: "Detecting: what is on the table",
+  plan: "Planning: instruction to steps",
+  reason: "Locating: views to step and keypoint",
 };
 const LINGER_MS = 900; // long enough to be read where a round takes a blink
 

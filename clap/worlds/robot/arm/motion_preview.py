@@ -1,7 +1,7 @@
-"""The arm's twin: its model goes the way that the arm would go, and tells what its links would run into.
+"""The preview of a motion: the arm's model goes the way that the arm would go, and tells what its links would run into.
 
-The limits bound the tool; an elbow may still meet the table or a keep-out box. The twin knows the configured boxes and
-the table, not what else stands there: the cameras see that, and a person.
+The limits bound the tool; an elbow may still meet the table or a keep-out box. The preview knows the configured boxes
+and the table, not what else stands there: the cameras see that, and a person.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def preview(router: Router, tool: Pose, joints: Array, speed: float) -> Previewe
     within = (box.name for box in router.limits.keep_out if np.all((links >= box.low) & (links <= box.high), 1).any())
     met = f"“{name}”" if (name := next(within, None)) is not None else "the table" if height < 0 else ""
     if met:
-        sentence = f"In the twin the arm's links run into {met}. Move the arm home first, or choose another pose."
+        sentence = f"In the preview the arm's links run into {met}. Move the arm home first, or choose another pose."
         return PreviewedMotion(poses, route.seconds, False, sentence)
     how = "in a straight line" if route.share is None else "by a turn of the joints"
-    sentence = f"In the twin the arm gets there {how}, in some {route.seconds:.0f} s"
+    sentence = f"In the preview the arm gets there {how}, in some {route.seconds:.0f} s"
     return PreviewedMotion(
         poses, route.seconds, True, f"{sentence}; its links stay {100 * height:.0f} cm above the table."
     )

@@ -1,4 +1,4 @@
-"""The arm's twin: the way that it shows is the arm's, and it tells what the links would run into."""
+"""Previews of motions: the way that it shows is the arm's, and it tells what the links would run into."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def router() -> Router:
     return Router(FrankaKinematics(options), MotionLimits(), options)
 
 
-def test_the_twin_goes_from_where_the_arm_is_to_the_target(router: Router) -> None:
+def test_the_preview_goes_from_where_the_arm_is_to_the_target(router: Router) -> None:
     home = router.kinematics.home
     target = Pose(np.array([0.3, 0.2, 0.95]), DOWN)
     shown = preview(router, target, home, SPEED)
