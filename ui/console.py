@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui.panels.operate import details, drive, execute, instruction, panels, plan, scene, setup, top_bar, views
-from ui.server import stop_event
+from ui.panels.operate import details, drive, execute, instruction, panels, plan, scene, setup, stop_event, top_bar
 
 
 def build(stop: stop_event.Stop) -> gr.Blocks:
@@ -15,7 +14,6 @@ def build(stop: stop_event.Stop) -> gr.Blocks:
         stop_event.build(stop)
         with gr.Row(elem_id="c-main", equal_height=False):
             with gr.Column(scale=62, min_width=560, elem_id="c-left"):
-                views.build()
                 scene.build()
             with gr.Column(scale=38, min_width=420, elem_id="c-right"):
                 drive.build()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from demos.errors import DemonstrationError, SetMismatchError, UnknownEpisodeError
 from demos.frames import Outcome, TakeInfo
+from demos.keyframes import find_keyframes
 from demos.store.catalog import SMALL_FILES, Catalog, Entry
 from demos.store.durable import require_room
 from demos.store.episode_file import Place, batches_of_rows, write_episode
-from demos.store.episode_record import EpisodeRecord
+from demos.store.episode_record import EpisodeRecord, Labels
 from demos.store.journal import Journal
 from demos.store.open_set import OpenSet
-from demos.store.schema import PRIVATE
+from demos.store.rows import Row
+from demos.store.schema import KEYFRAME, PRIVATE, STATE, VELOCITIES
 from demos.store.take import Take, new_id
-from demos.store.take_labels import labels_of
 from demos.store.trash import JOURNAL, WHY, reason, trash_path
 
 ROOM_TO_BEGIN = 64 << 20
@@ -120,3 +123,25 @@ class Takes:
                 change.write_json(trash_path(take.id, WHY), reason("The take was discarded.", take.info.task, -1))
                 change.drop(f"{PRIVATE}/takes/{take.path.name}")
             self._take = None
+
+
+def labels_of(journal: Journal, outcome: Outcome, notes: str, dropped: int, recovered: bool) -> Labels:
+    """What is known of a take at its end, keyframes by the rule and by hand among it."""
+    rows: list[Row] = list(journal.rows(images=False))
+    gripper, velocities = np.array([row[STATE][7] for row in rows]), np.array([row[VELOCITIES] for row in rows])
+    by_hand = {number for number, row in enumerate(rows) if row[KEYFRAME]}
+    sources = {row["source"] for row in rows}
+    times = journal.wall_times
+    seconds = times[-1] - times[0]
+    info = journal.info
+    return Labels(
+        id=journal.id,
+        info=TakeInfo(**{**vars(info), "notes": "\n".join(filter(None, (info.notes, notes)))}),
+        outcome=outcome,
+        source=sources.pop() if len(sources) == 1 else "mixed",
+        recorded=times[0],
+        rate=(len(times) - 1) / seconds if seconds > 0 else 0.0,
+        dropped=dropped,
+        keyframes=tuple(sorted(by_hand.union(find_keyframes(gripper, velocities)))),
+        recovered=recovered,
+    )

@@ -20,7 +20,7 @@ from clap.policies.checkpoint import default_checkpoint
 from demos.sample import SAMPLE
 from ui.console import build
 from ui.panels.results.routes import add_routes
-from ui.panels.retraining.routes import add_retraining_routes
+from ui.panels.retraining.panel import add_retraining_routes
 from ui.panels.retraining.runs import Retrainings
 from ui.panels.review.routes import add_review_routes
 from ui.panels.review.transfer_routes import add_transfer_routes

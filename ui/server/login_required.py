@@ -9,12 +9,25 @@ from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clap.templates import fill_template
 from ui.server.access import POLICY_VIOLATION
 from ui.server.login import SESSION_S, Login
-from ui.server.login_page import login_page
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def login_page(sentence: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
+    """The form, with a sentence about the last attempt."""
+    return HTMLResponse(fill_template("ui.server", "login.html", sentence=sentence), status, HEADERS)
+
 
 COOKIE = "clap-login"
 PATH = "/clap/login"

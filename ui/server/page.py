@@ -9,14 +9,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from collections import deque
+from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui.protocol.messages import ConsoleMessage, LeaseState, Refused
 from ui.server.lease import Member
-from ui.server.limits import Allowance
 from ui.station.channel import BINARY, NEWEST, Frame
+
+
+class Allowance:
+    """So many a second, with so many at once: a bucket that fills steadily and that every use takes one from."""
+
+    def __init__(self, per_second: float, at_once: float, clock: Callable[[], float] = time.monotonic):
+        self._rate, self._most, self._clock = per_second, at_once, clock
+        self._left, self._at = at_once, clock()
+
+    def take(self) -> bool:
+        """True if one more is allowed now."""
+        now = self._clock()
+        self._left = min(self._most, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
 
 MAX_ANSWERS = 500
 """Answers that may wait for a page; one that does not read them is cut off."""

@@ -130,7 +130,7 @@ def _sample(config: RobotConfig, name: str, folder: Path) -> None:
 
 def _calibrate(config: RobotConfig, folder: Path, pictures: Path | None) -> None:
     from clap.worlds.robot.calibration.calibrate import calibrate
-    from clap.worlds.robot.calibration.pictures import save_pictures
+    from clap.worlds.robot.calibration.overlay import save_pictures
     from clap.worlds.robot.calibration.samples import read_samples
     from clap.worlds.robot.calibration.storage import save
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui.panels.operate import event_log, record
+from ui.panels.operate import record
 from ui.panels.operate.common import shell
 
 TEXT = """
@@ -23,6 +23,20 @@ FINE = """
 HEAT = '<label class="c-switch-label" hidden><input type="checkbox" role="switch" id="c-heat"> Heatmaps</label>'
 
 CAMERAS = '<div class="c-tiles c-tiles-4" id="c-cameras"><p class="c-empty-line">No camera picture yet.</p></div>'
+LOG = """
+<div class="c-log-panel">
+  <div class="c-log-tools">
+    <select id="c-log-level" aria-label="Which events"></select>
+    <input id="c-log-text" type="search" placeholder="containing …" aria-label="Events that contain" autocomplete="off">
+    <button type="button" class="c-small" id="c-log-copy">Copy</button>
+    <button type="button" class="c-small" id="c-log-csv" title="Save what is shown as a table">CSV</button>
+    <button type="button" class="c-small" id="c-log-json" title="Save what is shown as JSON">JSON</button>
+  </div>
+  <p class="c-empty-line" id="c-log-empty"></p>
+  <ol class="c-log" id="c-log" aria-live="polite" aria-label="Log" tabindex="0"></ol>
+</div>
+"""
+
 NUDGE = '<div class="c-nudge" id="c-nudge"></div>'
 
 TABS = (
@@ -31,7 +45,7 @@ TABS = (
     ("Cameras", "The raw camera pictures and their age", CAMERAS),
     ("Correct", "Move the proposed pose by hand", NUDGE),
     ("Record", "Record what the arm does as a demonstration", record.MARKUP),
-    ("Log", "What has happened", event_log.MARKUP),
+    ("Log", "What has happened", LOG),
 )
 
 

@@ -1,4 +1,4 @@
-"""The live 3D scene."""
+"""What the robot sees: the three canonical views with what the policy found in them, and the live 3D scene."""
 
 from __future__ import annotations
 
@@ -21,5 +21,7 @@ MARKUP = """
 
 
 def build() -> None:
-    """Add the scene; static/scene/scene.js draws into it."""
+    """Add both: static/scene/views.js fills the views from the table of view axes, static/scene/scene.js draws the
+    scene."""
+    shell('<section class="c-views" aria-label="Three views"></section>', "c-views")
     shell(MARKUP, "c-scene")

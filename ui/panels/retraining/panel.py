@@ -6,7 +6,10 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query
+from fastapi.responses import Response
 
 from training.evaluation.rates import wilson
 from training.retraining.settings import METHODS
@@ -207,3 +210,15 @@ def _log(path: Path) -> str:
         return ""
     lines = text.splitlines()
     return "\n".join(line[:300] for line in (lines[1:] if size > LOG_BYTES else lines)[-LOG_LINES:])
+
+
+Name = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+def add_retraining_routes(app: FastAPI, retrainings: Retrainings | None) -> None:
+    """Serve the state of the runs; None where retraining is off."""
+
+    @app.get("/clap/retraining")
+    def retraining(run: Name = None) -> Response:
+        content = json.dumps(retraining_panel(retrainings, run), allow_nan=False)
+        return Response(content, media_type="application/json", headers={"Cache-Control": "no-cache"})

@@ -20,12 +20,35 @@ from clap.worlds.robot.arm.base_frame import BaseFrame
 from clap.worlds.robot.arm.errors import (
     ArmError,
     ArmLostError,
+    ArmReflexError,
     ArmSetupError,
     ArmUnreachableError,
 )
-from clap.worlds.robot.arm.franka_errors import first_line, meaning, preempted
 from clap.worlds.robot.arm.gripper_watch import GripperWatch
 from clap.worlds.robot.arm.protocol import Arm, ArmMode, ArmOptions, ArmState, Array
+
+_LOST = ("Net Exception", "UDP receive", "TCP send", "TCP receive", "TCP connection", "Connection closed")
+
+
+def preempted(error: Exception) -> bool:
+    """True for what a stop of our own raises: no error."""
+    return "preempted" in str(error)
+
+
+def meaning(error: Exception) -> ArmError:
+    """The named state that an exception stands for."""
+    text = first_line(error)
+    if type(error).__name__ == "NetworkException" or any(words in text for words in _LOST):
+        return ArmLostError(f"The connection to the arm broke ({text}).")
+    if "reflex" in text.lower():
+        return ArmReflexError(f"The arm stopped itself: {text}.")
+    return ArmError(f"The arm's controller refused or ended the motion: {text}.")
+
+
+def first_line(error: Exception) -> str:
+    """The text that says what happened, without what repeats it."""
+    return str(error).splitlines()[0].removeprefix("libfranka: ").rstrip(".!") if str(error) else type(error).__name__
+
 
 try:
     import franky

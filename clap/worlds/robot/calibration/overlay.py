@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import cv2
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from clap.geometry.frames import Pose, Workspace
 from clap.robots.fr3 import FINGER_TRAVEL, ROBOT_BASE, robot_only_model
-from clap.worlds.robot.config import BoundsConfig
+from clap.worlds.robot.calibration.samples import SampleIndex, read_image
+from clap.worlds.robot.calibration.storage import Calibration
+from clap.worlds.robot.config import BoundsConfig, Mount, RobotConfig
 
 Array = NDArray[np.floating]
 
@@ -149,3 +153,20 @@ def _clip(start: Array, end: Array) -> tuple[Array, Array] | None:
     if end[2] < NEAREST:
         end = start + (end - start) * (start[2] - NEAREST) / (start[2] - end[2])
     return start, end
+
+
+def save_pictures(target: Path, folder: Path, index: SampleIndex, calibration: Calibration, config: RobotConfig) -> int:
+    """Write one PNG for each sample into ``target``, the model only where joints are known; returns how many."""
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in index.samples:
+        grey = read_image(folder, entry)
+        size = (grey.shape[1], grey.shape[0])
+        cam2world = calibration.matrix
+        if calibration.mount is Mount.HAND:
+            cam2world = entry.tool.matrix @ cam2world
+        overlays = [bounds_overlay(config.bounds, cam2world, index.intrinsics, size)]
+        if entry.joints is not None:
+            joints = np.array(entry.joints)
+            overlays.append(robot_overlay(joints, 0.0, cam2world, index.intrinsics, size, config.arm.base))
+        Image.fromarray(laid_over(np.stack([grey] * 3, -1), *overlays)).save(target / entry.image)
+    return len(index.samples)
