@@ -155,6 +155,7 @@ def test_views_and_scene_grow_and_shrink_with_stop_in_reach(console: ConsolePage
 
 def test_the_camera_has_presets_and_keeps_what_the_operator_chose(console: ConsolePage) -> None:
     page = console.page
+    page.click("[data-preset=home]")  # an earlier test may have turned it
     home = page.evaluate(CAMERA)
     for key, name in enumerate(VIEWS, 1):
         page.click(f"[data-preset={name}]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from demos.store.store import DemonstrationStore
 
 OPEN_EPISODES = 4
 """Episodes that stay open: each holds its numbers, and the images of one row group."""
+
+RACY_NS = 100_000_000
+"""Nanoseconds for which a file's time says nothing: it moves on by ticks, of 10 ms and less on local disks."""
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -32,10 +36,14 @@ class Shelf:
 
     def store(self) -> DemonstrationStore:
         """The set, read anew if another process has changed it. Raises DemonstrationError."""
+        begun = time.time_ns()
         stamp = self._now()
         if self._store is None or stamp != self._stamp:
             self._store = DemonstrationStore.open(self.folder.root, read_only=True)
-            self._stamp = stamp
+            # A change that goes on within the clock's tick of the stamp would not make it another one (git calls such an
+            # entry racily clean): what was stamped just now is read once more.
+            settled = all(modified < begun - RACY_NS for modified, _, _ in stamp)
+            self._stamp = stamp if settled else ()
         return self._store
 
     def episode(self, identity: str) -> RecordedEpisode:
