@@ -40,8 +40,8 @@ class Shelf:
         stamp = self._now()
         if self._store is None or stamp != self._stamp:
             self._store = DemonstrationStore.open(self.folder.root, read_only=True)
-            # A change that goes on within the clock's tick of the stamp would not make it another one (git calls such an
-            # entry racily clean): what was stamped just now is read once more.
+            # A change that goes on within the clock's tick of the stamp would not make it another one (git calls such
+            # an entry racily clean): what was stamped just now is read once more.
             settled = all(modified < begun - RACY_NS for modified, _, _ in stamp)
             self._stamp = stamp if settled else ()
         return self._store
