@@ -9,7 +9,7 @@ from ui.panels.operate.common import shell
 
 TEXT = """
 <div class="c-texts" role="region" aria-label="What the planner wrote" tabindex="0">
-  <h3>Look <span>views to names</span></h3><pre id="c-text-look">Nothing written yet.</pre>
+  <h3>Detecting <span>views to names</span></h3><pre id="c-text-look">Nothing written yet.</pre>
   <h3>Planning <span>instruction to steps</span></h3><pre id="c-text-plan">Nothing written yet.</pre>
   <h3>Locating <span>views to objects, step and keypoint</span></h3><pre id="c-text-reason">Nothing written yet.</pre>
 </div>

@@ -24,7 +24,7 @@ MARKUP = """
   <button type="button" class="c-pill c-lease" id="c-lease" aria-expanded="false" aria-controls="c-lease-panel"
     title="Who operates, and who watches"><i aria-hidden="true">●</i> <span>…</span></button>
   <button type="button" class="c-bar-button" id="c-open-drive" aria-pressed="false" aria-controls="c-drive"
-    title="Move the arm by keys, pad or gamepad">Teleoperate</button>
+    aria-label="Teleoperate" title="Teleoperate: move the arm by keys, pad or gamepad">Teleop</button>
   <button type="button" class="c-icon" id="c-open-settings" aria-label="Settings" title="Settings"
     ><svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 6h7m4 0h3M3 14h3m4 0h7"/><circle cx="12" cy="6" r="2"/>
     <circle cx="8" cy="14" r="2"/></svg></button>
